@@ -1,0 +1,34 @@
+import type { Result } from "../../shared/contracts/result.ts";
+
+export type SqlValue = string | number | Uint8Array | null;
+export type SqlRow = Record<string, SqlValue>;
+
+/**
+ * Synchronous SQLite as durable cores see it, over Durable Object storage and `node:sqlite` alike. At most 100 bound
+ * parameters a statement (platform limit); integers stay below 2^53; blobs are `Uint8Array` both ways.
+ */
+export interface Sql {
+  all<R extends SqlRow>(text: string, ...params: SqlValue[]): R[];
+  get<R extends SqlRow>(text: string, ...params: SqlValue[]): R | undefined;
+  /** Runs one statement and answers how many rows it changed. */
+  run(text: string, ...params: SqlValue[]): number;
+  /**
+   * Rolls back when the body throws **or answers `ok: false`**. What a refusal must leave behind is written by a
+   * second, named step in the same call. Nests as savepoints.
+   */
+  transaction<T, E>(body: () => Result<T, E>): Result<T, E>;
+}
+
+/** One step of a schema; `id` increases by one and never changes once released. */
+export interface Migration {
+  id: number;
+  sql: readonly string[];
+}
+
+/** What a shell injects into a core besides storage. */
+export interface CoreEnv {
+  /** Unix milliseconds. */
+  now: number;
+  /** 26 characters, base62, unique. */
+  mint: () => string;
+}

@@ -1,0 +1,148 @@
+import type { Role } from "../actor.ts";
+import type { PrivacyMode } from "../decision.ts";
+import type { NanoUsd } from "../ids.ts";
+import type { Dialect } from "../ports/engine.ts";
+import type { Prices } from "../usage.ts";
+
+/** Where a secret is read from; the value itself never stands in configuration. */
+export interface SecretRef {
+  source: "env" | "file";
+  name: string;
+}
+
+export const ENGINE_KINDS = ["openai", "azure-openai", "anthropic", "synthetic"] as const;
+export type EngineKind = (typeof ENGINE_KINDS)[number];
+export const STRATEGIES = ["ordered", "weighted", "least-latency", "cost"] as const;
+export type Strategy = (typeof STRATEGIES)[number];
+
+export interface ProviderConfig {
+  name: string;
+  kind: EngineKind;
+  base_url: string | null;
+  secret: SecretRef | null;
+  /** Tenants' own credentials for this provider are used in place of `secret` when they brought one. */
+  tenant_credentials: boolean;
+  locality: "local" | "api";
+  jurisdiction: string;
+  dialects: Dialect[] | null;
+  api_version: string | null;
+  connect_timeout_ms: number;
+  /** To the first byte of the answer. */
+  try_timeout_ms: number;
+  idle_timeout_ms: number;
+  /** Open after this many failures in a row; half-open after `cooldown_ms` with one probe. */
+  breaker: { failures: number; cooldown_ms: number };
+  /** Of the synthetic engine: tokens per second, and what to fail with. */
+  synthetic: {
+    tokens_per_s: number;
+    fail: "never" | "unreachable" | "overloaded" | "failed" | "midstream" | "hang";
+  } | null;
+}
+
+/** One engine model that a route may end at: provider and exact model id. */
+export interface Candidate {
+  /** `<provider>:<model>`. */
+  id: string;
+  provider: string;
+  model: string;
+  tier: 0 | 1 | 2;
+  lane: "direct" | "queue";
+  surfaces: Dialect[];
+  tools: boolean;
+  vision: boolean;
+  structured_output: boolean;
+  context_tokens: number;
+  output_tokens_max: number;
+  reserve_output_tokens: number;
+  /** Tokens charged as the bound for one image part. */
+  image_tokens: number;
+  /** Nano-dollars per unit. */
+  prices: Prices;
+  weight: number;
+}
+
+/** A name that callers use, resolved at activation. */
+export interface Alias {
+  name: string;
+  intent: string | null;
+  candidates: string[];
+  strategy: Strategy;
+  owned_by: string;
+}
+
+export interface IntentConfig {
+  name: string;
+  default_route: "auto" | "local" | "api" | "hybrid";
+  routes: ("local" | "api" | "hybrid")[];
+  privacy: PrivacyMode;
+  tiers: (0 | 1 | 2)[];
+  vector_usage: boolean;
+}
+
+export interface RateLimits {
+  key: { per_minute: number; burst: number };
+  user: { per_minute: number; per_second: number } | null;
+  workspace: { per_minute: number } | null;
+  tenant: { per_minute: number } | null;
+  tokens: { key_per_minute: number | null; tenant_per_minute: number | null };
+  preauth_per_minute: number;
+}
+
+export interface IssuerConfig {
+  issuer: string;
+  audiences: string[];
+  /** A claim path to each fact, and values for those that the token does not carry. */
+  claims: { workspace: string | null; roles: string | null; scopes: string | null };
+  defaults: { workspace: string; project: string; environment: string; roles: Role[] };
+  role_map: Record<string, Role>;
+  lifetime_s_max: number;
+  algorithms: string[];
+  /** `workload`: SPIFFE-style subjects, actor kind `worker`. */
+  kind: "user" | "workload";
+  /** JWKS URL when the issuer has no discovery document. */
+  jwks_uri: string | null;
+  /** Operator-approved: may be reached on loopback or private addresses (on-premises identity providers). */
+  network: "tenant" | "operator";
+}
+
+export interface TenantConfig {
+  id: string;
+  name: string;
+  privacy: PrivacyMode;
+  content: "none" | "store";
+  transit: "refused" | "allowed";
+  aliases: Record<string, Alias>;
+  issuers: IssuerConfig[];
+  rates: Partial<RateLimits>;
+  providers_allow: string[] | null;
+}
+
+/** An immutable configuration; a live request never sees half of one. */
+export interface Snapshot {
+  schema_version: 1;
+  /** `sha256:<hex>` over the canonical JSON of all files. */
+  digest: string;
+  cell: { id: string; jurisdiction: string };
+  providers: Record<string, ProviderConfig>;
+  candidates: Record<string, Candidate>;
+  aliases: Record<string, Alias>;
+  intents: Record<string, IntentConfig>;
+  tenants: Record<string, TenantConfig>;
+  policies: {
+    task_budget_default_nusd: NanoUsd;
+    task_budget_hard_cap_nusd: NanoUsd;
+    p95_ms: Partial<Record<"local" | "api" | "hybrid", number>>;
+    local_only_intents: string[];
+    providers_deny: string[];
+    /** null: no list was given; an empty list means none. */
+    providers_allow: string[] | null;
+    fallback_order: ("local" | "api" | "hybrid")[];
+    /** Retries as a share of calls, per provider and minute. */
+    retry_budget: { ratio: number; min_per_minute: number };
+  };
+  rates: RateLimits;
+  /** Validated and kept; inactive until modules run. */
+  modules: { name: string; ref: string; runtime: string }[];
+  /** Named problems that do not stop the snapshot: unknown providers, missing secrets. */
+  warnings: string[];
+}

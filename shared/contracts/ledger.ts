@@ -1,0 +1,62 @@
+import type { JsonObject } from "./json.ts";
+
+/** Kinds of ledger entries. The full tree, tiles and checkpoints build on these rows. */
+export const LEDGER_KINDS = [
+  "tenant.provisioned",
+  "tenant.changed",
+  "task.opened",
+  "task.closed",
+  "task.abandoned",
+  "task.corrected",
+  "call.refused",
+  "key.created",
+  "key.rotated",
+  "key.revoked",
+  "budget.changed",
+  "budget.deleted",
+  "credential.created",
+  "credential.deleted",
+  "config.changed",
+  "authentication.failed",
+  "data.read",
+  "data.changed",
+] as const;
+export type LedgerKind = (typeof LEDGER_KINDS)[number];
+
+/** Where and by whom, given by the edge: the AU-3 content that the object cannot know itself. */
+export interface Attribution {
+  request: string;
+  subject: string;
+  credential: string;
+  acr: string | null;
+  workspace: string;
+  project: string;
+  environment: string;
+  cell: string;
+  /** Client address as the runtime saw it, or null. */
+  source: string | null;
+  /** `version+digest` of the running code. */
+  release: string;
+  /** Digest of the active configuration snapshot. */
+  snapshot: string;
+  decision: string | null;
+  policy: string | null;
+}
+
+/**
+ * One ledger entry, canonical JSON (RFC 8785) of at most 65,535 bytes. AU-3: what (`kind`, `detail`), when (`at`, UTC
+ * milliseconds), where (`cell`, `source`), outcome, who (`subject`, `credential`, `acr`). Digests only, never content.
+ */
+export interface LedgerEntry extends Attribution {
+  schema_version: 1;
+  tenant: string;
+  seq: number;
+  at: string;
+  kind: LedgerKind;
+  outcome: "success" | "failure" | "pending";
+  action: string;
+  task: string | null;
+  detail: JsonObject;
+  /** SHA-256 hex of the previous entry's canonical bytes; 64 zeros for the first. */
+  prev: string;
+}

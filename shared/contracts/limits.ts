@@ -1,0 +1,112 @@
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Every bound of the system, with its arithmetic or source. Units are last in the name. */
+export const LIMITS = {
+  // --- HTTP input
+  /** Vision parts travel as base64 in JSON: 20 MiB of image is 27 MiB of text. */
+  inferenceBodyBytesMax: 32 * MiB,
+  /** Control-plane documents are small; 256 KiB holds the largest key or budget request many times over. */
+  controlBodyBytesMax: 256 * KiB,
+  /** Deepest real request seen is a JSON schema in a tool in a request: below 40. */
+  jsonDepthMax: 64,
+  /** Members and elements in one document: a 2,048-input embedding of token arrays is about 1.6 M tokens of JSON. */
+  jsonNodesMax: 2_000_000,
+  /** Sum of header names and values; proxies in front commonly allow 16 KiB. */
+  headerBytesMax: 16 * KiB,
+  urlBytesMax: 8 * KiB,
+  /** draft-ietf-httpapi-idempotency-key-header-07 leaves it open; DESIGN gives 255. */
+  idempotencyKeyCharsMax: 255,
+  messagesMax: 2_048,
+  toolsMax: 128,
+  embeddingInputsMax: 2_048,
+  metadataPairsMax: 16,
+  metadataKeyCharsMax: 64,
+  metadataValueCharsMax: 512,
+  pageItemsMax: 100,
+  pageItemsDefault: 20,
+  cursorCharsMax: 512,
+
+  // --- identity
+  /** A 4-issuer JWT with 64 groups stays below 8 KiB. */
+  credentialBytesMax: 8 * KiB,
+  jwtLifetimeSMax: 15 * 60,
+  clockSkewS: 30,
+  jwksBytesMax: 256 * KiB,
+  jwksRefetchMsMin: 30 * SECOND,
+  jwksAgeMsMax: 10 * MINUTE,
+  credentialCacheMax: 10_000,
+  /** Only a hint: `admit` compares versions, so a longer life never honours a revoked key. */
+  credentialCacheMsMax: 5 * MINUTE,
+  keysPerTenantMax: 1_000,
+  /** Overlap in which a rotated key still works. */
+  keyRotationOverlapMsMax: 7 * DAY,
+  rolesMax: 5,
+  grantsMax: 64,
+
+  // --- admission
+  admitArrayMax: 64,
+  /** DESIGN §4: at most 96 bytes an idempotency row, 72 h. */
+  idempotencyRowMsMax: 72 * HOUR,
+  /** The sealed body lives 24 h, afterwards a repeated key answers 410 with the task link. */
+  idempotentResultMsMax: 24 * HOUR,
+  inProgressRetryMs: 500,
+  budgetsPerTenantMax: 256,
+  /** Grace after a task's deadline before its hold becomes the charge. */
+  abandonGraceMs: 30 * SECOND,
+  refusalCoalesceMs: 10 * SECOND,
+  /** Rows answered by one `GET /v1/usage`. */
+  usageRowsMax: 1_000,
+  /** Task rows without content; the ledger keeps the record for ever. */
+  taskRowMsMax: 30 * DAY,
+  /** DESIGN §4: published ceiling of one tenant object, shed with 429. */
+  tenantQueueMax: 4_096,
+
+  // --- inference
+  deadlineMsDefault: 10 * MINUTE,
+  deadlineMsMax: 30 * MINUTE,
+  /** Reserved when the caller sets no cap and the model names none. */
+  reserveOutputTokensDefault: 1_024,
+  candidatesMax: 64,
+  attemptsMax: 4,
+  /** Upstream answers: a 2,048 × 3,072 float embedding is about 70 MB of JSON. */
+  engineBodyBytesMax: 96 * MiB,
+  /** One SSE frame: base64 images in a Responses stream are the largest. */
+  sseFrameBytesMax: 8 * MiB,
+  engineConnectMsMax: 10 * SECOND,
+  engineIdleMsMax: 5 * MINUTE,
+  keepAliveMs: 15 * SECOND,
+  drainMsMax: 20 * SECOND,
+  /** A keyed stream's frames are kept for replay up to this; above it the key stores `outcome_too_large`. */
+  keyedResultBytesMax: 1 * MiB,
+
+  // --- sessions
+  sessionItemsMax: 10_000,
+  sessionBytesMax: 64 * MiB,
+  sessionItemBytesMax: 1 * MiB,
+  sessionMsMax: 30 * DAY,
+
+  // --- stores and durable objects
+  /** Platform limit of Durable Object SQL is 100 bound parameters. */
+  sqlParametersMax: 100,
+  sqlRowBytesMax: 2 * MiB,
+  ledgerEntryBytesMax: 65_535,
+  outboxBatchMax: 100,
+  outboxRetryMsMin: 1 * SECOND,
+  outboxRetryMsMax: 5 * MINUTE,
+  openObjectsMax: 256,
+  dataKeyCacheMsMax: 60 * SECOND,
+  configBytesMax: 1 * MiB,
+  modelsMax: 1_000,
+  providersMax: 256,
+  credentialsPerTenantMax: 64,
+  credentialSecretBytesMax: 4 * KiB,
+
+  // --- pre-authentication, per client address (defaults; the snapshot may change them)
+  preauthPerMinute: 120,
+  preauthAddressesMax: 50_000,
+} as const;

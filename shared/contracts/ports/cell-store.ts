@@ -1,0 +1,31 @@
+import type { UnixMs } from "../ids.ts";
+import type { JsonObject } from "../json.ts";
+import type { LedgerEntry } from "../ledger.ts";
+
+export interface ActiveSnapshot {
+  digest: string;
+  activated_ms: UnixMs;
+  revision: number;
+}
+/** A refusal that no tenant can be blamed for; sampled, with counts. */
+export interface SystemEvent {
+  kind: "authentication.failed" | "call.refused" | "config.changed" | "tenant.provisioned";
+  reason: string;
+  source: string | null;
+  detail: JsonObject;
+}
+
+/** One per cell: which snapshot is in force, the system ledger, and counters that isolates flush. */
+export interface CellStore {
+  /** Records an activation; the same digest twice in a row is one activation. */
+  activate(digest: string, files: JsonObject): Promise<ActiveSnapshot>;
+  active(): Promise<ActiveSnapshot | null>;
+  /** Repeats of the same kind, reason and source within 10 s coalesce into one entry with a count. */
+  system(events: readonly SystemEvent[]): Promise<void>;
+  systemLedger(page: { from: number; limit: number }): Promise<{ entries: LedgerEntry[]; size: number; head: string }>;
+  /** Adds to durable counters; keys are metric names with labels. Answers all counters. */
+  count(increments: Readonly<Record<string, number>>): Promise<Record<string, number>>;
+  /** The tenants of this cell, for outbox drains and operators; ordered by id. */
+  tenants(page: { after: string | null; limit: number }): Promise<string[]>;
+  registerTenant(tenant: string): Promise<void>;
+}

@@ -1,0 +1,17 @@
+/**
+ * Every outgoing HTTP call. `operator` calls go where the configuration says; `tenant` calls (issuers, JWKS, callbacks,
+ * bundles) reach public addresses only, decided on the connected address at every redirect hop.
+ */
+export interface Egress {
+  /** A bounded GET of a tenant-named URL. Rejects with `EgressRefused` or a network error. */
+  tenantGet(
+    url: string,
+    options: { bytes_max: number; timeout_ms: number; accept: string; signal?: AbortSignal },
+  ): Promise<{ status: number; headers: Headers; body: Uint8Array }>;
+  /** Streaming fetch for engines and telemetry; redirects are never followed. */
+  operatorFetch(url: string, init: RequestInit): Promise<Response>;
+}
+
+export class EgressRefused extends Error {
+  override readonly name = "EgressRefused";
+}

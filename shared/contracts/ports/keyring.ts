@@ -1,0 +1,9 @@
+/** The cell's keys. Key material never leaves the adapter but as the results below. */
+export interface Keyring {
+  /** HMAC-SHA-256 keys for API key MACs, newest first: keys are minted with the first and verified with any. */
+  macKeys(): readonly Uint8Array[];
+  /** A fresh 256-bit data key, wrapped under the cell's key for `tenant` (base64url). */
+  createDataKey(tenant: string): Promise<string>;
+  /** The data key; cached at most 60 s, which is the stated erasure delay. */
+  openDataKey(tenant: string, wrapped: string): Promise<Uint8Array>;
+}

@@ -1,0 +1,34 @@
+export type Attributes = Record<string, string | number | boolean>;
+
+export interface Span {
+  /** W3C `traceparent` of this span, for propagation. */
+  readonly traceparent: string;
+  set(attributes: Attributes): void;
+  child(name: string, attributes?: Attributes): Span;
+  end(status?: "ok" | "error"): void;
+}
+
+export interface Metrics {
+  count(name: string, labels: Attributes, by?: number): void;
+  gauge(name: string, labels: Attributes, delta: number): void;
+  /** Seconds, tokens or bytes into a histogram with the buckets its name is declared with. */
+  observe(name: string, labels: Attributes, value: number): void;
+}
+
+/** One line per event; members named like secrets or content are refused by type and scrubbed by value. */
+export interface Log {
+  info(event: string, members?: Attributes): void;
+  warn(event: string, members?: Attributes): void;
+  error(event: string, cause: unknown, members?: Attributes): void;
+}
+
+export interface Telemetry {
+  /** A request's root span; joins the caller's trace when `traceparent` is well-formed. */
+  start(name: string, traceparent: string | null, attributes?: Attributes): Span;
+  metrics: Metrics;
+  log: Log;
+  /** Prometheus text exposition. */
+  exposition(): string;
+  /** Sends what is queued, within the given time. */
+  flush(timeoutMs: number): Promise<void>;
+}
