@@ -1,0 +1,10 @@
+import type { OutboxRow } from "./tenant-store.ts";
+
+/** Where a durable object's outbox goes. At least once: the receiver drops what it has seen. */
+export interface EventSink {
+  /**
+   * Rows of one tenant in order of `seq`, at most `LIMITS.outboxBatchMax`. All of them are durable when it resolves;
+   * when it rejects nothing is known and the same rows are sent again. An unknown `type` is kept, never dropped.
+   */
+  deliver(tenant: string, rows: readonly OutboxRow[]): Promise<void>;
+}
