@@ -1,0 +1,113 @@
+import type { Actor } from "../shared/contracts/actor.ts";
+import type { Labels } from "../shared/contracts/call.ts";
+import type { Snapshot } from "../shared/contracts/config/snapshot.ts";
+import type { Decided, PrivacyMode } from "../shared/contracts/decision.ts";
+import type { RequestId, TaskId, UnixMs } from "../shared/contracts/ids.ts";
+import type { Attribution } from "../shared/contracts/ledger.ts";
+import type { CellStore } from "../shared/contracts/ports/cell-store.ts";
+import type { Clock, Ids } from "../shared/contracts/ports/clock.ts";
+import type { ConfigSource } from "../shared/contracts/ports/config-source.ts";
+import type { ControlDb } from "../shared/contracts/ports/control-db.ts";
+import type { ControlRepository } from "../shared/contracts/ports/control-repository.ts";
+import type { Engine } from "../shared/contracts/ports/engine.ts";
+import type { Keyring } from "../shared/contracts/ports/keyring.ts";
+import type { Policy } from "../shared/contracts/ports/policy.ts";
+import type { RateLimiter } from "../shared/contracts/ports/rate-limiter.ts";
+import type { SessionStore } from "../shared/contracts/ports/session-store.ts";
+import type { TaskStore } from "../shared/contracts/ports/task-store.ts";
+import type { Span, Telemetry } from "../shared/contracts/ports/telemetry.ts";
+import type { Access, TenantState, TenantStore } from "../shared/contracts/ports/tenant-store.ts";
+import type { Authenticator } from "./pipeline/authenticate/authenticator.ts";
+import type { RouterState } from "./inference/router-state.ts";
+
+/** What the runtime adds to a request; the entry supplies it, on Deno and workerd alike. */
+export interface Runtime {
+  /** Client address as the transport saw it; null when there is none. */
+  source: string | null;
+  /** Aborts when the caller goes away before the answer is complete. May also abort afterwards: ignore it then. */
+  disconnected: AbortSignal;
+  /** Keeps the isolate alive until the promise settles; its rejection is logged. */
+  defer(work: Promise<unknown>): void;
+}
+
+export interface CellInfo {
+  id: string;
+  jurisdiction: string;
+  /** Public base URL of this cell, without `/v1`. */
+  endpoint: string;
+  /** `<version>+<digest>` of the running code. */
+  release: string;
+  /** True when it listens on loopback only: `/readyz` and `/metrics` are then open. */
+  loopback: boolean;
+}
+
+/** A dependency that `/readyz` asks. `required: false` means that the cell goes on without it, degraded and named. */
+export interface Dependency {
+  name: string;
+  required: boolean;
+  probe(): Promise<{ ready: boolean; reason: string | null }>;
+}
+
+/** Everything an operation may touch: ports only. */
+export interface Deps {
+  cell: CellInfo;
+  clock: Clock;
+  ids: Ids;
+  config: ConfigSource;
+  tenants: TenantStore;
+  sessions: SessionStore;
+  tasks: TaskStore;
+  cellStore: CellStore;
+  policy: Policy;
+  keyring: Keyring;
+  control: ControlRepository;
+  controlDb: ControlDb;
+  /** The adapter of a configured provider under the given snapshot; null when it is unknown or its secret is missing. */
+  engine(snapshot: Snapshot, provider: string): Engine | null;
+  router: RouterState;
+  authenticator: Authenticator;
+  /** Failed authentications per client address. */
+  preauth: RateLimiter;
+  telemetry: Telemetry;
+  dependencies: readonly Dependency[];
+  lifecycle: Lifecycle;
+}
+
+/** In-flight calls and the drain that ends them. */
+export interface Lifecycle {
+  readonly draining: boolean;
+  /** Answers the function that marks the call as done. */
+  enter(): () => void;
+}
+
+/** A call before anybody is known: what the transport says. */
+export interface Incoming {
+  request: RequestId;
+  task: TaskId;
+  receivedMs: UnixMs;
+  runtime: Runtime;
+  span: Span;
+  headers: Headers;
+  /** Headers that go on every answer of this call, refusals included. */
+  reply: Record<string, string>;
+}
+
+/** A call as an operation sees it: authenticated, validated and decided. Never the framework's context. */
+export interface Call<Body = unknown, Params = unknown, Query = unknown> extends Incoming {
+  actor: Actor;
+  access: Access;
+  tenant: TenantState;
+  snapshot: Snapshot;
+  by: Attribution;
+  decided: Decided;
+  /** What the operation's own `prepare` found, before the decision. */
+  prepared: unknown;
+  params: Params;
+  query: Query;
+  body: Body;
+  rawBody: Uint8Array;
+  deadline: UnixMs;
+  idempotencyKey: string | null;
+  privacy: PrivacyMode;
+  labels: Labels;
+}

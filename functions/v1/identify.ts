@@ -1,0 +1,38 @@
+import type { Actor } from "../../shared/contracts/actor.ts";
+import type { Access, TenantState } from "../../shared/contracts/ports/tenant-store.ts";
+import type { Deps, Incoming } from "../context.ts";
+import { ProblemError } from "../problem.ts";
+import type { Operation } from "./operation.ts";
+
+export interface Identified {
+  actor: Actor;
+  access: Access;
+  state: TenantState;
+}
+
+/**
+ * Who calls, or null where the operation's gate lets anybody in. Failed attempts draw from the address's bucket, so
+ * guessing is slow while good callers pay nothing. Throws `ProblemError`.
+ */
+export async function identify(operation: Operation, deps: Deps, incoming: Incoming, options: { fresh: boolean } = { fresh: false }): Promise<Identified | null> {
+  if (operation.gate === "public" || (operation.gate === "operations" && deps.cell.loopback)) return null;
+  const outcome = await deps.authenticator.authenticate(incoming.headers, {
+    host: incoming.headers.get("host"),
+    now: incoming.receivedMs,
+    source: incoming.runtime.source,
+    fresh: options.fresh,
+  });
+  if (!outcome.ok) throw await refused(deps, incoming, outcome.error);
+  if (operation.gate === "operations" && !outcome.value.actor.cell_operator) throw new ProblemError("forbidden");
+  return outcome.value;
+}
+
+async function refused(deps: Deps, incoming: Incoming, problem: ProblemError): Promise<ProblemError> {
+  const source = incoming.runtime.source;
+  deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: problem.slug });
+  incoming.runtime.defer(
+    deps.cellStore.system([{ kind: "authentication.failed", reason: problem.slug, source, detail: { request: incoming.request } }]),
+  );
+  const taken = await deps.preauth.take(source ?? "unknown");
+  return taken.allowed ? problem : new ProblemError("rate-limited", { retryAfterMs: taken.retry_after_ms, detail: "Too many failed attempts from this address." });
+}

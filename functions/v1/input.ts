@@ -1,0 +1,28 @@
+import type { z } from "zod";
+import type { JsonValue } from "../../shared/contracts/json.ts";
+import { ProblemError } from "../problem.ts";
+
+/** Parses one part of the input by its schema; every issue is named, the first one leads. Throws `invalid-request`. */
+export function parseInput(schema: z.ZodType, input: unknown, where: "body" | "query" | "path"): unknown {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.slice(0, 16).map((issue) => ({ param: issue.path.map(String).join("."), message: issue.message }));
+  const [first] = errors;
+  throw new ProblemError("invalid-request", {
+    detail: first ? `${where}${first.param ? ` ${first.param}` : ""}: ${first.message}` : `The ${where} is not valid.`,
+    ...(first?.param ? { param: first.param } : {}),
+    members: { errors },
+  });
+}
+
+/** Query parameters as an object; a repeated name becomes an array, so that the schema refuses it where one is meant. */
+export function queryObject(url: string): Record<string, JsonValue> {
+  const start = url.indexOf("?");
+  const query: Record<string, JsonValue> = Object.create(null);
+  if (start < 0) return query;
+  for (const [name, value] of new URLSearchParams(url.slice(start + 1))) {
+    const before = query[name];
+    query[name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value];
+  }
+  return query;
+}

@@ -1,0 +1,78 @@
+import type { z } from "zod";
+import type { PolicyCandidate } from "../../shared/contracts/decision.ts";
+import type { ProblemSlug } from "../../shared/contracts/problems.ts";
+import type { Call, Deps } from "../context.ts";
+import type { ProblemShape } from "../problem.ts";
+
+export type Effect = "read" | "reversible-write" | "irreversible-write" | "ambiguous";
+export type Retry = "safe" | "idempotency-key" | "never";
+export type Ack = "admission" | "commit" | "progress";
+export type Kind = "unary" | "stream" | "upload" | "binary" | "socket";
+/** Who may ask: anybody, operators when the cell listens beyond loopback, or a credential that policy decides on. */
+export type Gate = "public" | "operations" | "governed";
+
+/** What `execute` answers: a value for the operation's schema, or bytes that are already in their wire form. */
+export type Reply =
+  | { kind: "value"; value: unknown; status?: number; headers?: Record<string, string> }
+  | { kind: "bytes"; status: number; contentType: string; body: Uint8Array | ReadableStream<Uint8Array> | string; headers?: Record<string, string> };
+
+export const value = (value: unknown, headers?: Record<string, string>): Reply => (headers ? { kind: "value", value, headers } : { kind: "value", value });
+
+/** What policy is asked besides the actor and the action. */
+export interface Prepared {
+  intent: string | null;
+  candidates: readonly PolicyCandidate[];
+  features: { stream: boolean; tools: boolean; images: boolean; hold_nusd: number };
+  /** Carried to `execute` as `call.prepared`. */
+  carry: unknown;
+}
+
+type Schema = z.ZodType;
+type Of<S> = S extends z.ZodType<infer T> ? T : undefined;
+
+/** One governed operation: data plus one function. What is required here cannot be forgotten. */
+export interface OperationSpec<B extends Schema | undefined, P extends Schema | undefined, Q extends Schema | undefined> {
+  /** Domain verb, e.g. `keys.rotate`. */
+  id: string;
+  method: "get" | "post" | "put" | "patch" | "delete";
+  /** OpenAPI form: `/v1/keys/{kid}`. */
+  path: string;
+  /** Further paths of the same operation (Azure's). */
+  aliases?: readonly string[];
+  /** `<namespace>:<verb>`; the scope of the same name is derived from it. */
+  action: string;
+  gate: Gate;
+  effect: Effect;
+  retry: Retry;
+  ack: Ack;
+  kind: Kind;
+  /** Request media type; null when the operation takes no body. */
+  media: "application/json" | null;
+  bodyBytesMax: number;
+  params?: P;
+  query?: Q;
+  body?: B;
+  success: readonly [status: number, schema: Schema | null, description: string, contentType?: string];
+  problems: readonly ProblemSlug[];
+  shape?: ProblemShape;
+  summary: string;
+  tag: string;
+  /** What the decision is about: resource kind, and the path parameter that names it. */
+  resource: { kind: string; param?: string };
+  prepare?(deps: Deps, call: Omit<Call<Of<B>, Of<P>, Of<Q>>, "decided" | "prepared">): Promise<Prepared> | Prepared;
+  execute(deps: Deps, call: Call<Of<B>, Of<P>, Of<Q>>): Promise<Reply> | Reply;
+}
+
+export type Operation = OperationSpec<Schema | undefined, Schema | undefined, Schema | undefined>;
+
+/** Declares an operation. The type parameters keep `call.body`, `call.params` and `call.query` exact inside `execute`. */
+export function operation<B extends Schema | undefined = undefined, P extends Schema | undefined = undefined, Q extends Schema | undefined = undefined>(
+  spec: OperationSpec<B, P, Q>,
+): Operation {
+  return spec as unknown as Operation; // safe because: the seam parses body, params and query with these very schemas before `execute`
+}
+
+/** Thrown when a store says that the edge's cached facts are old: the seam asks again, decides again, and retries once. */
+export class StaleAccess extends Error {
+  override readonly name = "StaleAccess";
+}

@@ -1,0 +1,167 @@
+import type { Context } from "hono";
+import type { Decided, PolicyInput } from "../../shared/contracts/decision.ts";
+import { NO_LABELS } from "../../shared/contracts/call.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import { PolicyUnavailable } from "../../shared/contracts/ports/policy.ts";
+import type { Call, Deps, Incoming } from "../context.ts";
+import { attributionOf } from "../pipeline/attribution.ts";
+import { parseBody, readBody, requireJson } from "../pipeline/body.ts";
+import { deadlineOf } from "../pipeline/deadline.ts";
+import { idempotencyKeyOf } from "../pipeline/idempotency-key.ts";
+import { privacyOf } from "../pipeline/privacy.ts";
+import { problemResponse, asProblem } from "../pipeline/problem-response.ts";
+import type { AppEnv } from "../pipeline/trace.ts";
+import { ProblemError } from "../problem.ts";
+import { identify, type Identified } from "./identify.ts";
+import { refusalOf } from "./enforce.ts";
+import { parseInput, queryObject } from "./input.ts";
+import { type Operation, type Prepared, type Reply, StaleAccess } from "./operation.ts";
+
+type Undecided = Omit<Call, "decided" | "prepared">;
+
+/**
+ * The one way into an operation: authenticate, validate, decide, enforce, execute, answer. What a store calls stale is
+ * looked up again and decided again, once.
+ */
+export const serve = (operation: Operation, deps: Deps) =>
+  async function serveOperation(c: Context<AppEnv>): Promise<Response> {
+    const incoming = c.var.incoming;
+    const leave = deps.lifecycle.enter();
+    try {
+      if (deps.lifecycle.draining && operation.gate === "governed") throw new ProblemError("draining", { retryAfterMs: 1000 });
+      const reply = await answer(operation, deps, incoming, c.req.raw, c.req.param() as Record<string, string>);
+      return respond(operation, deps, incoming, reply);
+    } catch (thrown) {
+      const problem = asProblem(thrown);
+      return finish(operation, deps, incoming, problemResponse(problem, incoming, operation.shape), problem);
+    } finally {
+      leave();
+    }
+  };
+
+async function answer(operation: Operation, deps: Deps, incoming: Incoming, request: Request, path: Record<string, string>): Promise<Reply> {
+  const identified = await identify(operation, deps, incoming);
+  const params = operation.params ? parseInput(operation.params, path, "path") : undefined;
+  const query = operation.query ? parseInput(operation.query, queryObject(request.url), "query") : undefined;
+  let rawBody = new Uint8Array() as Uint8Array;
+  let body: unknown;
+  if (operation.media !== null) {
+    requireJson(incoming.headers);
+    rawBody = await readBody(request, operation.bodyBytesMax);
+    body = operation.body ? parseInput(operation.body, parseBody(rawBody), "body") : undefined;
+  }
+  const input = { params, query, body, rawBody };
+  if (identified === null) return operation.execute(deps, publicCall(deps, incoming, input));
+  try {
+    return await governed(operation, deps, incoming, identified, input);
+  } catch (thrown) {
+    if (!(thrown instanceof StaleAccess)) throw thrown;
+    const again = await identify(operation, deps, incoming, { fresh: true });
+    if (again === null) throw thrown;
+    return governed(operation, deps, incoming, again, input);
+  }
+}
+
+interface Input {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+  rawBody: Uint8Array;
+}
+
+/** Public documents have no actor; reading one from such a call is a bug and throws. */
+const publicCall = (deps: Deps, incoming: Incoming, input: Input): Call =>
+  ({ ...incoming, ...input, snapshot: deps.config.current() }) as unknown as Call; // safe because: `gate: "public"` operations use incoming and snapshot only (test/operations.test.ts)
+
+async function governed(operation: Operation, deps: Deps, incoming: Incoming, identified: Identified, input: Input): Promise<Reply> {
+  const snapshot = deps.config.current();
+  const { actor, access, state } = identified;
+  const undecided: Undecided = {
+    ...incoming,
+    ...input,
+    actor,
+    access,
+    tenant: state,
+    snapshot,
+    by: attributionOf(actor, incoming, deps.cell, snapshot.digest, null),
+    deadline: deadlineOf(incoming),
+    idempotencyKey: operation.retry === "idempotency-key" ? idempotencyKeyOf(incoming.headers) : null,
+    privacy: privacyOf(incoming.headers.get("x-bailiwick-privacy"), state.settings.privacy),
+    labels: NO_LABELS,
+  };
+  const prepared = operation.prepare ? await operation.prepare(deps, undecided) : NOTHING_PREPARED;
+  const decided = await decide(operation, deps, undecided, prepared);
+  const call: Call = { ...undecided, prepared: prepared.carry, decided, by: attributionOf(actor, incoming, deps.cell, snapshot.digest, decided) };
+  const refusal = refusalOf(decided);
+  if (refusal) {
+    await recordRefusal(operation, deps, call, refusal);
+    throw refusal;
+  }
+  return operation.execute(deps, call);
+}
+
+const NOTHING_PREPARED: Prepared = { intent: null, candidates: [], features: { stream: false, tools: false, images: false, hold_nusd: 0 }, carry: undefined };
+
+async function decide(operation: Operation, deps: Deps, call: Undecided, prepared: Prepared): Promise<Decided> {
+  const name = operation.resource.param;
+  const id = name === undefined ? null : String((call.params as Record<string, unknown> | undefined)?.[name] ?? "");
+  const input: PolicyInput = {
+    schema_version: 1,
+    actor: call.actor,
+    action: operation.action,
+    resource: { kind: operation.resource.kind, id },
+    scopes: call.actor.scopes,
+    cell: { id: deps.cell.id, jurisdiction: deps.cell.jurisdiction },
+    privacy: call.privacy,
+    classification: call.labels.classification,
+    purpose: null,
+    markings: call.labels.markings,
+    intent: prepared.intent,
+    candidates: prepared.candidates,
+    features: prepared.features,
+  };
+  try {
+    return await deps.policy.decide(input);
+  } catch (thrown) {
+    if (thrown instanceof PolicyUnavailable) throw new ProblemError("policy-unavailable", { retryAfterMs: 1000 }, { cause: thrown });
+    throw thrown;
+  }
+}
+
+/** One durable call; the entry is in the tenant's ledger before the caller hears the refusal. */
+async function recordRefusal(operation: Operation, deps: Deps, call: Call, refusal: ProblemError): Promise<void> {
+  const [reason] = call.decided.decision.reasons;
+  deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: refusal.slug });
+  const recorded = await deps.tenants.refuse(call.actor.scopes.tenant, call.access, {
+    by: call.by,
+    task: call.task,
+    action: operation.action,
+    reason: reason ?? refusal.slug,
+  });
+  if (!recorded.ok) throw new StaleAccess(recorded.error.reason);
+}
+
+function respond(operation: Operation, deps: Deps, incoming: Incoming, reply: Reply): Response {
+  if (reply.kind === "bytes") {
+    const headers = { ...incoming.reply, "content-type": reply.contentType, ...reply.headers };
+    return finish(operation, deps, incoming, new Response(reply.body as BodyInit | null, { status: reply.status, headers }), null);
+  }
+  const [status, schema] = operation.success;
+  const body = schema ? JSON.stringify(schema.parse(reply.value)) : null;
+  const headers = { ...incoming.reply, ...(body === null ? {} : { "content-type": "application/json" }), "cache-control": "no-store", ...reply.headers };
+  return finish(operation, deps, incoming, new Response(body, { status: reply.status ?? status, headers }), null);
+}
+
+function finish(operation: Operation, deps: Deps, incoming: Incoming, response: Response, problem: ProblemError | null): Response {
+  const seconds = (deps.clock.now() - incoming.receivedMs) / 1000;
+  const labels = { http_route: operation.path, http_request_method: operation.method.toUpperCase(), http_response_status_code: response.status };
+  deps.telemetry.metrics.observe("http_server_request_duration_seconds", labels, seconds);
+  incoming.span.set({ "http.route": operation.path, "http.response.status_code": response.status });
+  incoming.span.end(response.status >= 500 ? "error" : "ok");
+  if (problem && response.status >= 500)
+    deps.telemetry.log.error("request.failed", problem.cause ?? problem, { request: incoming.request, operation: operation.id, code: problem.slug });
+  return response;
+}
+
+export const JSON_INPUT = { media: "application/json", bodyBytesMax: LIMITS.controlBodyBytesMax } as const;
+export const NO_INPUT = { media: null, bodyBytesMax: 0 } as const;
