@@ -23,6 +23,8 @@ export interface Sql {
 export interface Migration {
   id: number;
   sql: readonly string[];
+  /** The oldest schema id whose code still works after this step; absent: only this one and later. */
+  floor?: number;
 }
 
 /** What a shell injects into a core besides storage. */

@@ -98,7 +98,14 @@ export const LIMITS = {
   outboxBatchMax: 100,
   outboxRetryMsMin: 1 * SECOND,
   outboxRetryMsMax: 5 * MINUTE,
+  /** Events wait this long for company, so that a busy object delivers batches and re-arms its alarm once a second. */
+  outboxDelayMs: 1 * SECOND,
+  /** Three descriptors each: 768 of the 1,024 that a process has by default. */
   openObjectsMax: 256,
+  /** Calls of one object in one group commit: 256 × 50 µs keep the event loop for 13 ms at most. */
+  tickCallsMax: 256,
+  /** A longer write-ahead log is copied into its database: 1,000 pages of 4 KiB, SQLite's own default. */
+  walBytesMax: 4 * MiB,
   dataKeyCacheMsMax: 60 * SECOND,
   configBytesMax: 1 * MiB,
   modelsMax: 1_000,

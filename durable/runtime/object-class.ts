@@ -1,0 +1,45 @@
+import type { Result } from "../../shared/contracts/result.ts";
+import type { CoreEnv, Migration, Sql } from "./sql.ts";
+
+/** One call into an object: synchronous, so that it is one atomic step. A throw undoes all that it wrote. */
+export type ObjectBody<T> = (sql: Sql, env: CoreEnv) => T;
+
+/** One object, as its effects see it. `undefined` means that it is not provisioned (any more). */
+export interface ObjectHandle {
+  readonly name: string;
+  call<T>(body: ObjectBody<T>): Promise<T | undefined>;
+}
+
+/** What a host must know about a kind of object; the same definition serves the workerd shell and the embedded host. */
+export interface ObjectClass {
+  /** Folder name on disk: `tenant`, `session`, … */
+  readonly name: string;
+  readonly migrations: readonly Migration[];
+  /** Unix ms of the earliest due work, or null. Read after every batch of calls, so it must be an index look-up. */
+  nextDue?(sql: Sql): number | null;
+  /**
+   * Performs due synchronous work, bounded per call; repeated until `nextDue` has passed. Runs at least once at or
+   * after `nextDue`, in a transaction of its own: by the alarm, or before a call that comes when the alarm is late.
+   */
+  sweep?(sql: Sql, env: CoreEnv): void;
+  /** Asynchronous due work after a sweep by the alarm (outbox delivery); repeated with backoff when it rejects. */
+  effects?(object: ObjectHandle): Promise<void>;
+}
+
+/** Whoever keeps objects in this process. One writer per object; answers only what is durable. */
+export interface ObjectHost {
+  /** `undefined`, and nothing written, when the object was never provisioned. Rejects with `ObjectOverloaded` or `ObjectUnavailable`. */
+  call<T>(of: ObjectClass, name: string, body: ObjectBody<T>): Promise<T | undefined>;
+  /** As `call`, but creates the object's tables first; if the body then answers `ok: false`, they are undone too. */
+  provision<T, E>(of: ObjectClass, name: string, body: ObjectBody<Result<T, E>>): Promise<Result<T, E>>;
+}
+
+/** The object has as many waiting calls as it may have; nothing of this call ran. */
+export class ObjectOverloaded extends Error {
+  override readonly name = "ObjectOverloaded";
+}
+
+/** The store failed around this call: whether it was written is unknown. `cause` says what failed. */
+export class ObjectUnavailable extends Error {
+  override readonly name = "ObjectUnavailable";
+}
