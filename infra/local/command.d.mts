@@ -1,0 +1,7 @@
+export const ROOT: string;
+export function secretReferences(folder: string | undefined): { env: Set<string>; files: Set<string> };
+export function denoBinary(): string | null;
+export function nodeBinary(): string | null;
+export function embeddedCommand(
+  env: Record<string, string | undefined>,
+): { file: string; args: string[]; env: Record<string, string | undefined>; home: string } | { refusal: string };

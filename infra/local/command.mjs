@@ -1,0 +1,103 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const ENTRY = join(ROOT, "functions/entry/embedded.ts");
+
+/** @type {{ embedded: Record<string, string> }} */
+const ENVIRONMENT = JSON.parse(readFileSync(join(ROOT, "infra/local/environment.json"), "utf8"));
+
+/** Files a configuration folder may hold are small; a larger one is not scanned, and the cell refuses it itself. */
+const CONFIG_SCAN_BYTES_MAX = 1024 * 1024;
+
+/**
+ * Secrets that the configuration names by reference, found by a scan of the text: variables (`env:NAME`) and absolute
+ * files (`file:/path`). The cell may read these and nothing else beside its own.
+ * @param {string | undefined} folder
+ */
+export function secretReferences(folder) {
+  /** @type {{ env: Set<string>, files: Set<string> }} */
+  const found = { env: new Set(), files: new Set() };
+  if (!folder || !existsSync(folder) || !statSync(folder).isDirectory()) return found;
+  for (const name of readdirSync(folder)) {
+    const file = join(folder, name);
+    if (!/\.ya?ml$/.test(name) || statSync(file).size > CONFIG_SCAN_BYTES_MAX) continue;
+    const text = readFileSync(file, "utf8");
+    for (const match of text.matchAll(/\benv:([A-Za-z_][A-Za-z0-9_]*)/g)) found.env.add(match[1]);
+    for (const match of text.matchAll(/\bfile:([^\s"',}\]]+)/g)) found.files.add(resolve(folder, match[1]));
+  }
+  return found;
+}
+
+/** @returns {string | null} Deno's binary from the installed packages. */
+export function denoBinary() {
+  const suffix = process.platform === "win32" ? ".exe" : "";
+  const own = join(ROOT, "node_modules/deno", `deno${suffix}`);
+  if (existsSync(own)) return own;
+  const scope = join(ROOT, "node_modules/@deno");
+  const platform = existsSync(scope) ? readdirSync(scope).map((name) => join(scope, name, `deno${suffix}`)) : [];
+  return platform.find((file) => existsSync(file)) ?? null;
+}
+
+/** @returns {string | null} the pinned Node's binary from the installed packages. */
+export function nodeBinary() {
+  const own = join(ROOT, "node_modules/node/bin", process.platform === "win32" ? "node.exe" : "node");
+  if (existsSync(own)) return own;
+  try {
+    return createRequire(import.meta.url).resolve("node/bin/node");
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The one place that says how an embedded cell is started and what it may touch: reads the project, its home, its
+ * configuration and TLS files; writes only its home; sees only named variables; runs nothing, loads no native code and no
+ * remote module. The network is open, because a list cannot widen while the cell runs: `Egress` decides there.
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {{ file: string, args: string[], env: NodeJS.ProcessEnv, home: string } | { refusal: string }}
+ */
+export function embeddedCommand(env) {
+  const home = env.BAILIWICK_HOME ? resolve(env.BAILIWICK_HOME) : join(ROOT, ".bailiwick");
+  const config = env.BAILIWICK_CONFIG ? resolve(env.BAILIWICK_CONFIG) : undefined;
+  const secrets = secretReferences(config);
+  const names = [...Object.keys(ENVIRONMENT.embedded), ...secrets.env].sort();
+  /** @type {NodeJS.ProcessEnv} */
+  const childEnv = {};
+  for (const name of names) if (env[name] !== undefined) childEnv[name] = env[name];
+  childEnv.BAILIWICK_HOME = home;
+  for (const name of ["BAILIWICK_CONFIG", "TLS_CERT", "TLS_KEY"]) if (env[name]) childEnv[name] = resolve(env[name]);
+  if ((env.BAILIWICK_RUNTIME ?? "deno") === "node") {
+    const file = nodeBinary();
+    if (!file) return { refusal: "the pinned Node is not installed; delete node_modules and start again" };
+    return { file, args: ["--disable-warning=ExperimentalWarning", ENTRY], env: childEnv, home };
+  }
+  const file = denoBinary();
+  if (!file) return { refusal: "Deno is not installed; delete node_modules and start again" };
+  const readable = [ROOT, home, config, childEnv.TLS_CERT, childEnv.TLS_KEY, ...secrets.files].filter(
+    (path) => path !== undefined,
+  );
+  return {
+    file,
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      "--no-remote",
+      "--cached-only",
+      "--no-lock",
+      "--node-modules-dir=manual",
+      "--allow-net",
+      `--allow-read=${readable.join(",")}`,
+      `--allow-write=${home}`,
+      `--allow-env=${names.join(",")}`,
+      "--ignore-env",
+      ENTRY,
+    ],
+    // Deno keeps transpiled modules here; nothing is fetched into it.
+    env: { ...childEnv, DENO_DIR: join(ROOT, "node_modules/.cache/deno"), DENO_NO_UPDATE_CHECK: "1" },
+    home,
+  };
+}

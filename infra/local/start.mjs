@@ -1,0 +1,62 @@
+import { spawn } from "node:child_process";
+import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+import { embeddedCommand, ROOT } from "./command.mjs";
+import { crashLine } from "./crash-line.mjs";
+import { install, nodeRefusal } from "./install.mjs";
+
+/** @param {string} line @returns {never} */
+function fail(line) {
+  process.stderr.write(`bailiwick: ${line}\n`);
+  process.exit(1);
+}
+
+const refusal = nodeRefusal(process.versions.node);
+if (refusal) fail(refusal);
+const failure = await install(ROOT, { dev: false }, (line) => process.stdout.write(`${line}\n`));
+if (failure) fail(failure);
+
+const command = embeddedCommand(process.env);
+if ("refusal" in command) fail(command.refusal);
+prepare(command.home);
+
+const child = spawn(command.file, command.args, { cwd: ROOT, env: command.env, stdio: ["inherit", "inherit", "pipe"] });
+const stderr = crashLine((text) => process.stderr.write(text));
+child.stderr.setEncoding("utf8").on("data", stderr.write);
+
+// The child drains on its own bound; this process only waits. A terminal's Ctrl-C reaches both processes by itself.
+const forward = (/** @type {NodeJS.Signals} */ signal) => {
+  if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+};
+for (const signal of /** @type {NodeJS.Signals[]} */ (["SIGINT", "SIGTERM"])) process.on(signal, forward);
+process.on("SIGHUP", () => child.kill("SIGTERM"));
+
+child.on("error", (error) => fail(`${command.file} could not be run: ${error.message}`));
+child.on("close", (code, signal) => {
+  stderr.end();
+  process.exit(code ?? (signal === "SIGKILL" ? 137 : 1));
+});
+
+/** @param {string} home */
+function prepare(home) {
+  try {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    accessSync(home, constants.R_OK | constants.W_OK | constants.X_OK);
+    if (!statSync(home).isDirectory()) throw new Error("it is not a folder");
+  } catch (error) {
+    fail(`the home ${home} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  for (const name of ["TLS_CERT", "TLS_KEY", "BAILIWICK_CONFIG"]) {
+    const path = process.env[name];
+    if (path && !readable(path)) fail(`${name}: ${path} cannot be read`);
+  }
+}
+
+/** @param {string} path */
+function readable(path) {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

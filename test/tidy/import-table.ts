@@ -1,0 +1,129 @@
+/** One row of the import table in ARCHITECTURE.md: the table is the architecture, `test/tidy.test.ts` holds it. */
+export interface ImportRule {
+  /** Which files the row is about; the first row that matches a file is its only one. */
+  files: RegExp;
+  /** Project paths that these files may import. */
+  may: readonly RegExp[];
+  /** npm packages, besides the platform. */
+  packages: readonly RegExp[];
+  /** Modules of the runtime. */
+  builtins: readonly RegExp[];
+  /** Why, shown with a violation. */
+  because: string;
+}
+
+const anyBuiltin = [/^node:/, /^cloudflare:/];
+const contracts = /^shared\/contracts\//;
+const crypto = /^shared\/crypto\//;
+const telemetry = /^shared\/telemetry\//;
+const noble = /^@noble\//;
+const durableShells = /^durable\/([a-z-]+)\/(?:object|remote|embedded)\.ts$/;
+
+export const IMPORT_TABLE: readonly ImportRule[] = [
+  {
+    files: contracts,
+    may: [contracts],
+    packages: [/^zod$/],
+    builtins: [],
+    because: "contracts stand alone: whoever reads them needs nothing else",
+  },
+  {
+    files: /^shared\/(?:crypto|telemetry)\//,
+    may: [contracts, crypto, telemetry],
+    packages: [noble, /^jose$/, /^zod$/, /^@opentelemetry\/api$/],
+    builtins: [],
+    because: "crypto and telemetry are pure: no I/O, no environment, no runtime modules",
+  },
+  {
+    files: /^policies\/engine\//,
+    may: [contracts, /^policies\/engine\//],
+    packages: [/^re2js$/, /^zod$/],
+    builtins: [],
+    because: "the policy engine is deterministic: no I/O, clock or randomness",
+  },
+  {
+    files: durableShells,
+    may: [/^durable\/\$own\//, /^durable\/runtime\//, /^shared\//, /^durable\/[a-z-]+\/remote\.ts$/],
+    packages: [],
+    builtins: anyBuiltin,
+    because: "a shell performs its own core's intents and knows other objects only through their remote.ts",
+  },
+  {
+    files: /^durable\/runtime\//,
+    may: [/^durable\/runtime\//, /^shared\//],
+    packages: [],
+    builtins: anyBuiltin,
+    because: "the durable runtime serves every object and knows none",
+  },
+  {
+    files: /^durable\//,
+    may: [/^durable\/\$own\/(?!(?:object|remote|embedded)\.ts$)/, /^durable\/runtime\//, contracts, crypto],
+    packages: [noble, /^zod$/],
+    builtins: [],
+    because: "a core decides synchronously: it never reaches its shell, a framework, a clock or a runtime module",
+  },
+  {
+    files: /^functions\/dialects\//,
+    may: [contracts, /^functions\/dialects\//],
+    packages: [/^zod$/],
+    builtins: [],
+    because: "dialects are pure functions between wire shapes",
+  },
+  {
+    files: /^functions\/config\//,
+    may: [contracts, crypto, /^functions\/config\//],
+    packages: [/^zod$/, /^yaml$/],
+    builtins: [],
+    because: "configuration is parsed by pure functions; adapters read the files",
+  },
+  {
+    files: /^functions\/(?:v1|pipeline|inference)\/|^functions\/(?:app|env|context|problem)\.ts$/,
+    may: [
+      contracts,
+      crypto,
+      telemetry,
+      /^policies\/engine\//,
+      /^functions\/(?:v1|pipeline|inference|dialects)\//,
+      /^functions\/(?:app|env|context|problem)\.ts$/,
+    ],
+    packages: [/^zod$/, /^hono(?:\/|$)/, /^@hono\/zod-openapi$/, /^jose$/],
+    builtins: [],
+    because:
+      "operations reach the world through ports: never an adapter, an entry, a durable object or the environment",
+  },
+  {
+    files: /^functions\/(?:adapters|engines)\/([a-z0-9-]+)(?:\/|\.ts$)/,
+    may: [
+      contracts,
+      crypto,
+      telemetry,
+      /^functions\/dialects\//,
+      /^functions\/config\//,
+      /^functions\/(?:adapters|engines)\/\$own(?:\/|\.ts$)/,
+    ],
+    packages: [/^(?!hono)/],
+    builtins: anyBuiltin,
+    because: "deleting an adapter must break only functions/entry: it imports contracts, one SDK and itself",
+  },
+  {
+    files: /^functions\/entry\//,
+    may: [/^(?!test\/)/],
+    packages: [/^/],
+    builtins: anyBuiltin,
+    because: "entries compose the product, without tests",
+  },
+  {
+    files: /^gpu-workers\//,
+    may: [/^shared\//, /^gpu-workers\//],
+    packages: [/^zod$/],
+    builtins: anyBuiltin,
+    because: "workers speak HTTP and queue only: nothing of functions or durable",
+  },
+  {
+    files: /^infra\//,
+    may: [/^(?!test\/)/],
+    packages: [/^/],
+    builtins: anyBuiltin,
+    because: "tools may read the product, never the tests",
+  },
+];
