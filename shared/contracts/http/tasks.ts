@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { Route, RouteReason, TaskError, TaskPhase, TaskStatus } from "../task.ts";
+import { METERS } from "../usage.ts";
+import { DecimalUsd, IntegerNusd, Timestamp, TokenCount } from "./fields.ts";
+
+const engine = z.strictObject({
+  route: Route.nullable(),
+  lane: z.enum(["direct", "queue"]).nullable(),
+  chosen_by: z.string().nullable(),
+  reason: z.string().nullable(),
+  provider: z.string().nullable(),
+  model: z.string().nullable(),
+  candidates: z.array(RouteReason).meta({ description: "Every candidate with why it was or was not used." }),
+});
+
+const usage = z.strictObject({
+  latency_ms: z.number().min(0).nullable(),
+  tokens: z.strictObject({ in: TokenCount, out: TokenCount, cached: TokenCount, total: TokenCount }),
+  meters: z.partialRecord(z.enum(METERS), z.int().min(0)).optional(),
+  cost_usd: DecimalUsd,
+  cost_nusd: IntegerNusd,
+  estimated: z.boolean().meta({ description: "True when the bound was charged because the engine told no usage." }),
+});
+
+/** One governed execution. `status` is null until the task is terminal; `result` only where content is kept. */
+export const TaskEnvelope = z
+  .strictObject({
+    schema_version: z.literal(1),
+    object: z.literal("task"),
+    task_id: z.string(),
+    operation: z.string(),
+    intent: z.string().nullable(),
+    model: z.string().nullable(),
+    status: TaskStatus.nullable(),
+    phase: TaskPhase,
+    created_at: Timestamp,
+    finished_at: Timestamp.nullable(),
+    workspace: z.string(),
+    project: z.string(),
+    environment: z.string(),
+    subject: z.string(),
+    decision_id: z.string().nullable(),
+    engine,
+    result: z.json().nullable(),
+    usage,
+    error: TaskError.nullable(),
+  })
+  .meta({
+    id: "TaskEnvelope",
+    example: {
+      schema_version: 1,
+      object: "task",
+      task_id: "task_01JD0000000000000000000000",
+      operation: "chat.completions.create",
+      intent: "chat",
+      model: "chat-small",
+      status: "OK",
+      phase: "done",
+      created_at: "2026-11-18T09:30:00.000Z",
+      finished_at: "2026-11-18T09:30:00.412Z",
+      workspace: "default",
+      project: "default",
+      environment: "default",
+      subject: "service:demo",
+      decision_id: "dec_01JD0000000000000000000000",
+      engine: {
+        route: "local",
+        lane: "direct",
+        chosen_by: "ordered",
+        reason: "first healthy candidate",
+        provider: "pool-a",
+        model: "chat-small-1",
+        candidates: [
+          { candidate: "pool-a:chat-small-1", outcome: "chosen", reason: "first healthy candidate" },
+          { candidate: "remote:chat-small-1", outcome: "rejected", reason: "privacy local-only" },
+        ],
+      },
+      result: null,
+      usage: {
+        latency_ms: 412,
+        tokens: { in: 21, out: 8, cached: 0, total: 29 },
+        cost_usd: "0.00000145",
+        cost_nusd: 1450,
+        estimated: false,
+      },
+      error: null,
+    },
+  });
+export type TaskEnvelope = z.infer<typeof TaskEnvelope>;
