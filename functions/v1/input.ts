@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { JsonValue } from "../../shared/contracts/json.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ProblemError } from "../problem.ts";
 
 /** Parses one part of the input by its schema; every issue is named, the first one leads. Throws `invalid-request`. */
@@ -26,3 +27,7 @@ export function queryObject(url: string): Record<string, JsonValue> {
   }
   return query;
 }
+
+/** Input of control-plane operations: a small JSON document, or none. */
+export const JSON_INPUT = { media: "application/json", bodyBytesMax: LIMITS.controlBodyBytesMax } as const;
+export const NO_INPUT = { media: null, bodyBytesMax: 0 } as const;

@@ -71,8 +71,3 @@ export function operation<B extends Schema | undefined = undefined, P extends Sc
 ): Operation {
   return spec as unknown as Operation; // safe because: the seam parses body, params and query with these very schemas before `execute`
 }
-
-/** Thrown when a store says that the edge's cached facts are old: the seam asks again, decides again, and retries once. */
-export class StaleAccess extends Error {
-  override readonly name = "StaleAccess";
-}

@@ -1,7 +1,6 @@
 import type { Context } from "hono";
 import type { Decided, PolicyInput } from "../../shared/contracts/decision.ts";
 import { NO_LABELS } from "../../shared/contracts/call.ts";
-import { LIMITS } from "../../shared/contracts/limits.ts";
 import { PolicyUnavailable } from "../../shared/contracts/ports/policy.ts";
 import type { Call, Deps, Incoming } from "../context.ts";
 import { attributionOf } from "../pipeline/attribution.ts";
@@ -11,11 +10,11 @@ import { idempotencyKeyOf } from "../pipeline/idempotency-key.ts";
 import { privacyOf } from "../pipeline/privacy.ts";
 import { problemResponse, asProblem } from "../pipeline/problem-response.ts";
 import type { AppEnv } from "../pipeline/trace.ts";
-import { ProblemError } from "../problem.ts";
+import { ProblemError, StaleAccess } from "../problem.ts";
 import { identify, type Identified } from "./identify.ts";
 import { refusalOf } from "./enforce.ts";
 import { parseInput, queryObject } from "./input.ts";
-import { type Operation, type Prepared, type Reply, StaleAccess } from "./operation.ts";
+import type { Operation, Prepared, Reply } from "./operation.ts";
 
 type Undecided = Omit<Call, "decided" | "prepared">;
 
@@ -163,5 +162,5 @@ function finish(operation: Operation, deps: Deps, incoming: Incoming, response: 
   return response;
 }
 
-export const JSON_INPUT = { media: "application/json", bodyBytesMax: LIMITS.controlBodyBytesMax } as const;
-export const NO_INPUT = { media: null, bodyBytesMax: 0 } as const;
+
+

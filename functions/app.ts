@@ -1,0 +1,37 @@
+import { Hono } from "hono";
+import type { Deps, Runtime } from "./context.ts";
+import { asProblem, problemResponse } from "./pipeline/problem-response.ts";
+import { type AppEnv, trace } from "./pipeline/trace.ts";
+import { ProblemError } from "./problem.ts";
+import type { Operation } from "./v1/operation.ts";
+import { serve } from "./v1/seam.ts";
+
+export type Handler = (request: Request, runtime: Runtime) => Response | Promise<Response>;
+
+/** OpenAPI's `/v1/keys/{kid}` as Hono writes it. */
+const honoPath = (path: string): string => path.replace(/\{(\w+)\}/g, ":$1");
+
+/** The cell's HTTP face: every route is an operation, through the one seam. */
+export function createApp(deps: Deps, operations: readonly Operation[]): Handler {
+  const app = new Hono<AppEnv>();
+  app.use(trace(deps));
+  const methods = new Map<string, string[]>();
+  for (const operation of operations) {
+    const handler = serve(operation, deps);
+    for (const path of [operation.path, ...(operation.aliases ?? [])]) {
+      app.on(operation.method.toUpperCase(), honoPath(path), handler);
+      methods.set(path, [...(methods.get(path) ?? []), operation.method.toUpperCase()]);
+    }
+  }
+  for (const [path, allowed] of methods)
+    app.all(honoPath(path), () => {
+      throw new ProblemError("method-not-allowed", { headers: { allow: allowed.join(", ") } });
+    });
+  app.notFound((c) => problemResponse(new ProblemError("not-found"), c.var.incoming));
+  app.onError((thrown, c) => {
+    const problem = asProblem(thrown);
+    if (problem.slug === "internal") deps.telemetry.log.error("request.crashed", thrown, { request: c.var.incoming.request });
+    return problemResponse(problem, c.var.incoming);
+  });
+  return (request, runtime) => app.fetch(request, runtime);
+}

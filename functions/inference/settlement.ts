@@ -1,0 +1,97 @@
+import { costOf, quantityOf, type UsageRow } from "../../shared/contracts/usage.ts";
+import type { Candidate } from "../../shared/contracts/config/snapshot.ts";
+import type { JsonObject } from "../../shared/contracts/json.ts";
+import type { RouteRecord, TaskError, TaskStatus } from "../../shared/contracts/task.ts";
+import type { Call, Deps } from "../context.ts";
+import { ProblemError } from "../problem.ts";
+
+export interface Outcome {
+  status: TaskStatus;
+  error: TaskError | null;
+  /** Null when the engine told no usage: the meter's bound is charged and marked `estimated`. */
+  usage: UsageRow[] | null;
+  result: "stored" | "none" | "too_large";
+  detail: JsonObject;
+}
+
+/** What the meter saw, for when the engine tells no usage: an upper bound of what may have been billed. */
+export type UsageBound = () => UsageRow[];
+
+/**
+ * Settles one task, exactly once however many ways its call ends. Terminal frames go out only after `finish` resolved;
+ * when it rejects, the caller is told `store-unavailable` and the object's alarm closes the task.
+ */
+export class Settlement {
+  readonly #deps: Deps;
+  readonly #call: Call;
+  readonly #bound: UsageBound;
+  #route: RouteRecord | null = null;
+  #candidate: Candidate | null = null;
+  #finished: Promise<void> | null = null;
+
+  constructor(deps: Deps, call: Call, bound: UsageBound) {
+    this.#deps = deps;
+    this.#call = call;
+    this.#bound = bound;
+  }
+
+  get finished(): boolean {
+    return this.#finished !== null;
+  }
+
+  /** The candidate that answers, once it is known, and the reasons for all others. */
+  took(candidate: Candidate | null, route: RouteRecord): void {
+    this.#candidate = candidate;
+    this.#route = route;
+  }
+
+  finish(outcome: Outcome): Promise<void> {
+    this.#finished ??= this.#settle(outcome);
+    return this.#finished;
+  }
+
+  async #settle({ status, error, usage, result, detail }: Outcome): Promise<void> {
+    const deps = this.#deps;
+    const call = this.#call;
+    const ran = this.#candidate;
+    const estimated = usage === null && ran !== null;
+    const rows = usage ?? (ran === null ? [] : this.#bound());
+    const span = call.span.child("settle");
+    try {
+      const [settled] = await deps.tenants.settle(call.actor.scopes.tenant, [
+        {
+          schema_version: 1,
+          task: call.task,
+          by: call.by,
+          status,
+          error,
+          usage: rows,
+          cost_nusd: costOf(rows, ran?.prices ?? {}),
+          estimated,
+          route: this.#route,
+          result,
+          detail,
+        },
+      ]);
+      if (!settled?.ok) throw new Error(`settle refused: ${settled?.error.reason ?? "no answer"}`);
+      span.end("ok");
+    } catch (cause) {
+      span.end("error");
+      deps.telemetry.metrics.count("bailiwick_settle_failures_total", {});
+      throw new ProblemError("store-unavailable", { detail: "The outcome of this call could not be recorded." }, { cause });
+    }
+    this.#measure(rows);
+  }
+
+  #measure(rows: readonly UsageRow[]): void {
+    const { metrics } = this.#deps.telemetry;
+    const labels = {
+      gen_ai_operation_name: "chat",
+      gen_ai_provider_name: this.#route?.provider ?? "none",
+      gen_ai_request_model: this.#route?.model ?? "none",
+    };
+    metrics.observe("gen_ai_client_token_usage", { ...labels, gen_ai_token_type: "input" }, quantityOf(rows, "tokens_in") + quantityOf(rows, "tokens_cached"));
+    metrics.observe("gen_ai_client_token_usage", { ...labels, gen_ai_token_type: "output" }, quantityOf(rows, "tokens_out"));
+    metrics.observe("gen_ai_server_request_duration_seconds", labels, (this.#deps.clock.now() - this.#call.receivedMs) / 1000);
+  }
+}

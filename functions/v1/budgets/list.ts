@@ -1,0 +1,29 @@
+import { BudgetList } from "../../../shared/contracts/http/budgets.ts";
+import { PageQuery } from "../../../shared/contracts/http/page.ts";
+import { NO_INPUT } from "../input.ts";
+import { operation, value } from "../operation.ts";
+import { pageOfArray } from "../page.ts";
+import { unwrap } from "../refusals.ts";
+import { budgetObject } from "./view.ts";
+
+export const listBudgets = operation({
+  id: "budgets.list",
+  method: "get",
+  path: "/v1/budgets",
+  action: "budget:read",
+  gate: "governed",
+  effect: "read",
+  retry: "safe",
+  ack: "commit",
+  kind: "unary",
+  ...NO_INPUT,
+  query: PageQuery,
+  success: [200, BudgetList, "Budgets with what is spent and held in the current period."],
+  problems: [],
+  summary: "List budgets",
+  tag: "Budgets",
+  resource: { kind: "budget" },
+  async execute(deps, { access, query, tenant }) {
+    return value(pageOfArray("budgets", unwrap(await deps.tenants.listBudgets(tenant.id, access)).map(budgetObject), query));
+  },
+});

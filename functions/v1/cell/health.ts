@@ -1,0 +1,74 @@
+import { Health, ProtectedResourceMetadata, Readiness } from "../../../shared/contracts/http/health.ts";
+import { NO_INPUT } from "../input.ts";
+import { operation, type Reply, value } from "../operation.ts";
+
+const common = { method: "get", effect: "read", retry: "safe", ack: "commit", kind: "unary", ...NO_INPUT, tag: "Cell", problems: [] } as const;
+
+export const health = operation({
+  ...common,
+  id: "cell.health",
+  path: "/healthz",
+  aliases: ["/health"],
+  action: "cell:health",
+  gate: "public",
+  success: [200, Health, "The process answers."],
+  summary: "Liveness",
+  resource: { kind: "cell" },
+  execute: () => value({ status: "ok" }),
+});
+
+export const ready = operation({
+  ...common,
+  id: "cell.ready",
+  path: "/readyz",
+  action: "cell:read",
+  gate: "operations",
+  success: [200, Readiness, "Ready, or degraded with the names of what the cell does without. 503 when something required is missing."],
+  summary: "Readiness",
+  resource: { kind: "cell" },
+  async execute(deps): Promise<Reply> {
+    const probed = await Promise.all(
+      deps.dependencies.map(async (dependency) => ({ dependency, ...(await dependency.probe()) })),
+    );
+    const failing = probed.filter(({ ready }) => !ready);
+    const named = (required: boolean) =>
+      failing.filter(({ dependency }) => dependency.required === required).map(({ dependency, reason }) => ({ name: dependency.name, reason: reason ?? "not ready" }));
+    const missing = deps.lifecycle.draining ? [...named(true), { name: "cell", reason: "draining" }] : named(true);
+    const degraded = named(false);
+    const status = missing.length > 0 ? "unready" : degraded.length > 0 ? "degraded" : "ready";
+    return { kind: "value", status: status === "unready" ? 503 : 200, value: { status, missing, degraded } };
+  },
+});
+
+export const metrics = operation({
+  ...common,
+  id: "cell.metrics",
+  path: "/metrics",
+  action: "cell:read",
+  gate: "operations",
+  success: [200, null, "Prometheus text exposition.", "text/plain"],
+  summary: "Metrics",
+  resource: { kind: "cell" },
+  execute: (deps): Reply => ({ kind: "bytes", status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: deps.telemetry.exposition() }),
+});
+
+export const protectedResource = operation({
+  ...common,
+  id: "cell.protected-resource",
+  path: "/.well-known/oauth-protected-resource",
+  action: "cell:health",
+  gate: "public",
+  success: [200, ProtectedResourceMetadata, "RFC 9728 metadata of the host that was asked."],
+  summary: "OAuth protected resource metadata",
+  resource: { kind: "cell" },
+  execute(deps, { snapshot }) {
+    const issuers = new Set(Object.values(snapshot.tenants).flatMap((tenant) => tenant.issuers.filter((issuer) => issuer.kind === "user").map((issuer) => issuer.issuer)));
+    return value({
+      resource: deps.cell.endpoint,
+      ...(issuers.size > 0 ? { authorization_servers: [...issuers] } : {}),
+      bearer_methods_supported: ["header"],
+      resource_name: `Bailiwick cell ${deps.cell.id}`,
+      resource_documentation: `${deps.cell.endpoint}/reference`,
+    });
+  },
+});

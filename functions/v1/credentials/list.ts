@@ -1,0 +1,29 @@
+import { CredentialList } from "../../../shared/contracts/http/credentials.ts";
+import { PageQuery } from "../../../shared/contracts/http/page.ts";
+import { NO_INPUT } from "../input.ts";
+import { operation, value } from "../operation.ts";
+import { pageOfArray } from "../page.ts";
+import { unwrap } from "../refusals.ts";
+import { credentialObject } from "./view.ts";
+
+export const listCredentials = operation({
+  id: "credentials.list",
+  method: "get",
+  path: "/v1/credentials",
+  action: "credential:read",
+  gate: "governed",
+  effect: "read",
+  retry: "safe",
+  ack: "commit",
+  kind: "unary",
+  ...NO_INPUT,
+  query: PageQuery,
+  success: [200, CredentialList, "References to the tenant's provider keys."],
+  problems: [],
+  summary: "List provider keys",
+  tag: "Credentials",
+  resource: { kind: "credential" },
+  async execute(deps, { access, query, tenant }) {
+    return value(pageOfArray("credentials", unwrap(await deps.tenants.listCredentials(tenant.id, access)).map(credentialObject), query));
+  },
+});

@@ -1,0 +1,54 @@
+import { UsageQuery, UsageReport } from "../../../shared/contracts/http/usage.ts";
+import { formatUsd } from "../../../shared/contracts/money.ts";
+import { decodeCursor, encodeCursor } from "../cursor.ts";
+import { NO_INPUT } from "../input.ts";
+import { operation, value } from "../operation.ts";
+import { unwrap } from "../refusals.ts";
+
+const DAY_MS = 86_400_000;
+const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
+
+/** Sums of what was settled, from the tenant's object: the same sums as its ledger and its billing rows. */
+export const reportUsage = operation({
+  id: "usage.report",
+  method: "get",
+  path: "/v1/usage",
+  action: "usage:read",
+  gate: "governed",
+  effect: "read",
+  retry: "safe",
+  ack: "commit",
+  kind: "unary",
+  ...NO_INPUT,
+  query: UsageQuery,
+  success: [200, UsageReport, "Requests, tokens and cost by day, model, workspace and key."],
+  problems: [],
+  summary: "Report usage and cost",
+  tag: "Usage",
+  resource: { kind: "usage" },
+  async execute(deps, { access, query, tenant }) {
+    const to = query.to ?? dayOf(deps.clock.now() + DAY_MS);
+    const from = query.from ?? dayOf(Date.parse(to) - 30 * DAY_MS);
+    const offset = Number(decodeCursor("usage", query.cursor) ?? "0");
+    const groups = unwrap(
+      await deps.tenants.usage(tenant.id, access, {
+        from,
+        to,
+        group_by: query.group_by,
+        workspace: query.workspace ?? null,
+        limit: query.limit + 1,
+        offset: Number.isSafeInteger(offset) && offset >= 0 ? offset : 0,
+      }),
+    );
+    const more = groups.length > query.limit;
+    return value({
+      object: "list",
+      from,
+      to,
+      group_by: query.group_by,
+      data: groups.slice(0, query.limit).map((group) => ({ object: "usage", ...group, cost_usd: formatUsd(group.cost_nusd) })),
+      has_more: more,
+      next_cursor: more ? encodeCursor("usage", String(offset + query.limit)) : null,
+    });
+  },
+});
