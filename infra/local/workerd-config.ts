@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { ROOT } from "./command.mjs";
+
+export const WORKERD_COMPATIBILITY = {
+  date: "2026-11-01",
+  /** `enable_request_signal`: the only way that a disconnect is seen on stock workerd. */
+  flags: ["enable_request_signal"],
+} as const;
+
+interface Bindings {
+  objects: Record<string, string>;
+  services: Record<string, string>;
+  text: Record<string, string>;
+}
+const BINDINGS: Bindings = JSON.parse(readFileSync(join(ROOT, "infra/local/environment.json"), "utf8")).workerd;
+
+export interface WorkerdCell {
+  host: string;
+  port: number;
+  /** Folder that holds the objects' databases. */
+  state: string;
+  /** Bundled module, relative to the configuration file. */
+  module: string;
+  /** Text bindings, by the names of `environment.json`. */
+  text: Readonly<Record<string, string>>;
+}
+
+/** The worker as one module, as a deployment uploads it. */
+export async function bundleWorker(entry: string, outfile: string): Promise<void> {
+  await build({
+    entryPoints: [join(ROOT, entry)],
+    outfile,
+    bundle: true,
+    format: "esm",
+    platform: "neutral",
+    target: "es2024",
+    mainFields: ["module", "main"],
+    conditions: ["workerd", "worker", "import"],
+    external: ["cloudflare:*", "node:*"],
+    sourcemap: "inline",
+    logLevel: "error",
+  });
+}
+
+/** Cap'n Proto text: JSON's escapes but for control characters. */
+const quoted = (text: string): string =>
+  JSON.stringify(text).replace(/\\(?:u00([0-9a-f]{2})|.)/g, (whole, hex) => (hex === undefined ? whole : `\\x${hex}`));
+
+/**
+ * Configuration of a whole cell on stock `workerd serve`: objects with SQLite on local disk; operator egress to any
+ * address; tenant egress to public addresses only, decided by workerd on the connected address.
+ * @throws Error for a text binding that `environment.json` does not name.
+ */
+export function workerdConfig(cell: WorkerdCell): string {
+  const unknown = Object.keys(cell.text).filter((name) => !(name in BINDINGS.text));
+  if (unknown.length > 0) throw new Error(`not in environment.json: ${unknown.join(", ")}`);
+  const objects = Object.entries(BINDINGS.objects);
+  const bindings = [
+    ...objects.map(([name, className]) => `(name = ${quoted(name)}, durableObjectNamespace = ${quoted(className)})`),
+    ...Object.keys(BINDINGS.services).map((name) => `(name = ${quoted(name)}, service = "public")`),
+    ...Object.entries(cell.text).map(([name, text]) => `(name = ${quoted(name)}, text = ${quoted(text)})`),
+  ];
+  const namespaces = objects.map(
+    ([, className]) =>
+      `(className = ${quoted(className)}, uniqueKey = ${quoted(`bailiwick-${className}`)}, enableSql = true)`,
+  );
+  const list = (items: readonly string[]) => items.map((item) => `\n    ${item},`).join("");
+  return `using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "cell", worker = .cell),
+    (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
+    (name = "public", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true))),
+    (name = "state", disk = (path = ${quoted(cell.state)}, writable = true)),
+  ],
+  sockets = [(name = "http", address = ${quoted(`${cell.host}:${cell.port}`)}, http = (), service = "cell")],
+);
+
+const cell :Workerd.Worker = (
+  modules = [(name = "cell.js", esModule = embed ${quoted(cell.module)})],
+  compatibilityDate = ${quoted(WORKERD_COMPATIBILITY.date)},
+  compatibilityFlags = [${WORKERD_COMPATIBILITY.flags.map(quoted).join(", ")}],
+  globalOutbound = "internet",
+  durableObjectStorage = (localDisk = "state"),
+  durableObjectNamespaces = [${list(namespaces)}
+  ],
+  bindings = [${list(bindings)}
+  ],
+);
+`;
+}

@@ -1,0 +1,89 @@
+/// An OpenAI-compatible upstream that answers at once, run by Deno in a process of its own: `deno run --allow-net … <port>`.
+/// The model name says how: `instant`, or `slow` (one frame a second until the client has had `SLOW_FRAMES`).
+
+declare const Deno: {
+  args: string[];
+  serve(
+    options: { hostname: string; port: number; onListen: () => void },
+    handler: (request: Request) => Response | Promise<Response>,
+  ): unknown;
+};
+
+export const FRAMES = 20;
+const SLOW_FRAMES = 30;
+const encoder = new TextEncoder();
+const chunk = (model: string, delta: object, finish: string | null, usage?: object) =>
+  encoder.encode(
+    `data: ${JSON.stringify({
+      id: "chatcmpl-mock",
+      object: "chat.completion.chunk",
+      created: 1,
+      model,
+      choices: usage ? [] : [{ index: 0, delta, finish_reason: finish }],
+      ...(usage ? { usage } : {}),
+    })}\n\n`,
+  );
+const usage = { prompt_tokens: 12, completion_tokens: FRAMES, total_tokens: 12 + FRAMES };
+const done = encoder.encode("data: [DONE]\n\n");
+
+const framesOf = (model: string, count: number) => [
+  chunk(model, { role: "assistant", content: "" }, null),
+  ...Array.from({ length: count }, (_, n) => chunk(model, { content: ` word${n}` }, null)),
+  chunk(model, {}, "stop"),
+  chunk(model, {}, null, usage),
+  done,
+];
+const instantFrames = framesOf("instant", FRAMES);
+const slowFrames = framesOf("slow", SLOW_FRAMES);
+const unary = encoder.encode(
+  JSON.stringify({
+    id: "chatcmpl-mock",
+    object: "chat.completion",
+    created: 1,
+    model: "instant",
+    choices: [{ index: 0, message: { role: "assistant", content: "word ".repeat(FRAMES) }, finish_reason: "stop" }],
+    usage,
+  }),
+);
+
+function instantStream(): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream({
+    pull(controller) {
+      const frame = instantFrames[at++];
+      if (frame) controller.enqueue(frame);
+      else controller.close();
+    },
+  });
+}
+
+function slowStream(): ReadableStream<Uint8Array> {
+  let at = 0;
+  let timer: ReturnType<typeof setInterval> | undefined;
+  return new ReadableStream({
+    start(controller) {
+      timer = setInterval(() => {
+        const frame = slowFrames[at++];
+        if (frame) return controller.enqueue(frame);
+        clearInterval(timer);
+        controller.close();
+      }, 1000);
+    },
+    cancel() {
+      clearInterval(timer);
+    },
+  });
+}
+
+Deno.serve(
+  { hostname: "127.0.0.1", port: Number(Deno.args[0]), onListen: () => console.log("ready") },
+  async (request) => {
+    if (request.method !== "POST") return Response.json({ object: "list", data: [{ id: "instant", object: "model" }] });
+    const body = await request.text();
+    if (!body.includes('"stream":true'))
+      return new Response(unary, { headers: { "content-type": "application/json" } });
+    return new Response(body.includes('"model":"slow"') ? slowStream() : instantStream(), {
+      headers: { "content-type": "text/event-stream" },
+    });
+  },
+);

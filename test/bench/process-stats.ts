@@ -1,0 +1,53 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+
+/** Linux's USER_HZ, which is 100 on every platform that has `/proc`. */
+const TICKS_PER_SECOND = 100;
+
+/** A process and all that descend from it, so that a launcher's children count too. */
+export function processTree(pid: number): number[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = read(`/proc/${name}/stat`);
+    const parent = stat && Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+    if (parent) parents.set(Number(name), parent);
+  }
+  const tree = [pid];
+  for (const member of tree) for (const [child, parent] of parents) if (parent === member) tree.push(child);
+  return tree;
+}
+
+/** CPU seconds, user and system, that a process tree has used. */
+export function cpuSeconds(pid: number): number {
+  let ticks = 0;
+  for (const member of processTree(pid)) {
+    const stat = read(`/proc/${member}/stat`);
+    if (!stat) continue;
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks / TICKS_PER_SECOND;
+}
+
+/** Sum over the tree of a memory line of `/proc/<pid>/status`, in bytes: `VmHWM` is the peak, `VmRSS` the present. */
+export function memoryBytes(pid: number, line: "VmHWM" | "VmRSS"): number {
+  let total = 0;
+  for (const member of processTree(pid)) {
+    const found = new RegExp(`^${line}:\\s+(\\d+) kB`, "m").exec(read(`/proc/${member}/status`) ?? "")?.[1];
+    total += Number(found ?? 0) * 1024;
+  }
+  return total;
+}
+
+/** Starts the peak anew, so that one target's start-up is not another run's peak. Needs the same user. */
+export function resetPeak(pid: number): void {
+  for (const member of processTree(pid)) writeFileSync(`/proc/${member}/clear_refs`, "5");
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+}
