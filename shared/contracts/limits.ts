@@ -100,8 +100,10 @@ export const LIMITS = {
   outboxRetryMsMax: 5 * MINUTE,
   /** Events wait this long for company, so that a busy object delivers batches and re-arms its alarm once a second. */
   outboxDelayMs: 1 * SECOND,
-  /** Three descriptors each: 768 of the 1,024 that a process has by default. */
+  /** At most four descriptors each (two of SQLite, two to sync), 1 MiB of page cache each. */
   openObjectsMax: 256,
+  /** Alarms handled at once after a restart; each may open a file. */
+  alarmsAtOnceMax: 64,
   /** Calls of one object in one group commit: 256 × 50 µs keep the event loop for 13 ms at most. */
   tickCallsMax: 256,
   /** A longer write-ahead log is copied into its database: 1,000 pages of 4 KiB, SQLite's own default. */
@@ -112,6 +114,40 @@ export const LIMITS = {
   providersMax: 256,
   credentialsPerTenantMax: 64,
   credentialSecretBytesMax: 4 * KiB,
+
+  // --- control database
+  /** Control statements touch few rows; 5 s is a stuck database. */
+  controlDbStatementMsMax: 5 * SECOND,
+  controlDbLockMsMax: 2 * SECOND,
+  controlDbConnectMsMax: 5 * SECOND,
+  /** A transaction of a few statements, each within its own limit, and the network. */
+  controlDbTransactionMsMax: 15 * SECOND,
+  /** First boot of the embedded database is about 5 s on an idle machine; slow disks and shared cores take their time. */
+  controlDbBootMsMax: 2 * MINUTE,
+  /** Connections of one process; control work is light and Postgres pays per connection. */
+  controlDbConnectionsMax: 8,
+  /** Transactions waiting for the embedded database's single connection; beyond it callers are shed. */
+  controlDbQueueMax: 256,
+  /** Longer than any sender goes on re-sending; upserts stay idempotent beyond it. */
+  eventInboxMsMax: 14 * DAY,
+  /** Tenants that one drain of the control outbox visits. */
+  outboxTenantsMax: 100,
+
+  // --- telemetry
+  /** Label sets of one metric: 100 providers × 10 outcomes; what comes later is counted under one overflow series. */
+  metricSeriesMax: 1_000,
+  logMembersMax: 32,
+  logValueCharsMax: 1_024,
+  spanAttributesMax: 64,
+  /** Finished spans that wait for the collector: about 1 KiB each; what does not fit is dropped and counted. */
+  spanQueueMax: 4_096,
+  /** About 256 KiB of OTLP JSON. */
+  spanBatchMax: 256,
+  spanDelayMsMax: 2 * SECOND,
+  spanExportMsMax: 10 * SECOND,
+  spanExportTriesMax: 4,
+  spanRetryMsMin: 500,
+  spanRetryMsMax: 10 * SECOND,
 
   // --- pre-authentication, per client address (defaults; the snapshot may change them)
   preauthPerMinute: 120,

@@ -1,0 +1,87 @@
+import type { Statement } from "../../shared/contracts/ports/control-db.ts";
+
+type Columns = Record<string, Statement["params"][number]>;
+
+const life = { name: "A name", created_ms: 1_000, updated_ms: 1_000 };
+const scopes = { workspace: "w", project: "p", environment: "e" };
+
+/** One valid row of every table, parents first; tenant and cell come from the transaction. */
+export const ROWS = {
+  tenants: { ...life, privacy: "hybrid", content: "none", transit: "refused", suspended: false, locked: false },
+  workspaces: { ...life, workspace: "w" },
+  projects: { ...life, workspace: "w", project: "p" },
+  environments: { ...life, ...scopes },
+  control_outbox: {
+    kind: "data.changed",
+    action: "workspaces:create",
+    attribution: {},
+    detail: {},
+    created_ms: 1_000,
+    next_ms: 9_000_000_000_000_000,
+  },
+  event_inbox: { event_id: "event", received_ms: 1_000 },
+  parked_events: { event_id: "event", type: "unknown", reason: "unknown_type", event: {}, parked_ms: 1_000 },
+  tasks: {
+    ...scopes,
+    task_id: "task",
+    subject: "someone",
+    operation: "chat.completions.create",
+    phase: "done",
+    created_ms: 1_000,
+    cost_nusd: 1,
+    estimated: false,
+    ledger_seq: 1,
+    event_seq: 1,
+    record: {},
+  },
+  usage_billing: {
+    ...scopes,
+    ledger_seq: 1,
+    task_id: "task",
+    entry: "charge",
+    day: "2026-01-01",
+    estimated: false,
+    requests: 1,
+    tokens_in: 1,
+    tokens_out: 1,
+    tokens_cached: 0,
+    cost_nusd: 1,
+    usage: [],
+  },
+  audit_activity: {
+    ...scopes,
+    ledger_seq: 1,
+    at: "2026-01-01T00:00:00Z",
+    kind: "key.created",
+    outcome: "success",
+    action: "keys:create",
+    subject: "someone",
+    credential: "key:x",
+    request_id: "req",
+    detail: {},
+    event_seq: 1,
+  },
+  keys: {
+    ...scopes,
+    key_id: "key",
+    name: "A key",
+    subject: "someone",
+    kind: "user",
+    roles: [],
+    granted: [],
+    created_ms: 1_000,
+    version: 1,
+    event_seq: 1,
+  },
+  router_decisions: {
+    ...scopes,
+    task_id: "task",
+    route: "local",
+    lane: "direct",
+    chosen_by: "ordered",
+    reasons: [],
+    snapshot_digest: "sha256:0",
+    event_seq: 1,
+  },
+  runtime_metrics: { event_seq: 1, from_ms: 0, to_ms: 1, metrics: [] },
+} satisfies Record<string, Columns>;
