@@ -11,6 +11,8 @@ export interface Span {
 export interface Metrics {
   count(name: string, labels: Attributes, by?: number): void;
   gauge(name: string, labels: Attributes, delta: number): void;
+  /** Sets a gauge; of an info metric it replaces every earlier label set. */
+  set(name: string, labels: Attributes, value: number): void;
   /** Seconds, tokens or bytes into a histogram with the buckets its name is declared with. */
   observe(name: string, labels: Attributes, value: number): void;
 }
