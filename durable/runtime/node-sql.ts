@@ -12,8 +12,10 @@ const STATEMENTS_MAX = 256;
  */
 export class NodeSql implements Sql {
   readonly #db: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements = new Map<string, { statement: StatementSync; schema: boolean }>();
   #depth = 0;
+  #schemaTouched = false;
+  #changesSeen = 0;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -75,6 +77,21 @@ export class NodeSql implements Sql {
     return this.#db.isTransaction;
   }
 
+  /** Whether the schema may have changed since the last question. */
+  takeSchemaTouched(): boolean {
+    const touched = this.#schemaTouched;
+    this.#schemaTouched = false;
+    return touched;
+  }
+
+  /** Whether rows were written since the last question, rolled back or not. */
+  takeChanged(): boolean {
+    const total = this.get<{ total: number }>("SELECT total_changes() AS total")?.total ?? 0;
+    const changed = total !== this.#changesSeen;
+    this.#changesSeen = total;
+    return changed;
+  }
+
   close(): void {
     this.#statements.clear();
     this.#db.close();
@@ -83,15 +100,20 @@ export class NodeSql implements Sql {
   #prepare(text: string, params: SqlValue[]): StatementSync {
     if (params.length > LIMITS.sqlParametersMax) throw new RangeError("more bound parameters than the platform allows");
     const known = this.#statements.get(text);
-    if (known) return known;
+    if (known) {
+      if (known.schema) this.#schemaTouched = true;
+      return known.statement;
+    }
     const statement = this.#db.prepare(text);
+    const schema = /^\s*(?:CREATE|DROP|ALTER)\b/i.test(text);
+    if (schema) this.#schemaTouched = true;
     if (this.#statements.size >= STATEMENTS_MAX) {
       for (const oldest of this.#statements.keys()) {
         this.#statements.delete(oldest);
         break;
       }
     }
-    this.#statements.set(text, statement);
+    this.#statements.set(text, { statement, schema });
     return statement;
   }
 }

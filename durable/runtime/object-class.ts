@@ -1,4 +1,5 @@
 import type { Result } from "../../shared/contracts/result.ts";
+import { isProvisioned, migrate } from "./migrate.ts";
 import type { CoreEnv, Migration, Sql } from "./sql.ts";
 
 /** One call into an object: synchronous, so that it is one atomic step. A throw undoes all that it wrote. */
@@ -18,10 +19,10 @@ export interface ObjectClass {
   /** Unix ms of the earliest due work, or null. Read after every batch of calls, so it must be an index look-up. */
   nextDue?(sql: Sql): number | null;
   /**
-   * Performs due synchronous work, bounded per call; repeated until `nextDue` has passed. Runs at least once at or
-   * after `nextDue`, in a transaction of its own: by the alarm, or before a call that comes when the alarm is late.
+   * Performs due synchronous work, at most so much per call, and answers whether more is left for another. Runs at
+   * least once at or after `nextDue`, as a step of its own: by the alarm, or before a call when the alarm is late.
    */
-  sweep?(sql: Sql, env: CoreEnv): void;
+  sweep?(sql: Sql, env: CoreEnv): boolean;
   /** Asynchronous due work after a sweep by the alarm (outbox delivery); repeated with backoff when it rejects. */
   effects?(object: ObjectHandle): Promise<void>;
 }
@@ -33,6 +34,17 @@ export interface ObjectHost {
   /** As `call`, but creates the object's tables first; if the body then answers `ok: false`, they are undone too. */
   provision<T, E>(of: ObjectClass, name: string, body: ObjectBody<Result<T, E>>): Promise<Result<T, E>>;
 }
+
+/** Creates the object's tables around the first body that succeeds; a refused one leaves none behind. */
+export const provisioning =
+  <T, E>(of: ObjectClass, body: ObjectBody<Result<T, E>>): ObjectBody<Result<T, E>> =>
+  (sql, env) =>
+    isProvisioned(sql)
+      ? body(sql, env)
+      : sql.transaction(() => {
+          migrate(sql, of.migrations);
+          return body(sql, env);
+        });
 
 /** The object has as many waiting calls as it may have; nothing of this call ran. */
 export class ObjectOverloaded extends Error {

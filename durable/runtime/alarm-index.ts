@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import type { HostFiles } from "./host-files.ts";
+import { SqliteFile } from "./sqlite-file.ts";
+
+export interface IndexedAlarm {
+  class: string;
+  name: string;
+  at_ms: number;
+}
+
+/**
+ * When each object is to be woken, in `<home>/alarms.sqlite`: found after a restart without opening the objects. An
+ * entry is never later than the object's own `nextDue`: it is durable before the object commits an earlier one. It may
+ * be too early, which costs one look.
+ */
+export class AlarmIndex {
+  readonly #path: string;
+  readonly #files: HostFiles;
+  #file: SqliteFile | null;
+
+  constructor(home: string, files: HostFiles) {
+    this.#path = join(home, "alarms.sqlite");
+    this.#files = files;
+    this.#file = this.#open(false, files.exists(this.#path) ? [] : [home]);
+  }
+
+  get(className: string, name: string): number | null {
+    const row = this.#opened().sql.get<{ at_ms: number }>(
+      "SELECT at_ms FROM alarms WHERE class = ? AND name = ?",
+      className,
+      name,
+    );
+    return row?.at_ms ?? null;
+  }
+
+  /** Sets the alarm, or removes it with null; resolves once that is durable. */
+  async put(className: string, name: string, at_ms: number | null): Promise<void> {
+    const file = this.#opened();
+    if (at_ms === null) file.sql.run("DELETE FROM alarms WHERE class = ? AND name = ?", className, name);
+    else {
+      file.sql.run(
+        "INSERT INTO alarms (class, name, at_ms) VALUES (?, ?, ?) ON CONFLICT (class, name) DO UPDATE SET at_ms = excluded.at_ms",
+        className,
+        name,
+        at_ms,
+      );
+    }
+    file.wrote();
+    try {
+      await file.durable();
+    } catch (cause) {
+      // Every waiting call learns of the same failure; the first one closes, the next use reopens.
+      if (this.#file === file) {
+        this.#file = null;
+        await file.discard();
+      }
+      throw cause;
+    }
+  }
+
+  /** The earliest alarms, due or not. */
+  earliest(limit: number): IndexedAlarm[] {
+    return this.#opened().sql.all<IndexedAlarm & Record<string, string | number>>(
+      "SELECT class, name, at_ms FROM alarms ORDER BY at_ms LIMIT ?",
+      limit,
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+  }
+
+  #opened(): SqliteFile {
+    this.#file ??= this.#open(true, []);
+    return this.#file;
+  }
+
+  #open(recover: boolean, foldersChanged: string[]): SqliteFile {
+    const file = new SqliteFile(this.#path, { files: this.#files, foldersChanged, recover, checkpoints: "sqlite" });
+    file.sql.run(
+      "CREATE TABLE IF NOT EXISTS alarms (class TEXT NOT NULL, name TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (class, name)) WITHOUT ROWID",
+    );
+    file.sql.run("CREATE INDEX IF NOT EXISTS alarms_at ON alarms (at_ms)");
+    return file;
+  }
+}

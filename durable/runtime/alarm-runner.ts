@@ -1,0 +1,127 @@
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { Clock } from "../../shared/contracts/ports/clock.ts";
+import type { AlarmIndex, IndexedAlarm } from "./alarm-index.ts";
+import type { EmbeddedObject } from "./embedded-object.ts";
+import type { ObjectBody } from "./object-class.ts";
+import { type PendingCall, pendingCall } from "./pending-call.ts";
+
+/** The longest delay that timers take is 2^31 ms; looking once an hour costs nothing. */
+const LOOK_AGAIN_MS = 3_600_000;
+
+export interface AlarmRunnerOptions {
+  index: AlarmIndex;
+  clock: Clock;
+  timer: { set(run: () => void, delayMs: number): () => void };
+  /** Null for a class that this host does not serve. */
+  find(className: string, name: string): EmbeddedObject | null;
+  send<T>(className: string, name: string, call: PendingCall & { promise: Promise<T> }): Promise<T>;
+  onError: (cause: unknown, where: { class: string; name: string }) => void;
+}
+
+/** Wakes objects at their alarms: sweep, then effects, then the index is renewed. At least once, with backoff on failure. */
+export class AlarmRunner {
+  readonly #options: AlarmRunnerOptions;
+  readonly #firing = new Map<string, Promise<void>>();
+  readonly #failures = new Map<string, number>();
+  #cancelTimer: (() => void) | null = null;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #stopped = false;
+
+  constructor(options: AlarmRunnerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#arm();
+  }
+
+  /** An alarm was set to this time. */
+  expect(at_ms: number): void {
+    if (at_ms < this.#timerAt) this.#arm();
+  }
+
+  /** Fires everything that is due and waits for its end; each object at most once. */
+  async runDue(): Promise<void> {
+    const seen = new Set<string>();
+    for (;;) {
+      for (const alarm of this.#due()) {
+        const key = keyOf(alarm);
+        if (seen.has(key)) continue;
+        seen.add(key);
+        this.#fire(alarm);
+      }
+      if (this.#firing.size === 0) return;
+      await Promise.all(this.#firing.values());
+      if (this.#due().every((alarm) => seen.has(keyOf(alarm)))) return;
+    }
+  }
+
+  /** Starts no more alarms and waits for those that run. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelTimer?.();
+    await Promise.all(this.#firing.values());
+  }
+
+  #due(): IndexedAlarm[] {
+    const now = this.#options.clock.now();
+    const free = LIMITS.alarmsAtOnceMax - this.#firing.size;
+    return this.#options.index
+      .earliest(LIMITS.alarmsAtOnceMax)
+      .filter((alarm) => alarm.at_ms <= now && !this.#firing.has(keyOf(alarm)))
+      .slice(0, Math.max(free, 0));
+  }
+
+  #arm(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    if (this.#stopped || this.#firing.size >= LIMITS.alarmsAtOnceMax) return;
+    const next = this.#options.index.earliest(this.#firing.size + 1).find((alarm) => !this.#firing.has(keyOf(alarm)));
+    if (!next) return;
+    const delay = Math.min(Math.max(next.at_ms - this.#options.clock.now(), 0), LOOK_AGAIN_MS);
+    this.#timerAt = next.at_ms;
+    this.#cancelTimer = this.#options.timer.set(() => {
+      for (const alarm of this.#due()) this.#fire(alarm);
+      this.#arm();
+    }, delay);
+  }
+
+  #fire(alarm: IndexedAlarm): void {
+    const key = keyOf(alarm);
+    const done = this.#wake(alarm, key)
+      .catch((cause: unknown) => this.#options.onError(cause, alarm))
+      .finally(() => {
+        this.#firing.delete(key);
+        this.#arm();
+      });
+    this.#firing.set(key, done);
+  }
+
+  async #wake(alarm: IndexedAlarm, key: string): Promise<void> {
+    const { index, find, send, clock, onError } = this.#options;
+    const object = find(alarm.class, alarm.name);
+    const call = <T>(body: ObjectBody<T>, reindexes = false) =>
+      send(alarm.class, alarm.name, pendingCall(body, { reindexes }));
+    try {
+      if (!object) throw new Error(`alarm of an unknown object class ${alarm.class}`);
+      const { of } = object;
+      while ((await call((sql, env) => of.sweep?.(sql, env) ?? false)) === true);
+      await of.effects?.({ name: alarm.name, call: (body) => call(body) });
+      this.#failures.delete(key);
+      object.notBefore = 0;
+    } catch (cause) {
+      onError(cause, alarm);
+      const failures = this.#failures.get(key) ?? 0;
+      this.#failures.set(key, failures + 1);
+      const notBefore =
+        clock.now() + Math.min(LIMITS.outboxRetryMsMin * 2 ** Math.min(failures, 30), LIMITS.outboxRetryMsMax);
+      if (object) object.notBefore = notBefore;
+      // Renewed below where the object still answers; this holds where it does not.
+      await index.put(alarm.class, alarm.name, notBefore);
+    }
+    if (object) await call(() => null, true);
+  }
+}
+
+const keyOf = (alarm: { class: string; name: string }): string => `${alarm.class}/${alarm.name}`;

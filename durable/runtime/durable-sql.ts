@@ -1,0 +1,52 @@
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { Result } from "../../shared/contracts/result.ts";
+import type { DurableStorage } from "./durable-object.ts";
+import type { Sql, SqlRow, SqlValue } from "./sql.ts";
+
+/** Carries a refusal out of `transactionSync`, which rolls back only on a throw; never leaves this file. */
+class Refused extends Error {
+  readonly refusal: unknown;
+  constructor(refusal: unknown) {
+    super("refused");
+    this.refusal = refusal;
+  }
+}
+
+/** `Sql` over a Durable Object's storage; savepoints are nested `transactionSync` calls. */
+export function durableSql(storage: DurableStorage): Sql {
+  const all = <R extends SqlRow>(text: string, params: SqlValue[]): R[] => {
+    if (params.length > LIMITS.sqlParametersMax) throw new RangeError("more bound parameters than the platform allows");
+    const rows = storage.sql.exec(text, ...params).toArray();
+    for (const row of rows) {
+      for (const column in row) {
+        const value = row[column];
+        // The platform answers blobs as buffers; the port promises bytes.
+        if (value instanceof ArrayBuffer) (row as SqlRow)[column] = new Uint8Array(value); // safe because: it replaces the one member that is no SqlValue
+      }
+    }
+    return rows as R[]; // safe because: buffers are converted, and the caller names the columns it selects
+  };
+  return {
+    all: (text, ...params) => all(text, params),
+    get: <R extends SqlRow>(text: string, ...params: SqlValue[]) => all<R>(text, params)[0],
+    run(text, ...params) {
+      all(text, params);
+      const counted = all<{ changed: number }>("SELECT changes() AS changed", []);
+      return counted[0]?.changed ?? 0;
+    },
+    transaction<T, E>(body: () => Result<T, E>): Result<T, E> {
+      let outcome: Result<T, E> | undefined;
+      try {
+        storage.transactionSync(() => {
+          outcome = body();
+          if (!outcome.ok) throw new Refused(outcome);
+        });
+      } catch (cause) {
+        // Compared by identity: only this call's own refusal is an outcome, everything else is a failure.
+        if (!(cause instanceof Refused) || cause.refusal !== outcome) throw cause;
+      }
+      if (!outcome) throw new Error("a transaction ended without an outcome");
+      return outcome;
+    },
+  };
+}
