@@ -20,6 +20,8 @@ export interface ProviderConfig {
   kind: EngineKind;
   base_url: string | null;
   secret: SecretRef | null;
+  /** The secret's variable or file was absent at activation; only tenants' own credentials can open this provider. */
+  secret_missing?: boolean;
   /** Tenants' own credentials for this provider are used in place of `secret` when they brought one. */
   tenant_credentials: boolean;
   locality: "local" | "api";
@@ -58,6 +60,8 @@ export interface Candidate {
   image_tokens: number;
   /** Nano-dollars per unit. */
   prices: Prices;
+  /** Nobody stated prices: `prices` are the documented conservative defaults. */
+  prices_assumed?: boolean;
   weight: number;
 }
 
@@ -68,6 +72,8 @@ export interface Alias {
   candidates: string[];
   strategy: Strategy;
   owned_by: string;
+  /** Not written as a name: it follows from a reference under `tiers`. */
+  implicit?: boolean;
 }
 
 export interface IntentConfig {
@@ -115,6 +121,18 @@ export interface TenantConfig {
   issuers: IssuerConfig[];
   rates: Partial<RateLimits>;
   providers_allow: string[] | null;
+  /** Applied when the tenant is provisioned. */
+  budgets?: BudgetSeed[];
+  workspaces?: { id: string; projects: string[] }[];
+}
+
+export interface BudgetSeed {
+  workspace: string | null;
+  project: string | null;
+  environment: string | null;
+  period: "day" | "month" | "total";
+  limit_nusd: NanoUsd;
+  hard: boolean;
 }
 
 /** An immutable configuration; a live request never sees half of one. */
@@ -133,9 +151,13 @@ export interface Snapshot {
     task_budget_hard_cap_nusd: NanoUsd;
     p95_ms: Partial<Record<"local" | "api" | "hybrid", number>>;
     local_only_intents: string[];
+    /** Classifications whose calls stay on our own pools, whatever the tenant allows. */
+    local_only_classifications?: string[];
     providers_deny: string[];
     /** null: no list was given; an empty list means none. */
     providers_allow: string[] | null;
+    /** Jurisdictions of external providers that are accepted beside the cell's own. */
+    jurisdictions_allow?: string[];
     fallback_order: ("local" | "api" | "hybrid")[];
     /** Retries as a share of calls, per provider and minute. */
     retry_budget: { ratio: number; min_per_minute: number };

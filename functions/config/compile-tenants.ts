@@ -1,0 +1,94 @@
+import type { IntentsFile } from "../../shared/contracts/config/intents.ts";
+import type {
+  Alias,
+  BudgetSeed,
+  Candidate,
+  IssuerConfig,
+  TenantConfig,
+} from "../../shared/contracts/config/snapshot.ts";
+import type { TenantEntry, TenantsFile } from "../../shared/contracts/config/tenants.ts";
+import { compileAlias } from "./compile-aliases.ts";
+import { writtenRates } from "./compile-policies.ts";
+import type { Findings } from "./findings.ts";
+
+const FILE = "tenants.yml";
+
+/** Tenants of the cell. `candidates` and `intents` are null when their files have mistakes of their own. */
+export function compileTenants(
+  file: TenantsFile,
+  known: { candidates: Record<string, Candidate> | null; intents: IntentsFile | null },
+  findings: Findings,
+): Record<string, TenantConfig> {
+  const tenants: Record<string, TenantConfig> = Object.create(null);
+  for (const [id, entry] of Object.entries(file.tenants)) tenants[id] = compileTenant(id, entry, known, findings);
+  checkIssuers(file, findings);
+  return tenants;
+}
+
+function compileTenant(
+  id: string,
+  entry: TenantEntry,
+  { candidates, intents }: { candidates: Record<string, Candidate> | null; intents: IntentsFile | null },
+  findings: Findings,
+): TenantConfig {
+  const path = ["tenants", id];
+  const aliases: Record<string, Alias> = Object.create(null);
+  if (candidates)
+    for (const [name, alias] of Object.entries(entry.aliases))
+      aliases[name] = compileAlias(
+        { file: FILE, path: [...path, "aliases", name] },
+        name,
+        alias,
+        { candidates, intents },
+        findings,
+      );
+  for (const [at, { workspace }] of entry.budgets.entries())
+    if (workspace !== null && !Object.hasOwn(entry.workspaces, workspace))
+      findings.problem(
+        FILE,
+        [...path, "budgets", at, "workspace"],
+        `there is no workspace ${workspace} in this tenant`,
+      );
+  return {
+    id,
+    name: entry.name ?? id,
+    privacy: entry.privacy,
+    content: entry.content,
+    transit: entry.transit,
+    aliases,
+    issuers: entry.issuers satisfies IssuerConfig[],
+    rates: writtenRates(entry.rates),
+    providers_allow: entry.providers_allow,
+    budgets: entry.budgets.map(
+      ({ workspace, project, environment, period, limit_usd, hard }): BudgetSeed => ({
+        workspace,
+        project,
+        environment,
+        period,
+        limit_nusd: limit_usd,
+        hard,
+      }),
+    ),
+    workspaces: Object.entries(entry.workspaces).map(([workspace, { projects }]) => ({ id: workspace, projects })),
+  };
+}
+
+/** A token names its tenant by issuer and audience alone, so no two tenants may share a pair. */
+function checkIssuers(file: TenantsFile, findings: Findings): void {
+  const owners = new Map<string, string>();
+  for (const [tenant, { issuers }] of Object.entries(file.tenants)) {
+    for (const [at, { issuer, audiences }] of issuers.entries()) {
+      for (const audience of audiences) {
+        const pair = JSON.stringify([issuer, audience]);
+        const owner = owners.get(pair);
+        if (owner !== undefined)
+          findings.problem(
+            FILE,
+            ["tenants", tenant, "issuers", at],
+            `this issuer and audience already belong to the tenant ${owner}`,
+          );
+        owners.set(pair, tenant);
+      }
+    }
+  }
+}
