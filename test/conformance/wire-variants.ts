@@ -99,8 +99,8 @@ export const STREAM_VARIANTS: readonly Variant[] = [
   {
     title: "a clean end without finish_reason and [DONE]: never ours, since truncation is invisible",
     send: sse(events(first)),
-    openai: "error",
-    ai: "silent-loss",
+    openai: "silent-loss",
+    ai: "error",
   },
   {
     title: "an abrupt close of the socket",
@@ -117,8 +117,8 @@ export const STREAM_VARIANTS: readonly Variant[] = [
       response.writeHead(200, { "content-type": "application/json" });
       response.end(JSON.stringify(errorBody));
     },
-    openai: "error",
-    ai: "silent-loss",
+    openai: "silent-loss",
+    ai: "error",
   },
   fine(
     "Azure's first chunk without choices, and a usage chunk without choices",
