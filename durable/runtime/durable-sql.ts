@@ -12,10 +12,17 @@ class Refused extends Error {
   }
 }
 
+export interface DurableSql extends Sql {
+  /** Whether the schema may have changed since the last question. */
+  takeSchemaTouched(): boolean;
+}
+
 /** `Sql` over a Durable Object's storage; savepoints are nested `transactionSync` calls. */
-export function durableSql(storage: DurableStorage): Sql {
+export function durableSql(storage: DurableStorage): DurableSql {
+  let schemaTouched = false;
   const all = <R extends SqlRow>(text: string, params: SqlValue[]): R[] => {
     if (params.length > LIMITS.sqlParametersMax) throw new RangeError("more bound parameters than the platform allows");
+    if (/^\s*(?:CREATE|DROP|ALTER)\b/i.test(text)) schemaTouched = true;
     const rows = storage.sql.exec(text, ...params).toArray();
     for (const row of rows) {
       for (const column in row) {
@@ -47,6 +54,11 @@ export function durableSql(storage: DurableStorage): Sql {
       }
       if (!outcome) throw new Error("a transaction ended without an outcome");
       return outcome;
+    },
+    takeSchemaTouched() {
+      const touched = schemaTouched;
+      schemaTouched = false;
+      return touched;
     },
   };
 }
