@@ -3,6 +3,8 @@ import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 
 /** Role marks and separators that chat templates add around one message or tool. */
 const TOKENS_PER_ITEM = 16;
+/** Longest shortest form of a double: `-2.2250738585072014e-308`. */
+const DIGITS_MAX = 24;
 /** Members that carry text to the model, per dialect. */
 const READ: Readonly<Record<Dialect, readonly string[]>> = {
   "openai.chat": ["messages", "tools", "functions", "response_format", "prediction"],
@@ -16,14 +18,19 @@ const IMAGE_TYPES = new Set(["image_url", "input_image", "image"]);
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is for ASCII.
 const NOT_ASCII = /[^\x00-\x7f]/;
 
-/** UTF-8 length without encoding. */
+/** UTF-8 length without encoding; a lone surrogate counts as the replacement character that it becomes. */
 export function utf8Bytes(text: string): number {
   if (!NOT_ASCII.test(text)) return text.length;
   let bytes = text.length;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
-    // A surrogate pair is 4 bytes over 2 units; counting 2 for each half is exact, a lone half becomes U+FFFD: 3 bytes.
-    if (unit >= 0x80) bytes += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
+    if (unit < 0x80) continue;
+    if (unit < 0x800) bytes += 1;
+    else {
+      bytes += 2;
+      // A pair is two units and four bytes, so its second half adds nothing.
+      if (unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) i++;
+    }
   }
   return bytes;
 }
@@ -33,25 +40,28 @@ export function utf8Bytes(text: string): number {
  * bytes), member names of tool schemas included, plus a template allowance per element and `imageTokens` per image.
  */
 export function inputTokensBound(dialect: Dialect, body: JsonObject, imageTokens: number): number {
+  const tokenArrays = dialect === "openai.completions" || dialect === "openai.embeddings";
   let bound = TOKENS_PER_ITEM;
-  for (const name of READ[dialect]) bound += weigh(body[name], imageTokens);
+  for (const name of READ[dialect]) bound += weigh(body[name], imageTokens, tokenArrays);
   return bound;
 }
 
-function weigh(value: JsonValue | undefined, imageTokens: number): number {
+function weigh(value: JsonValue | undefined, imageTokens: number, tokenArrays: boolean): number {
   if (typeof value === "string") return utf8Bytes(value);
-  // A token array counts one token an element; a number or literal in a schema is written out.
-  if (typeof value === "number") return 1;
-  if (typeof value === "boolean" || value === null || value === undefined) return 5;
+  if (typeof value === "number") return DIGITS_MAX;
+  if (typeof value === "boolean" || value === null) return "false".length;
+  if (value === undefined) return 0;
   if (Array.isArray(value)) {
-    if (typeof value[0] === "number") return value.length;
+    // Prompts and embedding inputs may be tokens already.
+    if (tokenArrays && typeof value[0] === "number") return value.length;
     let sum = 0;
-    for (const element of value) sum += weigh(element, imageTokens) + TOKENS_PER_ITEM;
+    for (const element of value) sum += weigh(element, imageTokens, tokenArrays) + TOKENS_PER_ITEM;
     return sum;
   }
   if (isImage(value)) return imageTokens;
   let sum = 0;
-  for (const name of Object.keys(value)) sum += utf8Bytes(name) + 4 + weigh(value[name], imageTokens);
+  // Quotes, colon and comma around a member.
+  for (const name of Object.keys(value)) sum += utf8Bytes(name) + 4 + weigh(value[name], imageTokens, tokenArrays);
   return sum;
 }
 

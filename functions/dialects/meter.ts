@@ -11,11 +11,15 @@ export interface Metered {
   finish: Finish | null;
 }
 
+/** Usage that a whole unary answer tells; null when it tells none, or not completely. */
+export const readUsage = (dialect: Dialect, body: JsonObject): ReportedUsage | null =>
+  reported(dialect, objectOf(body.usage), textOf(body.model));
+
 /** Usage, model and finish of a whole unary answer. */
 export function readAnswer(dialect: Dialect, body: JsonObject): Metered {
   const model = textOf(body.model);
   const finish = dialect === "openai.embeddings" ? "stop" : finishOf(dialect, body);
-  return { usage: reported(dialect, objectOf(body.usage), model), model, finish };
+  return { usage: readUsage(dialect, body), model, finish };
 }
 
 function reported(dialect: Dialect, usage: JsonObject | null, model: string | null): ReportedUsage | null {
