@@ -30,7 +30,8 @@ export function createApp(deps: Deps, operations: readonly Operation[]): Handler
   app.notFound((c) => problemResponse(new ProblemError("not-found"), c.var.incoming));
   app.onError((thrown, c) => {
     const problem = asProblem(thrown);
-    if (problem.slug === "internal") deps.telemetry.log.error("request.crashed", thrown, { request: c.var.incoming.request });
+    if (problem.slug === "internal")
+      deps.telemetry.log.error("request.crashed", thrown, { request: c.var.incoming.request });
     return problemResponse(problem, c.var.incoming);
   });
   return (request, runtime) => app.fetch(request, runtime);

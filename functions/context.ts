@@ -17,8 +17,8 @@ import type { SessionStore } from "../shared/contracts/ports/session-store.ts";
 import type { TaskStore } from "../shared/contracts/ports/task-store.ts";
 import type { Span, Telemetry } from "../shared/contracts/ports/telemetry.ts";
 import type { Access, TenantState, TenantStore } from "../shared/contracts/ports/tenant-store.ts";
-import type { Authenticator } from "./pipeline/authenticate/authenticator.ts";
 import type { RouterState } from "./inference/router-state.ts";
+import type { Authenticator } from "./pipeline/authenticate/authenticator.ts";
 
 /** What the runtime adds to a request; the entry supplies it, on Deno and workerd alike. */
 export interface Runtime {
@@ -76,6 +76,8 @@ export interface Deps {
 /** In-flight calls and the drain that ends them. */
 export interface Lifecycle {
   readonly draining: boolean;
+  /** Aborts when the time for draining is over: what still runs is settled and ended. */
+  readonly expired: AbortSignal;
   /** Answers the function that marks the call as done. */
   enter(): () => void;
 }

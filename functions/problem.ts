@@ -29,7 +29,12 @@ export type ProblemShape = "openai" | "anthropic";
 /** The `error` object that SDKs read, also sent as the last frame of a broken stream. */
 export function errorMember({ slug, extensions }: ProblemError) {
   const spec = PROBLEMS[slug];
-  return { message: extensions.detail ?? spec.title, type: spec.type, param: extensions.param ?? null, code: spec.code };
+  return {
+    message: extensions.detail ?? spec.title,
+    type: spec.type,
+    param: extensions.param ?? null,
+    code: spec.code,
+  };
 }
 
 export function problemDocument(problem: ProblemError, request: string, shape: ProblemShape = "openai") {
@@ -37,7 +42,12 @@ export function problemDocument(problem: ProblemError, request: string, shape: P
   const error = errorMember(problem);
   const members = problem.extensions.members ?? {};
   if (shape === "anthropic")
-    return { type: "error", error: { type: anthropicType(spec.status), message: error.message, code: error.code }, request_id: request, ...members };
+    return {
+      type: "error",
+      error: { type: anthropicType(spec.status), message: error.message, code: error.code },
+      request_id: request,
+      ...members,
+    };
   return {
     type: problemType(problem.slug),
     title: spec.title,
@@ -50,7 +60,10 @@ export function problemDocument(problem: ProblemError, request: string, shape: P
 }
 
 /** Headers of a problem answer: media type, retry advice (WIRE "Errors") and whatever the problem carries. */
-export function problemHeaders({ slug, extensions }: ProblemError, shape: ProblemShape = "openai"): Record<string, string> {
+export function problemHeaders(
+  { slug, extensions }: ProblemError,
+  shape: ProblemShape = "openai",
+): Record<string, string> {
   const spec = PROBLEMS[slug];
   const headers: Record<string, string> = {
     "content-type": shape === "anthropic" ? "application/json" : "application/problem+json",
@@ -83,4 +96,9 @@ function anthropicType(status: number): string {
     default:
       return status >= 500 ? "api_error" : "invalid_request_error";
   }
+}
+
+/** Thrown when a store says that the edge's cached facts are old: the seam asks again, decides again, and retries once. */
+export class StaleAccess extends Error {
+  override readonly name = "StaleAccess";
 }

@@ -1,7 +1,7 @@
+import type { NanoUsd } from "../../shared/contracts/ids.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
 import type { AdmitRefusal, Admitted, IdempotencyClaim, Replay } from "../../shared/contracts/ports/tenant-store.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
-import type { NanoUsd } from "../../shared/contracts/ids.ts";
 import type { Call, Deps } from "../context.ts";
 import { ProblemError, StaleAccess } from "../problem.ts";
 import { bucketsFor, rateHeaders } from "./rates.ts";
@@ -33,7 +33,9 @@ export async function admit(deps: Deps, call: Call, admission: Admission): Promi
   ]);
   span.end(outcome?.ok ? "ok" : "error");
   if (!outcome) throw new Error("admit answered nothing");
-  deps.telemetry.metrics.count("bailiwick_admissions_total", { outcome: outcome.ok ? outcome.value.kind : outcome.error.reason });
+  deps.telemetry.metrics.count("bailiwick_admissions_total", {
+    outcome: outcome.ok ? outcome.value.kind : outcome.error.reason,
+  });
   if (!outcome.ok) throw refused(outcome.error);
   if (outcome.value.kind === "admitted") {
     call.reply["x-bailiwick-task"] = call.task;

@@ -8,8 +8,14 @@ const MINUTE = 60_000;
 export function bucketsFor(snapshot: Snapshot, actor: Actor): RateBucket[] {
   const limits: RateLimits = { ...snapshot.rates, ...snapshot.tenants[actor.scopes.tenant]?.rates };
   const buckets: RateBucket[] = [];
-  const add = (dimension: RateBucket["dimension"], id: string, unit: RateBucket["unit"], limit: number, per_ms = MINUTE, burst = limit) =>
-    buckets.push({ dimension, id, unit, limit, per_ms, burst });
+  const add = (
+    dimension: RateBucket["dimension"],
+    id: string,
+    unit: RateBucket["unit"],
+    limit: number,
+    per_ms = MINUTE,
+    burst = limit,
+  ) => buckets.push({ dimension, id, unit, limit, per_ms, burst });
   // Callers without a key (tokens) are limited as their subject.
   const caller = actor.kid ?? actor.subject;
   add("key", caller, "requests", limits.key.per_minute, MINUTE, limits.key.burst);
@@ -32,7 +38,9 @@ export function rateHeaders(states: readonly RateState[]): Record<string, string
   const policies: string[] = [];
   const limits: string[] = [];
   for (const unit of ["requests", "tokens"] as const) {
-    const tightest = states.filter((state) => state.unit === unit).sort((a, b) => a.remaining / a.limit - b.remaining / b.limit)[0];
+    const tightest = states
+      .filter((state) => state.unit === unit)
+      .sort((a, b) => a.remaining / a.limit - b.remaining / b.limit)[0];
     if (!tightest) continue;
     const remaining = Math.max(0, Math.floor(tightest.remaining));
     headers[`x-ratelimit-limit-${unit}`] = String(tightest.limit);

@@ -1,7 +1,7 @@
-import { costOf, quantityOf, type UsageRow } from "../../shared/contracts/usage.ts";
 import type { Candidate } from "../../shared/contracts/config/snapshot.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
 import type { RouteRecord, TaskError, TaskStatus } from "../../shared/contracts/task.ts";
+import { costOf, quantityOf, type UsageRow } from "../../shared/contracts/usage.ts";
 import type { Call, Deps } from "../context.ts";
 import { ProblemError } from "../problem.ts";
 
@@ -78,7 +78,11 @@ export class Settlement {
     } catch (cause) {
       span.end("error");
       deps.telemetry.metrics.count("bailiwick_settle_failures_total", {});
-      throw new ProblemError("store-unavailable", { detail: "The outcome of this call could not be recorded." }, { cause });
+      throw new ProblemError(
+        "store-unavailable",
+        { detail: "The outcome of this call could not be recorded." },
+        { cause },
+      );
     }
     this.#measure(rows);
   }
@@ -90,8 +94,20 @@ export class Settlement {
       gen_ai_provider_name: this.#route?.provider ?? "none",
       gen_ai_request_model: this.#route?.model ?? "none",
     };
-    metrics.observe("gen_ai_client_token_usage", { ...labels, gen_ai_token_type: "input" }, quantityOf(rows, "tokens_in") + quantityOf(rows, "tokens_cached"));
-    metrics.observe("gen_ai_client_token_usage", { ...labels, gen_ai_token_type: "output" }, quantityOf(rows, "tokens_out"));
-    metrics.observe("gen_ai_server_request_duration_seconds", labels, (this.#deps.clock.now() - this.#call.receivedMs) / 1000);
+    metrics.observe(
+      "gen_ai_client_token_usage",
+      { ...labels, gen_ai_token_type: "input" },
+      quantityOf(rows, "tokens_in") + quantityOf(rows, "tokens_cached"),
+    );
+    metrics.observe(
+      "gen_ai_client_token_usage",
+      { ...labels, gen_ai_token_type: "output" },
+      quantityOf(rows, "tokens_out"),
+    );
+    metrics.observe(
+      "gen_ai_server_request_duration_seconds",
+      labels,
+      (this.#deps.clock.now() - this.#call.receivedMs) / 1000,
+    );
   }
 }

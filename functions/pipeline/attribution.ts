@@ -4,7 +4,13 @@ import type { Attribution } from "../../shared/contracts/ledger.ts";
 import type { CellInfo, Incoming } from "../context.ts";
 
 /** Who, where and under which rules: the AU-3 members that every ledger entry of a call shares. */
-export const attributionOf = (actor: Actor, incoming: Incoming, cell: CellInfo, snapshot: string, decided: Decided | null): Attribution => ({
+export const attributionOf = (
+  actor: Actor,
+  incoming: Incoming,
+  cell: CellInfo,
+  snapshot: string,
+  decided: Decided | null,
+): Attribution => ({
   request: incoming.request,
   subject: actor.subject,
   credential: actor.credential,

@@ -9,7 +9,10 @@ import { parseStrictJson } from "./strict-json.ts";
 export async function readBody(request: Request, bytesMax: number): Promise<Uint8Array> {
   const encoding = request.headers.get("content-encoding");
   if (encoding !== null && encoding.toLowerCase() !== "identity")
-    throw new ProblemError("unsupported-media-type", { detail: "Compressed request bodies are not accepted.", param: "content-encoding" });
+    throw new ProblemError("unsupported-media-type", {
+      detail: "Compressed request bodies are not accepted.",
+      param: "content-encoding",
+    });
   const tooLarge = () => new ProblemError("body-too-large", { detail: `The body may have at most ${bytesMax} bytes.` });
   const declared = request.headers.get("content-length");
   if (declared !== null) {
@@ -64,5 +67,8 @@ const DETAILS = {
 export function parseBody(raw: Uint8Array): JsonValue {
   const parsed = parseStrictJson(raw);
   if (parsed.ok) return parsed.value;
-  throw new ProblemError("malformed-json", { detail: DETAILS[parsed.error.reason], members: { reason: parsed.error.reason } });
+  throw new ProblemError("malformed-json", {
+    detail: DETAILS[parsed.error.reason],
+    members: { reason: parsed.error.reason },
+  });
 }

@@ -7,6 +7,9 @@ import { ProblemError } from "../problem.ts";
 export function deadlineOf(incoming: Incoming): UnixMs {
   const asked = incoming.headers.get("x-bailiwick-deadline-ms");
   if (asked !== null && (!/^\d{1,9}$/.test(asked) || Number(asked) < 1 || Number(asked) > LIMITS.deadlineMsMax))
-    throw new ProblemError("invalid-request", { detail: `A deadline is 1 to ${LIMITS.deadlineMsMax} milliseconds.`, param: "x-bailiwick-deadline-ms" });
+    throw new ProblemError("invalid-request", {
+      detail: `A deadline is 1 to ${LIMITS.deadlineMsMax} milliseconds.`,
+      param: "x-bailiwick-deadline-ms",
+    });
   return (incoming.receivedMs + (asked === null ? LIMITS.deadlineMsDefault : Number(asked))) as UnixMs; // safe because: milliseconds plus milliseconds
 }

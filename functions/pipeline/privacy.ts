@@ -6,8 +6,14 @@ export function privacyOf(asked: string | null, tenant: PrivacyMode): PrivacyMod
   if (asked === null) return tenant;
   const parsed = PrivacyMode.safeParse(asked);
   if (!parsed.success)
-    throw new ProblemError("invalid-request", { detail: `Privacy is one of ${PRIVACY_MODES.join(", ")}.`, param: "x-bailiwick-privacy" });
+    throw new ProblemError("invalid-request", {
+      detail: `Privacy is one of ${PRIVACY_MODES.join(", ")}.`,
+      param: "x-bailiwick-privacy",
+    });
   if (stricterPrivacy(parsed.data, tenant) !== parsed.data)
-    throw new ProblemError("privacy-loosened", { detail: `The tenant's mode is ${tenant}.`, param: "x-bailiwick-privacy" });
+    throw new ProblemError("privacy-loosened", {
+      detail: `The tenant's mode is ${tenant}.`,
+      param: "x-bailiwick-privacy",
+    });
   return parsed.data;
 }

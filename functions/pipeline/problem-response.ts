@@ -1,6 +1,6 @@
+import { PROBLEMS } from "../../shared/contracts/problems.ts";
 import type { Incoming } from "../context.ts";
 import { ProblemError, type ProblemShape, problemDocument, problemHeaders } from "../problem.ts";
-import { PROBLEMS } from "../../shared/contracts/problems.ts";
 
 /** The answer for a problem, with the call's own headers. */
 export function problemResponse(problem: ProblemError, incoming: Incoming, shape: ProblemShape = "openai"): Response {

@@ -11,6 +11,7 @@ export function decodeCursor(list: string, cursor: string | undefined): string |
   if (cursor === undefined) return null;
   const bytes = decodeBase64url(cursor);
   const text = bytes && bytes.length <= 384 ? decoder.decode(bytes) : "";
-  if (!text.startsWith(`${list}\n`)) throw new ProblemError("invalid-request", { param: "cursor", detail: "This cursor is not from this list." });
+  if (!text.startsWith(`${list}\n`))
+    throw new ProblemError("invalid-request", { param: "cursor", detail: "This cursor is not from this list." });
   return text.slice(list.length + 1);
 }

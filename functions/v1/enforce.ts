@@ -16,14 +16,19 @@ export function refusalOf({ decision }: Decided): ProblemError | null {
     }
     case "DENY":
       return decision.reasons.includes("insufficient_scope")
-        ? new ProblemError("insufficient-scope", { ...reasons, headers: { "www-authenticate": 'Bearer error="insufficient_scope"' } })
+        ? new ProblemError("insufficient-scope", {
+            ...reasons,
+            headers: { "www-authenticate": 'Bearer error="insufficient_scope"' },
+          })
         : new ProblemError("forbidden", reasons);
     case "REQUIRE_STEP_UP": {
       const values = decision.acr?.values.join(" ") ?? "";
       const age = decision.acr?.max_age_s === undefined ? "" : `, max_age="${decision.acr.max_age_s}"`;
       return new ProblemError("insufficient-user-authentication", {
         ...reasons,
-        headers: { "www-authenticate": `Bearer error="insufficient_user_authentication", acr_values="${values}"${age}` },
+        headers: {
+          "www-authenticate": `Bearer error="insufficient_user_authentication", acr_values="${values}"${age}`,
+        },
       });
     }
     case "REQUIRE_HITL":

@@ -14,7 +14,12 @@ export interface Identified {
  * Who calls, or null where the operation's gate lets anybody in. Failed attempts draw from the address's bucket, so
  * guessing is slow while good callers pay nothing. Throws `ProblemError`.
  */
-export async function identify(operation: Operation, deps: Deps, incoming: Incoming, options: { fresh: boolean } = { fresh: false }): Promise<Identified | null> {
+export async function identify(
+  operation: Operation,
+  deps: Deps,
+  incoming: Incoming,
+  options: { fresh: boolean } = { fresh: false },
+): Promise<Identified | null> {
   if (operation.gate === "public" || (operation.gate === "operations" && deps.cell.loopback)) return null;
   const outcome = await deps.authenticator.authenticate(incoming.headers, {
     host: incoming.headers.get("host"),
@@ -31,8 +36,15 @@ async function refused(deps: Deps, incoming: Incoming, problem: ProblemError): P
   const source = incoming.runtime.source;
   deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: problem.slug });
   incoming.runtime.defer(
-    deps.cellStore.system([{ kind: "authentication.failed", reason: problem.slug, source, detail: { request: incoming.request } }]),
+    deps.cellStore.system([
+      { kind: "authentication.failed", reason: problem.slug, source, detail: { request: incoming.request } },
+    ]),
   );
   const taken = await deps.preauth.take(source ?? "unknown");
-  return taken.allowed ? problem : new ProblemError("rate-limited", { retryAfterMs: taken.retry_after_ms, detail: "Too many failed attempts from this address." });
+  return taken.allowed
+    ? problem
+    : new ProblemError("rate-limited", {
+        retryAfterMs: taken.retry_after_ms,
+        detail: "Too many failed attempts from this address.",
+      });
 }

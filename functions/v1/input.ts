@@ -7,7 +7,9 @@ import { ProblemError } from "../problem.ts";
 export function parseInput(schema: z.ZodType, input: unknown, where: "body" | "query" | "path"): unknown {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.slice(0, 16).map((issue) => ({ param: issue.path.map(String).join("."), message: issue.message }));
+  const errors = parsed.error.issues
+    .slice(0, 16)
+    .map((issue) => ({ param: issue.path.map(String).join("."), message: issue.message }));
   const [first] = errors;
   throw new ProblemError("invalid-request", {
     detail: first ? `${where}${first.param ? ` ${first.param}` : ""}: ${first.message}` : `The ${where} is not valid.`,

@@ -14,9 +14,16 @@ export type Gate = "public" | "operations" | "governed";
 /** What `execute` answers: a value for the operation's schema, or bytes that are already in their wire form. */
 export type Reply =
   | { kind: "value"; value: unknown; status?: number; headers?: Record<string, string> }
-  | { kind: "bytes"; status: number; contentType: string; body: Uint8Array | ReadableStream<Uint8Array> | string; headers?: Record<string, string> };
+  | {
+      kind: "bytes";
+      status: number;
+      contentType: string;
+      body: Uint8Array | ReadableStream<Uint8Array> | string;
+      headers?: Record<string, string>;
+    };
 
-export const value = (value: unknown, headers?: Record<string, string>): Reply => (headers ? { kind: "value", value, headers } : { kind: "value", value });
+export const value = (value: unknown, headers?: Record<string, string>): Reply =>
+  headers ? { kind: "value", value, headers } : { kind: "value", value };
 
 /** What policy is asked besides the actor and the action. */
 export interface Prepared {
@@ -31,7 +38,11 @@ type Schema = z.ZodType;
 type Of<S> = S extends z.ZodType<infer T> ? T : undefined;
 
 /** One governed operation: data plus one function. What is required here cannot be forgotten. */
-export interface OperationSpec<B extends Schema | undefined, P extends Schema | undefined, Q extends Schema | undefined> {
+export interface OperationSpec<
+  B extends Schema | undefined,
+  P extends Schema | undefined,
+  Q extends Schema | undefined,
+> {
   /** Domain verb, e.g. `keys.rotate`. */
   id: string;
   method: "get" | "post" | "put" | "patch" | "delete";
@@ -66,8 +77,10 @@ export interface OperationSpec<B extends Schema | undefined, P extends Schema | 
 export type Operation = OperationSpec<Schema | undefined, Schema | undefined, Schema | undefined>;
 
 /** Declares an operation. The type parameters keep `call.body`, `call.params` and `call.query` exact inside `execute`. */
-export function operation<B extends Schema | undefined = undefined, P extends Schema | undefined = undefined, Q extends Schema | undefined = undefined>(
-  spec: OperationSpec<B, P, Q>,
-): Operation {
+export function operation<
+  B extends Schema | undefined = undefined,
+  P extends Schema | undefined = undefined,
+  Q extends Schema | undefined = undefined,
+>(spec: OperationSpec<B, P, Q>): Operation {
   return spec as unknown as Operation; // safe because: the seam parses body, params and query with these very schemas before `execute`
 }

@@ -22,10 +22,16 @@ const PROBLEM_OF = {
 type Known = keyof typeof PROBLEM_OF;
 
 /** The value, or the refusal as a problem. Throws `ProblemError` or `StaleAccess`. */
-export function unwrap<T, E extends { reason: Known }>(result: Result<T, E>, detail?: Partial<Record<E["reason"], string>>): T {
+export function unwrap<T, E extends { reason: Known }>(
+  result: Result<T, E>,
+  detail?: Partial<Record<E["reason"], string>>,
+): T {
   if (result.ok) return result.value;
   const slug = PROBLEM_OF[result.error.reason];
   if (slug === "stale") throw new StaleAccess(result.error.reason);
   const text = detail?.[result.error.reason as E["reason"]]; // safe because: `reason` is of type E["reason"]
-  throw new ProblemError(slug, { ...(text ? { detail: text } : {}), ...(slug === "store-unavailable" ? { retryAfterMs: 1000 } : {}) });
+  throw new ProblemError(slug, {
+    ...(text ? { detail: text } : {}),
+    ...(slug === "store-unavailable" ? { retryAfterMs: 1000 } : {}),
+  });
 }

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
-import type { Decided, PolicyInput } from "../../shared/contracts/decision.ts";
 import { NO_LABELS } from "../../shared/contracts/call.ts";
+import type { Decided, PolicyInput } from "../../shared/contracts/decision.ts";
 import { PolicyUnavailable } from "../../shared/contracts/ports/policy.ts";
 import type { Call, Deps, Incoming } from "../context.ts";
 import { attributionOf } from "../pipeline/attribution.ts";
@@ -8,11 +8,11 @@ import { parseBody, readBody, requireJson } from "../pipeline/body.ts";
 import { deadlineOf } from "../pipeline/deadline.ts";
 import { idempotencyKeyOf } from "../pipeline/idempotency-key.ts";
 import { privacyOf } from "../pipeline/privacy.ts";
-import { problemResponse, asProblem } from "../pipeline/problem-response.ts";
+import { asProblem, problemResponse } from "../pipeline/problem-response.ts";
 import type { AppEnv } from "../pipeline/trace.ts";
 import { ProblemError, StaleAccess } from "../problem.ts";
-import { identify, type Identified } from "./identify.ts";
 import { refusalOf } from "./enforce.ts";
+import { type Identified, identify } from "./identify.ts";
 import { parseInput, queryObject } from "./input.ts";
 import type { Operation, Prepared, Reply } from "./operation.ts";
 
@@ -27,7 +27,8 @@ export const serve = (operation: Operation, deps: Deps) =>
     const incoming = c.var.incoming;
     const leave = deps.lifecycle.enter();
     try {
-      if (deps.lifecycle.draining && operation.gate === "governed") throw new ProblemError("draining", { retryAfterMs: 1000 });
+      if (deps.lifecycle.draining && operation.gate === "governed")
+        throw new ProblemError("draining", { retryAfterMs: 1000 });
       const reply = await answer(operation, deps, incoming, c.req.raw, c.req.param() as Record<string, string>);
       return respond(operation, deps, incoming, reply);
     } catch (thrown) {
@@ -38,7 +39,13 @@ export const serve = (operation: Operation, deps: Deps) =>
     }
   };
 
-async function answer(operation: Operation, deps: Deps, incoming: Incoming, request: Request, path: Record<string, string>): Promise<Reply> {
+async function answer(
+  operation: Operation,
+  deps: Deps,
+  incoming: Incoming,
+  request: Request,
+  path: Record<string, string>,
+): Promise<Reply> {
   const identified = await identify(operation, deps, incoming);
   const params = operation.params ? parseInput(operation.params, path, "path") : undefined;
   const query = operation.query ? parseInput(operation.query, queryObject(request.url), "query") : undefined;
@@ -72,7 +79,13 @@ interface Input {
 const publicCall = (deps: Deps, incoming: Incoming, input: Input): Call =>
   ({ ...incoming, ...input, snapshot: deps.config.current() }) as unknown as Call; // safe because: `gate: "public"` operations use incoming and snapshot only (test/operations.test.ts)
 
-async function governed(operation: Operation, deps: Deps, incoming: Incoming, identified: Identified, input: Input): Promise<Reply> {
+async function governed(
+  operation: Operation,
+  deps: Deps,
+  incoming: Incoming,
+  identified: Identified,
+  input: Input,
+): Promise<Reply> {
   const snapshot = deps.config.current();
   const { actor, access, state } = identified;
   const undecided: Undecided = {
@@ -90,7 +103,12 @@ async function governed(operation: Operation, deps: Deps, incoming: Incoming, id
   };
   const prepared = operation.prepare ? await operation.prepare(deps, undecided) : NOTHING_PREPARED;
   const decided = await decide(operation, deps, undecided, prepared);
-  const call: Call = { ...undecided, prepared: prepared.carry, decided, by: attributionOf(actor, incoming, deps.cell, snapshot.digest, decided) };
+  const call: Call = {
+    ...undecided,
+    prepared: prepared.carry,
+    decided,
+    by: attributionOf(actor, incoming, deps.cell, snapshot.digest, decided),
+  };
   const refusal = refusalOf(decided);
   if (refusal) {
     await recordRefusal(operation, deps, call, refusal);
@@ -99,7 +117,12 @@ async function governed(operation: Operation, deps: Deps, incoming: Incoming, id
   return operation.execute(deps, call);
 }
 
-const NOTHING_PREPARED: Prepared = { intent: null, candidates: [], features: { stream: false, tools: false, images: false, hold_nusd: 0 }, carry: undefined };
+const NOTHING_PREPARED: Prepared = {
+  intent: null,
+  candidates: [],
+  features: { stream: false, tools: false, images: false, hold_nusd: 0 },
+  carry: undefined,
+};
 
 async function decide(operation: Operation, deps: Deps, call: Undecided, prepared: Prepared): Promise<Decided> {
   const name = operation.resource.param;
@@ -122,7 +145,8 @@ async function decide(operation: Operation, deps: Deps, call: Undecided, prepare
   try {
     return await deps.policy.decide(input);
   } catch (thrown) {
-    if (thrown instanceof PolicyUnavailable) throw new ProblemError("policy-unavailable", { retryAfterMs: 1000 }, { cause: thrown });
+    if (thrown instanceof PolicyUnavailable)
+      throw new ProblemError("policy-unavailable", { retryAfterMs: 1000 }, { cause: thrown });
     throw thrown;
   }
 }
@@ -143,24 +167,46 @@ async function recordRefusal(operation: Operation, deps: Deps, call: Call, refus
 function respond(operation: Operation, deps: Deps, incoming: Incoming, reply: Reply): Response {
   if (reply.kind === "bytes") {
     const headers = { ...incoming.reply, "content-type": reply.contentType, ...reply.headers };
-    return finish(operation, deps, incoming, new Response(reply.body as BodyInit | null, { status: reply.status, headers }), null);
+    return finish(
+      operation,
+      deps,
+      incoming,
+      new Response(reply.body as BodyInit | null, { status: reply.status, headers }),
+      null,
+    );
   }
   const [status, schema] = operation.success;
   const body = schema ? JSON.stringify(schema.parse(reply.value)) : null;
-  const headers = { ...incoming.reply, ...(body === null ? {} : { "content-type": "application/json" }), "cache-control": "no-store", ...reply.headers };
+  const headers = {
+    ...incoming.reply,
+    ...(body === null ? {} : { "content-type": "application/json" }),
+    "cache-control": "no-store",
+    ...reply.headers,
+  };
   return finish(operation, deps, incoming, new Response(body, { status: reply.status ?? status, headers }), null);
 }
 
-function finish(operation: Operation, deps: Deps, incoming: Incoming, response: Response, problem: ProblemError | null): Response {
+function finish(
+  operation: Operation,
+  deps: Deps,
+  incoming: Incoming,
+  response: Response,
+  problem: ProblemError | null,
+): Response {
   const seconds = (deps.clock.now() - incoming.receivedMs) / 1000;
-  const labels = { http_route: operation.path, http_request_method: operation.method.toUpperCase(), http_response_status_code: response.status };
+  const labels = {
+    http_route: operation.path,
+    http_request_method: operation.method.toUpperCase(),
+    http_response_status_code: response.status,
+  };
   deps.telemetry.metrics.observe("http_server_request_duration_seconds", labels, seconds);
   incoming.span.set({ "http.route": operation.path, "http.response.status_code": response.status });
   incoming.span.end(response.status >= 500 ? "error" : "ok");
   if (problem && response.status >= 500)
-    deps.telemetry.log.error("request.failed", problem.cause ?? problem, { request: incoming.request, operation: operation.id, code: problem.slug });
+    deps.telemetry.log.error("request.failed", problem.cause ?? problem, {
+      request: incoming.request,
+      operation: operation.id,
+      code: problem.slug,
+    });
   return response;
 }
-
-
-

@@ -24,6 +24,8 @@ export const listBudgets = operation({
   tag: "Budgets",
   resource: { kind: "budget" },
   async execute(deps, { access, query, tenant }) {
-    return value(pageOfArray("budgets", unwrap(await deps.tenants.listBudgets(tenant.id, access)).map(budgetObject), query));
+    return value(
+      pageOfArray("budgets", unwrap(await deps.tenants.listBudgets(tenant.id, access)).map(budgetObject), query),
+    );
   },
 });

@@ -5,7 +5,12 @@ import { rfc3339 } from "../time.ts";
 export const budgetObject = (budget: BudgetView) => ({
   object: "budget",
   id: budget.id,
-  scope: { workspace: budget.scope.workspace, project: budget.scope.project, environment: budget.scope.environment, key: budget.scope.kid },
+  scope: {
+    workspace: budget.scope.workspace,
+    project: budget.scope.project,
+    environment: budget.scope.environment,
+    key: budget.scope.kid,
+  },
   period: budget.period,
   hard: budget.hard,
   limit_usd: formatUsd(budget.limit_nusd),

@@ -2,7 +2,16 @@ import { Health, ProtectedResourceMetadata, Readiness } from "../../../shared/co
 import { NO_INPUT } from "../input.ts";
 import { operation, type Reply, value } from "../operation.ts";
 
-const common = { method: "get", effect: "read", retry: "safe", ack: "commit", kind: "unary", ...NO_INPUT, tag: "Cell", problems: [] } as const;
+const common = {
+  method: "get",
+  effect: "read",
+  retry: "safe",
+  ack: "commit",
+  kind: "unary",
+  ...NO_INPUT,
+  tag: "Cell",
+  problems: [],
+} as const;
 
 export const health = operation({
   ...common,
@@ -23,7 +32,11 @@ export const ready = operation({
   path: "/readyz",
   action: "cell:read",
   gate: "operations",
-  success: [200, Readiness, "Ready, or degraded with the names of what the cell does without. 503 when something required is missing."],
+  success: [
+    200,
+    Readiness,
+    "Ready, or degraded with the names of what the cell does without. 503 when something required is missing.",
+  ],
   summary: "Readiness",
   resource: { kind: "cell" },
   async execute(deps): Promise<Reply> {
@@ -32,7 +45,9 @@ export const ready = operation({
     );
     const failing = probed.filter(({ ready }) => !ready);
     const named = (required: boolean) =>
-      failing.filter(({ dependency }) => dependency.required === required).map(({ dependency, reason }) => ({ name: dependency.name, reason: reason ?? "not ready" }));
+      failing
+        .filter(({ dependency }) => dependency.required === required)
+        .map(({ dependency, reason }) => ({ name: dependency.name, reason: reason ?? "not ready" }));
     const missing = deps.lifecycle.draining ? [...named(true), { name: "cell", reason: "draining" }] : named(true);
     const degraded = named(false);
     const status = missing.length > 0 ? "unready" : degraded.length > 0 ? "degraded" : "ready";
@@ -49,7 +64,12 @@ export const metrics = operation({
   success: [200, null, "Prometheus text exposition.", "text/plain"],
   summary: "Metrics",
   resource: { kind: "cell" },
-  execute: (deps): Reply => ({ kind: "bytes", status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: deps.telemetry.exposition() }),
+  execute: (deps): Reply => ({
+    kind: "bytes",
+    status: 200,
+    contentType: "text/plain; version=0.0.4; charset=utf-8",
+    body: deps.telemetry.exposition(),
+  }),
 });
 
 export const protectedResource = operation({
@@ -62,7 +82,14 @@ export const protectedResource = operation({
   summary: "OAuth protected resource metadata",
   resource: { kind: "cell" },
   execute(deps, { snapshot }) {
-    const issuers = new Set(Object.values(snapshot.tenants).flatMap((tenant) => tenant.issuers.filter((issuer) => issuer.kind === "user").map((issuer) => issuer.issuer)));
+    const owners = Object.values(snapshot.tenants).filter((tenant) =>
+      tenant.issuers.some((issuer) => issuer.kind === "user"),
+    );
+    // Naming several tenants' issuers would tell strangers who the tenants are.
+    const issuers =
+      owners.length === 1
+        ? new Set(owners.flatMap((tenant) => tenant.issuers.map((issuer) => issuer.issuer)))
+        : new Set<string>();
     return value({
       resource: deps.cell.endpoint,
       ...(issuers.size > 0 ? { authorization_servers: [...issuers] } : {}),

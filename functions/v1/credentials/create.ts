@@ -28,11 +28,18 @@ export const createCredential = operation({
   resource: { kind: "credential" },
   async execute(deps, { access, by, body, tenant, snapshot }) {
     if (!snapshot.providers[body.provider]?.tenant_credentials)
-      throw new ProblemError("invalid-request", { param: "provider", detail: "This provider takes no credentials of tenants." });
+      throw new ProblemError("invalid-request", {
+        param: "provider",
+        detail: "This provider takes no credentials of tenants.",
+      });
     const ref = deps.ids.mint("cred");
     const dataKey = await deps.keyring.openDataKey(tenant.id, tenant.data_key);
     const sealed = encodeBase64url(await seal(dataKey, { tenant: tenant.id, object: ref }, utf8(body.secret)));
-    const stored = await deps.tenants.putCredential(tenant.id, { access, by }, { ref, provider: body.provider, name: body.name, sealed });
+    const stored = await deps.tenants.putCredential(
+      tenant.id,
+      { access, by },
+      { ref, provider: body.provider, name: body.name, sealed },
+    );
     return value(credentialObject(unwrap(stored, { limit: "The tenant has as many credentials as it may." })));
   },
 });

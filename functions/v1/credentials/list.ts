@@ -24,6 +24,12 @@ export const listCredentials = operation({
   tag: "Credentials",
   resource: { kind: "credential" },
   async execute(deps, { access, query, tenant }) {
-    return value(pageOfArray("credentials", unwrap(await deps.tenants.listCredentials(tenant.id, access)).map(credentialObject), query));
+    return value(
+      pageOfArray(
+        "credentials",
+        unwrap(await deps.tenants.listCredentials(tenant.id, access)).map(credentialObject),
+        query,
+      ),
+    );
   },
 });

@@ -24,7 +24,9 @@ export const listKeys = operation({
   tag: "Keys",
   resource: { kind: "key" },
   async execute(deps, { access, query, tenant }) {
-    const page = unwrap(await deps.tenants.listKeys(tenant.id, access, { after: decodeCursor("keys", query.cursor), limit: query.limit }));
+    const page = unwrap(
+      await deps.tenants.listKeys(tenant.id, access, { after: decodeCursor("keys", query.cursor), limit: query.limit }),
+    );
     return value({
       object: "list",
       data: page.keys.map(keyObject),

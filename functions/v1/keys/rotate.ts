@@ -34,6 +34,6 @@ export const rotateKey = operation({
     const key = unwrap(await deps.tenants.rotateKey(tenant.id, { access, by }, params.kid, successor), {
       revoked: "A revoked or already rotated key cannot be rotated.",
     });
-    return value({ ...keyObject(key), secret: minted.secret });
+    return value({ ...keyObject(key), secret: minted.text });
   },
 });

@@ -12,7 +12,12 @@ const aliasesOf = ({ snapshot, tenant }: Pick<Call, "snapshot" | "tenant">): Rec
   ...snapshot.tenants[tenant.id]?.aliases,
 });
 
-const modelObject = (alias: Alias, created: number) => ({ id: alias.name, object: "model", created, owned_by: alias.owned_by });
+const modelObject = (alias: Alias, created: number) => ({
+  id: alias.name,
+  object: "model",
+  created,
+  owned_by: alias.owned_by,
+});
 
 const common = {
   method: "get",
@@ -34,7 +39,8 @@ export const listModels = operation({
   problems: [],
   summary: "List models",
   resource: { kind: "model" },
-  execute: (_deps, call) => value({ object: "list", data: Object.values(aliasesOf(call)).map((alias) => modelObject(alias, createdOf(call))) }),
+  execute: (_deps, call) =>
+    value({ object: "list", data: Object.values(aliasesOf(call)).map((alias) => modelObject(alias, createdOf(call))) }),
 });
 
 export const getModel = operation({

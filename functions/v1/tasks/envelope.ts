@@ -6,7 +6,9 @@ import { rfc3339 } from "../time.ts";
 
 /** The envelope that every lane and paradigm answers with. */
 export function taskEnvelope(task: TaskRecord) {
-  const [tokensIn, out, cached] = (["tokens_in", "tokens_out", "tokens_cached"] as const).map((meter) => quantityOf(task.usage, meter));
+  const [tokensIn, out, cached] = (["tokens_in", "tokens_out", "tokens_cached"] as const).map((meter) =>
+    quantityOf(task.usage, meter),
+  );
   const chosen = task.route?.reasons.find((reason) => reason.outcome === "chosen");
   return {
     schema_version: 1,

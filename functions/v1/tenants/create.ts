@@ -2,8 +2,8 @@ import { CreatedTenant, CreateTenant } from "../../../shared/contracts/http/tena
 import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../../../shared/contracts/ids.ts";
 import { ProblemError } from "../../problem.ts";
 import { JSON_INPUT } from "../input.ts";
-import { keyObject } from "../keys/view.ts";
 import { mint } from "../keys/mint.ts";
+import { keyObject } from "../keys/view.ts";
 import { operation, value } from "../operation.ts";
 import { requireLiveOperator } from "./target.ts";
 import { tenantObject } from "./view.ts";
@@ -30,7 +30,7 @@ export const createTenant = operation({
     await requireLiveOperator(deps, call);
     const { body, by } = call;
     const id = body.id ?? TenantId.parse(deps.ids.base62(16));
-    const { kid, digest, secret } = mint(deps, id);
+    const { kid, digest, text } = mint(deps, id);
     const key = {
       kid,
       digest,
@@ -54,8 +54,15 @@ export const createTenant = operation({
     });
     if (!provisioned.ok) throw new ProblemError("already-exists", { detail: "A tenant with this id exists." });
     await deps.cellStore.registerTenant(id);
-    call.runtime.defer(deps.control.registerTenant(id, { name: body.name, cell: deps.cell.id }));
-    const created = keyObject({ ...key, created_ms: provisioned.value.created_ms, revoked_ms: null, rotated_to: null, version: 1, last_used_ms: null });
-    return value({ ...tenantObject(provisioned.value, deps.cell), admin_key: { ...created, secret } });
+    call.runtime.defer(deps.control.registerTenant(provisioned.value));
+    const created = keyObject({
+      ...key,
+      created_ms: provisioned.value.created_ms,
+      revoked_ms: null,
+      rotated_to: null,
+      version: 1,
+      last_used_ms: null,
+    });
+    return value({ ...tenantObject(provisioned.value, deps.cell), admin_key: { ...created, secret: text } });
   },
 });

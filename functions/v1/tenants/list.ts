@@ -26,7 +26,10 @@ export const listTenants = operation({
   resource: { kind: "tenant" },
   async execute(deps, call) {
     await requireLiveOperator(deps, call);
-    const ids = await deps.cellStore.tenants({ after: decodeCursor("tenants", call.query.cursor), limit: call.query.limit + 1 });
+    const ids = await deps.cellStore.tenants({
+      after: decodeCursor("tenants", call.query.cursor),
+      limit: call.query.limit + 1,
+    });
     const page = ids.slice(0, call.query.limit);
     const found = await Promise.all(page.map((id) => deps.tenants.lookup(TenantId.parse(id), null)));
     const last = page.at(-1);

@@ -28,13 +28,15 @@ export const updateTenant = operation({
   tag: "Tenants",
   resource: { kind: "tenant", param: "tenant_id" },
   async execute(deps, call) {
-    const { suspended, locked, ...settings } = call.body;
+    const { suspended, locked } = call.body;
     if ((suspended !== undefined || locked !== undefined) && !call.actor.cell_operator)
       throw new ProblemError("forbidden", { detail: "Only operators of the cell suspend, resume, lock and unlock." });
     const { access } = await targetTenant(deps, call, call.params.tenant_id);
-    const patch = Object.fromEntries(Object.entries(call.body).filter(([, member]) => member !== undefined)) as TenantPatch; // safe because: the schema bounds names and types
+    const patch = Object.fromEntries(
+      Object.entries(call.body).filter(([, member]) => member !== undefined),
+    ) as TenantPatch; // safe because: the schema bounds names and types
     const state = unwrap(await deps.tenants.change(call.params.tenant_id, { access, by: call.by }, patch));
-    if (settings.name !== undefined) call.runtime.defer(deps.control.registerTenant(state.id, { name: settings.name, cell: deps.cell.id }));
+    call.runtime.defer(deps.control.registerTenant(state));
     return value(tenantObject(state, deps.cell));
   },
 });

@@ -46,7 +46,9 @@ export const reportUsage = operation({
       from,
       to,
       group_by: query.group_by,
-      data: groups.slice(0, query.limit).map((group) => ({ object: "usage", ...group, cost_usd: formatUsd(group.cost_nusd) })),
+      data: groups
+        .slice(0, query.limit)
+        .map((group) => ({ object: "usage", ...group, cost_usd: formatUsd(group.cost_nusd) })),
       has_more: more,
       next_cursor: more ? encodeCursor("usage", String(offset + query.limit)) : null,
     });

@@ -13,7 +13,14 @@ export const CreateEnvironment = z
 export type CreateEnvironment = z.infer<typeof CreateEnvironment>;
 
 export const UpdateEnvironment = z
-  .strictObject({ name: DisplayName })
+  .strictObject({
+    name: DisplayName,
+    expected_version: z
+      .int()
+      .min(1)
+      .optional()
+      .meta({ description: "The version that is changed; another one in force is a 409." }),
+  })
   .meta({ id: "UpdateEnvironment", example: { name: "Live" } });
 export type UpdateEnvironment = z.infer<typeof UpdateEnvironment>;
 
@@ -24,7 +31,10 @@ export const EnvironmentObject = z
     workspace: z.string(),
     project: z.string(),
     name: z.string(),
+    status: z.enum(["active", "archived"]),
     created_at: Timestamp,
+    updated_at: Timestamp,
+    version: z.int(),
   })
   .meta({
     id: "EnvironmentObject",
@@ -34,7 +44,10 @@ export const EnvironmentObject = z
       workspace: "research",
       project: "summaries",
       name: "Production",
+      status: "active",
       created_at: "2026-11-18T09:30:00.000Z",
+      updated_at: "2026-11-18T09:30:00.000Z",
+      version: 1,
     },
   });
 export type EnvironmentObject = z.infer<typeof EnvironmentObject>;

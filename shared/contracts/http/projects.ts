@@ -10,7 +10,14 @@ export const CreateProject = z
 export type CreateProject = z.infer<typeof CreateProject>;
 
 export const UpdateProject = z
-  .strictObject({ name: DisplayName })
+  .strictObject({
+    name: DisplayName,
+    expected_version: z
+      .int()
+      .min(1)
+      .optional()
+      .meta({ description: "The version that is changed; another one in force is a 409." }),
+  })
   .meta({ id: "UpdateProject", example: { name: "Long summaries" } });
 export type UpdateProject = z.infer<typeof UpdateProject>;
 
@@ -20,7 +27,10 @@ export const ProjectObject = z
     id: z.string(),
     workspace: z.string(),
     name: z.string(),
+    status: z.enum(["active", "archived"]),
     created_at: Timestamp,
+    updated_at: Timestamp,
+    version: z.int(),
   })
   .meta({
     id: "ProjectObject",
@@ -29,7 +39,10 @@ export const ProjectObject = z
       id: "summaries",
       workspace: "research",
       name: "Summaries",
+      status: "active",
       created_at: "2026-11-18T09:30:00.000Z",
+      updated_at: "2026-11-18T09:30:00.000Z",
+      version: 1,
     },
   });
 export type ProjectObject = z.infer<typeof ProjectObject>;

@@ -1,0 +1,36 @@
+import type { JsonObject } from "../../shared/contracts/json.ts";
+import type { Dialect, ModelEvent } from "../../shared/contracts/ports/engine.ts";
+import type { Call } from "../context.ts";
+import type { AnswerContext, Translation } from "../dialects/translation.ts";
+import type { OutputBound } from "./output-bound.ts";
+import type { ResultKeeper } from "./result-keeper.ts";
+import type { Settlement } from "./settlement.ts";
+
+/** An engine's accepted answer on its way to the caller. */
+export interface Delivery {
+  call: Call;
+  surface: Dialect;
+  dialect: Dialect;
+  /** Null where dialect and surface agree: bytes then travel untouched. */
+  translation: Translation | null;
+  context: AnswerContext;
+  /** The caller asked for the usage frame of a chat or completion stream. */
+  includeUsage: boolean;
+  /** True when the output cap is the task's budget, not the caller's own: reaching it is an error, not a length. */
+  cappedByBudget: boolean;
+  dataKey: Uint8Array;
+  settlement: Settlement;
+  /** What is charged when the engine tells no usage. */
+  bound: OutputBound;
+  /** Keeps the delivered bytes for an idempotency key. */
+  keeper: ResultKeeper;
+  /** Runs before settlement with the whole Responses object, when the surface is stateful. Answers what the caller is to see. */
+  onAnswer: ((answer: JsonObject) => Promise<void>) | null;
+  /** Stops the engine. */
+  abort: AbortController;
+}
+
+export interface StreamDelivery extends Delivery {
+  events: AsyncIterator<ModelEvent>;
+  first: Uint8Array;
+}

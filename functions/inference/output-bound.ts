@@ -1,0 +1,32 @@
+import type { UsageRow } from "../../shared/contracts/usage.ts";
+
+/**
+ * Bounds the usage of a stream that is not parsed. Each frame carries at least one token and one token at least one
+ * byte, so frames plus the bytes beyond the smallest frame bound the output from above without reading any content.
+ */
+export class OutputBound {
+  readonly #inputTokens: number;
+  readonly #outputCap: number;
+  #frames = 0;
+  #bytes = 0;
+  #smallest = Number.POSITIVE_INFINITY;
+
+  constructor(bounds: { inputTokens: number; outputTokens: number }) {
+    this.#inputTokens = bounds.inputTokens;
+    this.#outputCap = bounds.outputTokens;
+  }
+
+  delivered(payloadBytes: number): void {
+    this.#frames++;
+    this.#bytes += payloadBytes;
+    if (payloadBytes < this.#smallest) this.#smallest = payloadBytes;
+  }
+
+  rows(): UsageRow[] {
+    const output = this.#frames === 0 ? 0 : this.#frames + this.#bytes - this.#frames * this.#smallest;
+    return [
+      { meter: "tokens_in", quantity: this.#inputTokens },
+      { meter: "tokens_out", quantity: Math.min(this.#outputCap, output) },
+    ];
+  }
+}

@@ -1,0 +1,208 @@
+import type { JsonObject } from "../../shared/contracts/json.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import { EngineError } from "../../shared/contracts/ports/engine.ts";
+import type { TaskStatus } from "../../shared/contracts/task.ts";
+import { commitmentSalt, runningCommitment } from "../../shared/crypto/running-commitment.ts";
+import { utf8 } from "../../shared/crypto/utf8.ts";
+import type { Deps } from "../context.ts";
+import { errorMember, ProblemError } from "../problem.ts";
+import type { Reply } from "../v1/operation.ts";
+import type { StreamDelivery } from "./deliver.ts";
+import { engineProblem } from "./engine-problem.ts";
+import { concat } from "./result-keeper.ts";
+import { StreamFrames } from "./stream-frames.ts";
+
+const CONTENT_TYPE = "text/event-stream; charset=utf-8";
+const KEEP_ALIVE = utf8(": keep-alive\n\n");
+
+/**
+ * Streams an answer with backpressure: one pull of the caller is one read of the engine. The terminal frame goes out
+ * only after settlement; whatever breaks the stream ends it with an error frame and a destroyed connection, never with
+ * a clean end (WIRE "Streams" rule 4).
+ */
+export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
+  const { call, settlement, keeper, bound, events, abort } = delivery;
+  const leave = deps.lifecycle.enter();
+  const frames = new StreamFrames(delivery);
+  const commitment = runningCommitment(commitmentSalt(delivery.dataKey, call.task, "response"));
+  const labels = { gen_ai_operation_name: "chat" };
+  deps.telemetry.metrics.gauge("bailiwick_streams_active", {}, 1);
+  let pending: Uint8Array | null = delivery.first;
+  let broken: ProblemError | null = null;
+  let ended = false;
+  /** The caller went away: nothing more is sent. */
+  let gone = false;
+  /** The error frame is out; the next pull destroys the connection. */
+  let failed = false;
+  let lastMs = deps.clock.now();
+  let pulling = false;
+  let keepAlive: ReturnType<typeof setInterval> | null = null;
+
+  const account = (sent: readonly { payload: Uint8Array; raw: Uint8Array }[]): Uint8Array | null => {
+    if (sent.length === 0) return null;
+    let size = 0;
+    for (const { payload, raw } of sent) {
+      commitment.add(payload);
+      bound.delivered(payload.byteLength);
+      keeper.add(raw);
+      size += raw.byteLength;
+    }
+    lastMs = deps.clock.now();
+    return concat(
+      sent.map(({ raw }) => raw),
+      size,
+    );
+  };
+
+  /** Ends the task once, however the stream ends; safe to call from the pull, the cancel and the disconnect. */
+  const settle = async (status: TaskStatus, problem: ProblemError | null): Promise<void> => {
+    if (ended) return settlement.finish({ status, error: null, usage: null, result: "none", detail: {} });
+    ended = true;
+    if (keepAlive !== null) clearInterval(keepAlive);
+    call.runtime.disconnected.removeEventListener("abort", disconnect);
+    deps.lifecycle.expired.removeEventListener("abort", expire);
+    try {
+      const error = problem ? { code: errorMember(problem).code, message: errorMember(problem).message } : null;
+      const result =
+        status === "OK" ? await keeper.store({ status: 200, contentType: CONTENT_TYPE, stream: true }) : "none";
+      await settlement.finish({
+        status,
+        error,
+        usage: frames.meter.read().usage?.rows ?? null,
+        result,
+        detail: { response: commitment.end() },
+      });
+    } finally {
+      deps.telemetry.metrics.gauge("bailiwick_streams_active", {}, -1);
+      leave();
+    }
+  };
+
+  const stop = async (): Promise<void> => {
+    abort.abort();
+    await events.return?.();
+  };
+  const cancelled = () => {
+    if (ended) return;
+    gone = true;
+    call.runtime.defer(Promise.all([settle("CANCELED", new ProblemError("canceled")), stop()]));
+  };
+  const disconnect = () => cancelled();
+  const expire = () => {
+    broken ??= new ProblemError("draining");
+    abort.abort();
+  };
+
+  const readChunk = async (): Promise<Uint8Array | null> => {
+    if (pending !== null) {
+      const chunk = pending;
+      pending = null;
+      return chunk;
+    }
+    for (;;) {
+      const next = await events.next();
+      if (next.done) return null;
+      if (next.value.kind === "chunk") return next.value.raw;
+    }
+  };
+
+  /** The next bytes for the caller; `last` when nothing may follow them. Throws `ProblemError` or `EngineError`. */
+  const advance = async (): Promise<{ bytes: Uint8Array | null; last: boolean }> => {
+    frames.check();
+    const chunk = await readChunk();
+    if (broken) throw broken;
+    const sent = chunk === null ? frames.end() : frames.push(chunk);
+    const bytes = account(sent);
+    if (!frames.terminal) {
+      if (chunk === null)
+        throw new ProblemError("upstream-failed", { detail: "The engine's stream ended before it was complete." });
+      return { bytes, last: false };
+    }
+    const closing = frames.closing();
+    for (const { payload, raw } of closing) {
+      commitment.add(payload);
+      keeper.add(raw);
+    }
+    if (delivery.onAnswer) await delivery.onAnswer(frames.answer() as JsonObject);
+    await settle("OK", null);
+    const tail = concat(
+      closing.map(({ raw }) => raw),
+      closing.reduce((sum, { raw }) => sum + raw.byteLength, 0),
+    );
+    return { bytes: bytes ? concat([bytes, tail], bytes.byteLength + tail.byteLength) : tail, last: true };
+  };
+
+  const fail = async (thrown: unknown): Promise<Uint8Array> => {
+    const problem =
+      thrown instanceof ProblemError
+        ? thrown
+        : thrown instanceof EngineError
+          ? engineProblem(thrown.failure)
+          : new ProblemError("internal", {}, { cause: thrown });
+    if (problem.slug === "internal")
+      deps.telemetry.log.error("stream.failed", thrown, { request: call.request, task: call.task });
+    deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: problem.slug });
+    await settle(
+      problem.slug === "deadline-exceeded" || problem.slug === "upstream-timeout" ? "TIMEOUT" : "ERROR",
+      problem,
+    ).catch((cause: unknown) =>
+      deps.telemetry.log.error("settle.failed", cause, { request: call.request, task: call.task }),
+    );
+    await stop();
+    return frames.failure(problem);
+  };
+
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        call.runtime.disconnected.addEventListener("abort", disconnect, { once: true });
+        deps.lifecycle.expired.addEventListener("abort", expire, { once: true });
+        keepAlive = setInterval(() => {
+          if (pulling && !ended && deps.clock.now() - lastMs >= LIMITS.keepAliveMs) {
+            lastMs = deps.clock.now();
+            controller.enqueue(KEEP_ALIVE);
+          }
+        }, LIMITS.keepAliveMs / 2);
+      },
+      async pull(controller) {
+        // The error frame went out with the pull before this one; only now may the connection be destroyed.
+        if (failed) {
+          controller.error(new Error("stream failed"));
+          return;
+        }
+        pulling = true;
+        try {
+          for (;;) {
+            const { bytes, last } = await advance();
+            if (bytes) controller.enqueue(bytes);
+            if (last) controller.close();
+            if (bytes || last) return;
+          }
+        } catch (thrown) {
+          if (gone) return;
+          const frame = await fail(thrown);
+          failed = true;
+          controller.enqueue(frame);
+        } finally {
+          pulling = false;
+        }
+      },
+      cancel() {
+        cancelled();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  deps.telemetry.metrics.observe(
+    "gen_ai_server_time_to_first_token_seconds",
+    labels,
+    (deps.clock.now() - call.receivedMs) / 1000,
+  );
+  return {
+    kind: "bytes",
+    status: 200,
+    contentType: CONTENT_TYPE,
+    body,
+    headers: { "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" },
+  };
+}

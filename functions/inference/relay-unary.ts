@@ -1,0 +1,96 @@
+import type { JsonObject, JsonValue } from "../../shared/contracts/json.ts";
+import { isJsonObject } from "../../shared/contracts/json.ts";
+import type { Dialect } from "../../shared/contracts/ports/engine.ts";
+import { PROBLEMS } from "../../shared/contracts/problems.ts";
+import { utf8 } from "../../shared/crypto/utf8.ts";
+import type { Deps } from "../context.ts";
+import { readUsage } from "../dialects/meter.ts";
+import { errorMember, ProblemError } from "../problem.ts";
+import type { Reply } from "../v1/operation.ts";
+import { responseCommitment } from "./commitments.ts";
+import type { Delivery } from "./deliver.ts";
+
+const CONTENT_TYPE = "application/json";
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** The member without which an answer of a dialect is none. */
+const ESSENTIAL: Readonly<Record<Dialect, string>> = {
+  "openai.chat": "choices",
+  "openai.completions": "choices",
+  "openai.embeddings": "data",
+  "openai.responses": "output",
+  "anthropic.messages": "content",
+};
+
+/** A whole answer: parsed once for usage, translated if it must be, settled, and only then answered. */
+export async function relayUnary(delivery: Delivery, raw: Uint8Array): Promise<Reply> {
+  const { call, surface, dialect, translation, context, settlement, keeper } = delivery;
+  const answer = parseAnswer(raw, dialect);
+  const usage = readUsage(dialect, answer);
+  let body = raw;
+  let seen: JsonObject = answer;
+  if (translation) {
+    const translated = translation.answer(answer, context);
+    if (!translated.ok) throw new ProblemError("upstream-failed", { detail: translated.error.detail });
+    seen = translated.value;
+    body = utf8(JSON.stringify(seen));
+  } else if (surface === "openai.responses") {
+    seen = { ...answer, ...context.extra, id: context.id };
+    body = utf8(JSON.stringify(seen));
+  }
+  if (delivery.onAnswer) await delivery.onAnswer(seen);
+  keeper.add(body);
+  const result = await keeper.store({ status: 200, contentType: CONTENT_TYPE, stream: false });
+  await settlement.finish({
+    status: "OK",
+    error: null,
+    usage: usage?.rows ?? null,
+    result,
+    detail: { response: responseCommitment(delivery.dataKey, call.task, body) },
+  });
+  return { kind: "bytes", status: 200, contentType: CONTENT_TYPE, body, headers: { "cache-control": "no-store" } };
+}
+
+function parseAnswer(raw: Uint8Array, dialect: Dialect): JsonObject {
+  let parsed: JsonValue;
+  try {
+    parsed = JSON.parse(decoder.decode(raw)) as JsonValue; // safe because: JSON.parse gives JSON values
+  } catch (cause) {
+    throw new ProblemError("upstream-failed", { detail: "The engine's answer is not JSON." }, { cause });
+  }
+  if (!isJsonObject(parsed) || !Object.hasOwn(parsed, ESSENTIAL[dialect]))
+    throw new ProblemError("upstream-failed", { detail: "The engine's answer is not one of its dialect." });
+  return parsed;
+}
+
+/** Settles a call that failed after admission, keeping the refusal for its key; the problem is then the answer. */
+export async function settleFailure(
+  deps: Deps,
+  delivery: Pick<Delivery, "settlement" | "keeper" | "call">,
+  problem: ProblemError,
+  document: string,
+): Promise<void> {
+  const { settlement, keeper } = delivery;
+  if (settlement.finished) return;
+  const { code, message } = errorMember(problem);
+  keeper.add(utf8(document));
+  const result = await keeper.store({
+    status: PROBLEMS[problem.slug].status,
+    contentType: "application/problem+json",
+    stream: false,
+  });
+  const status =
+    problem.slug === "deadline-exceeded" || problem.slug === "upstream-timeout"
+      ? "TIMEOUT"
+      : problem.slug === "canceled"
+        ? "CANCELED"
+        : "ERROR";
+  await settlement.finish({
+    status,
+    error: { code, message },
+    usage: status === "ERROR" ? [] : null,
+    result,
+    detail: {},
+  });
+  deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: problem.slug });
+}

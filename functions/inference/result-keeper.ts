@@ -1,0 +1,51 @@
+import type { UnixMs } from "../../shared/contracts/ids.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import { seal } from "../../shared/crypto/seal.ts";
+import type { Call, Deps } from "../context.ts";
+
+/** Collects what a keyed call delivered, so that a repeat is answered with the same bytes and no second run. */
+export interface ResultKeeper {
+  add(bytes: Uint8Array): void;
+  /** Stores what was added; durable before it resolves. Answers what the settlement is to say. */
+  store(head: { status: number; contentType: string; stream: boolean }): Promise<"stored" | "none" | "too_large">;
+}
+
+/** For calls without a key: nothing is collected and no object is touched. */
+export const NO_KEEPER: ResultKeeper = { add: () => {}, store: async () => "none" };
+
+export function resultKeeper(deps: Pick<Deps, "tasks" | "clock">, call: Call, dataKey: Uint8Array): ResultKeeper {
+  let parts: Uint8Array[] = [];
+  let size = 0;
+  return {
+    add(bytes) {
+      size += bytes.byteLength;
+      if (size <= LIMITS.keyedResultBytesMax) parts.push(bytes);
+      else parts = [];
+    },
+    async store({ status, contentType, stream }) {
+      if (size > LIMITS.keyedResultBytesMax) return "too_large";
+      const { tenant } = call.actor.scopes;
+      const sealed = await seal(dataKey, { tenant, object: call.task }, concat(parts, size));
+      await deps.tasks.putResult(tenant, call.task, {
+        status,
+        content_type: contentType,
+        stream,
+        sealed,
+        expires_ms: (deps.clock.now() + LIMITS.idempotentResultMsMax) as UnixMs, // safe because: milliseconds plus milliseconds
+      });
+      return "stored";
+    },
+  };
+}
+
+export function concat(parts: readonly Uint8Array[], size: number): Uint8Array {
+  const [only] = parts;
+  if (parts.length === 1 && only) return only;
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.byteLength;
+  }
+  return whole;
+}
