@@ -1,0 +1,51 @@
+import { expect, it } from "vitest";
+import type { UnixMs } from "../contracts/ids.ts";
+import type { FinishedSpan, SpanDrop } from "../contracts/ports/span-exporter.ts";
+import { createTelemetry } from "./create-telemetry.ts";
+
+function telemetry() {
+  const lines: string[] = [];
+  const spans: FinishedSpan[] = [];
+  const flushes: number[] = [];
+  const time = { ms: 1_795_000_000_000 };
+  let drop: (reason: SpanDrop, spans: number) => void = () => {};
+  const made = createTelemetry({
+    service: "cell",
+    cell: "local",
+    sink: (line) => lines.push(line),
+    exporter: (dropped) => {
+      drop = dropped;
+      return { export: (span) => void spans.push(span), flush: async (ms) => void flushes.push(ms) };
+    },
+    clock: { now: () => time.ms as UnixMs }, // safe because: a fixed instant
+    ids: {
+      bytes: (count) => new Uint8Array(count).fill(7),
+      base62: () => "",
+      mint: () => {
+        throw new Error("telemetry mints no ids");
+      },
+    },
+    sample: { ratio: 1, followParent: false },
+  });
+  return { made, lines, spans, flushes, time, drop: (reason: SpanDrop, n: number) => drop(reason, n) };
+}
+
+it("hands spans to the exporter and flushes it, so that a drain loses no trace", async () => {
+  const { made, spans, flushes } = telemetry();
+  made.start("GET /v1/models", null).end("ok");
+  await made.flush(250);
+  expect(spans.map(({ name }) => name)).toEqual(["GET /v1/models"]);
+  expect(flushes).toEqual([250]);
+});
+
+it("counts every lost span and warns once a minute, so that an outage is seen without flooding the log", () => {
+  const { made, lines, drop, time } = telemetry();
+  for (let i = 0; i < 100; i++) drop("queue_full", 1);
+  drop("unreachable", 256);
+  expect(made.exposition()).toContain('bailiwick_telemetry_dropped_total{kind="span_queue_full"} 100\n');
+  expect(made.exposition()).toContain('bailiwick_telemetry_dropped_total{kind="span_unreachable"} 256\n');
+  expect(lines).toHaveLength(2);
+  time.ms += 60_000;
+  drop("queue_full", 1);
+  expect(lines).toHaveLength(3);
+});

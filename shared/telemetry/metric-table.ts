@@ -1,0 +1,108 @@
+/** What is known about a metric. A counter's name ends in `_total`; the unit is the last word before it. */
+export interface MetricSpec {
+  /** `info`: a gauge of value 1 whose newest label set replaces the one before. */
+  type: "counter" | "gauge" | "info" | "histogram";
+  help: string;
+  unit: string;
+  /** In the order in which they are written. Labels that a call leaves out are empty. */
+  labels: readonly string[];
+  /** Upper bounds, increasing, of histograms. */
+  buckets?: readonly number[];
+}
+
+// Boundaries are those that the OpenTelemetry semantic conventions (HTTP, GenAI) advise.
+const HTTP_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+const GEN_AI_SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+const FIRST_TOKEN_SECONDS = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+const PER_TOKEN_SECONDS = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5];
+const TOKENS = Array.from({ length: 14 }, (_, power) => 4 ** power);
+
+const GEN_AI_LABELS = [
+  "gen_ai_operation_name",
+  "gen_ai_provider_name",
+  "gen_ai_request_model",
+  "gen_ai_response_model",
+] as const;
+
+const counter = (help: string, labels: readonly string[], unit = "1"): MetricSpec => ({
+  type: "counter",
+  help,
+  unit,
+  labels,
+});
+const gauge = (help: string, labels: readonly string[], unit = "1"): MetricSpec => ({
+  type: "gauge",
+  help,
+  unit,
+  labels,
+});
+const info = (help: string, labels: readonly string[]): MetricSpec => ({ type: "info", help, unit: "1", labels });
+const histogram = (help: string, unit: string, labels: readonly string[], buckets: readonly number[]): MetricSpec => ({
+  type: "histogram",
+  help,
+  unit,
+  labels,
+  buckets,
+});
+
+/** Every metric of the cell; a name that is not here is not counted but shows in `bailiwick_telemetry_dropped_total`. */
+export const METRICS = {
+  http_server_request_duration_seconds: histogram(
+    "From receiving a call to having its whole answer ready.",
+    "s",
+    ["http_request_method", "http_route", "http_response_status_code", "error_type"],
+    HTTP_SECONDS,
+  ),
+  gen_ai_server_request_duration_seconds: histogram(
+    "From receiving a model call to its settlement.",
+    "s",
+    [...GEN_AI_LABELS, "error_type"],
+    GEN_AI_SECONDS,
+  ),
+  gen_ai_server_time_to_first_token_seconds: histogram(
+    "From receiving a streamed model call to its first delivered token.",
+    "s",
+    GEN_AI_LABELS,
+    FIRST_TOKEN_SECONDS,
+  ),
+  gen_ai_server_time_per_output_token_seconds: histogram(
+    "Time per output token after the first.",
+    "s",
+    GEN_AI_LABELS,
+    PER_TOKEN_SECONDS,
+  ),
+  gen_ai_client_token_usage: histogram(
+    "Tokens of one model call, by type.",
+    "{token}",
+    [...GEN_AI_LABELS, "gen_ai_token_type"],
+    TOKENS,
+  ),
+
+  bailiwick_admissions_total: counter("Admission outcomes: admitted, replay, or why not.", ["outcome"]),
+  bailiwick_refusals_total: counter("Refused calls by problem.", ["reason"]),
+  bailiwick_policy_unavailable_total: counter("Calls refused because policy could not be decided.", []),
+  bailiwick_settle_failures_total: counter("Settlements that could not be written.", []),
+  bailiwick_budget_refusals_total: counter("Calls refused by a hard budget or task cap.", ["reason"]),
+  bailiwick_budget_warnings_total: counter("Calls admitted above a soft budget.", []),
+  bailiwick_budget_reserved_nusd_total: counter("Nano-dollars held at admission.", [], "nUSD"),
+  bailiwick_budget_settled_nusd_total: counter(
+    "Nano-dollars charged at settlement; estimated: no usage was told.",
+    ["estimated"],
+    "nUSD",
+  ),
+  bailiwick_engine_attempts_total: counter("Tries at engines by outcome.", ["provider", "outcome"]),
+  bailiwick_fallbacks_total: counter("Hops from a failed engine to the next.", ["from", "to", "reason"]),
+  bailiwick_breaker_state: gauge("Circuit breaker: 0 closed, 1 half-open, 2 open.", ["provider"]),
+  bailiwick_streams_active: gauge("Streams that are being delivered.", []),
+  bailiwick_requests_active: gauge("Calls in flight.", []),
+  bailiwick_outbox_pending: gauge("Outbox rows that wait for delivery.", ["object"]),
+  bailiwick_dependency_degraded: gauge("1 while the cell does without a dependency.", ["dependency"]),
+  bailiwick_config_info: info("The configuration snapshot in force.", ["digest"]),
+  bailiwick_build_info: info("The running code.", ["release", "runtime"]),
+  bailiwick_telemetry_dropped_total: counter(
+    "Telemetry that was not kept: label sets past the bound, undeclared names, spans.",
+    ["kind"],
+  ),
+} as const satisfies Record<string, MetricSpec>;
+
+export type MetricName = keyof typeof METRICS;
