@@ -177,8 +177,11 @@ export interface SettleRequest {
   /** True when the meter's bound was charged because the engine told no usage. */
   estimated: boolean;
   route: RouteRecord | null;
-  /** Whether a sealed result was stored under the task for its idempotency key. */
-  result: "stored" | "none" | "too_large";
+  /**
+   * Whether a sealed result was stored under the task for its idempotency key. `not_run`: execution never began, so the
+   * key is free for another try. After `none` and `too_large` a repeated key answers `result_expired`.
+   */
+  result: "stored" | "none" | "too_large" | "not_run";
   detail: JsonObject;
 }
 export type SettleRefusal = { reason: "unknown_tenant" } | { reason: "unknown_task" } | { reason: "already_settled" };

@@ -1,0 +1,27 @@
+import type { Access, AccessRefusal, UsageGroup, UsageQuery } from "../../shared/contracts/ports/tenant-store.ts";
+import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import type { CoreEnv, Sql } from "../runtime/sql.ts";
+import { accessRefusal, readGate } from "./core/access.ts";
+import { usageGroups } from "./core/usage.ts";
+
+/**
+ * Every decision about one tenant: synchronous functions over its database, each one atomic step. They need the tables
+ * of a provisioned tenant; hosts answer `unknown_tenant` for all others without asking.
+ */
+export { admit } from "./core/admit.ts";
+export { deleteBudget, listBudgets, putBudget } from "./core/budget-admin.ts";
+export { credential, deleteCredential, listCredentials, putCredential } from "./core/credentials.ts";
+export { nextDue, sweep } from "./core/due.ts";
+export { dueFeed, feedDelivered, feedFailed } from "./core/feed.ts";
+export { createKey, listKeys, revokeKey, rotateKey } from "./core/keys.ts";
+export { provision } from "./core/provision.ts";
+export { ledgerPage, record } from "./core/records.ts";
+export { refuse } from "./core/refusals.ts";
+export { settle } from "./core/settle.ts";
+export { change, lookup } from "./core/state.ts";
+export { task } from "./core/task-record.ts";
+
+export function usage(sql: Sql, env: CoreEnv, access: Access, query: UsageQuery): Result<UsageGroup[], AccessRefusal> {
+  const refusal = accessRefusal(readGate(sql, access.kid), env.now, access);
+  return refusal ? err(refusal) : ok(usageGroups(sql, query));
+}

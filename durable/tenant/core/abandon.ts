@@ -1,0 +1,44 @@
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { ok } from "../../../shared/contracts/result.ts";
+import type { Sql } from "../../runtime/sql.ts";
+import { closeTask, TASK_COLUMNS, type TaskRow } from "./close.ts";
+import { ledgerWriter, readEntry } from "./ledger.ts";
+
+/** The terminal outcome of a task that nobody settled; also what its key answers from then on. */
+export const OUTCOME_UNKNOWN = "outcome_unknown";
+
+/**
+ * Closes tasks whose deadline and grace have passed: a provider may have billed them, so the hold becomes the charge,
+ * marked `estimated`. At most `max`, each in its own transaction, so a crash in between leaves the rest due.
+ */
+export function abandonDue(sql: Sql, nowMs: number, max: number): number {
+  const due = sql.all<TaskRow>(
+    `SELECT ${TASK_COLUMNS} FROM task o WHERE o.state = 0 AND o.due_ms <= ? ORDER BY o.due_ms LIMIT ?`,
+    nowMs,
+    max,
+  );
+  for (const task of due) {
+    sql.transaction(() => {
+      closeTask(
+        sql,
+        nowMs,
+        ledgerWriter(sql, nowMs),
+        task,
+        {
+          by: readEntry(sql, task.seq),
+          status: "ERROR",
+          error: OUTCOME_UNKNOWN,
+          usage: [],
+          cost_nusd: task.hold_nusd,
+          estimated: true,
+          route: null,
+          result: "none",
+          call: { grace_ms: LIMITS.abandonGraceMs },
+        },
+        "task.abandoned",
+      );
+      return ok(null);
+    });
+  }
+  return due.length;
+}

@@ -1,0 +1,56 @@
+import type { Access, AccessRefusal, Versions } from "../../../shared/contracts/ports/tenant-store.ts";
+import type { Sql } from "../../runtime/sql.ts";
+import { HEAD_COLUMNS, HEAD_JOIN, type HeadRow } from "./ledger.ts";
+
+/** The tenant with the caller's key beside it: what every call is compared with before anything else. */
+export type Gate = HeadRow & {
+  tenant: string;
+  suspended: number;
+  locked: number;
+  state_version: number;
+  policy_version: number;
+  data_key: string;
+  budgets: number;
+  key_version: number | null;
+  key_operator: number | null;
+  expires_ms: number | null;
+  revoked_ms: number | null;
+  last_used_ms: number | null;
+};
+
+export const GATE_COLUMNS = `t.id AS tenant, t.suspended, t.locked, t.state_version, t.policy_version, t.data_key,
+  t.budgets, k.version AS key_version, k.cell_operator AS key_operator, k.expires_ms, k.revoked_ms, k.last_used_ms,
+  ${HEAD_COLUMNS}`;
+export const GATE_FROM = `FROM tenant t LEFT JOIN api_key k ON k.kid = ? ${HEAD_JOIN}`;
+
+const READ = `SELECT ${GATE_COLUMNS} ${GATE_FROM}`;
+
+export function readGate(sql: Sql, kid: string | null): Gate {
+  const gate = sql.get<Gate>(READ, kid);
+  if (!gate) throw new Error("the tenant's row is missing");
+  return gate;
+}
+
+const currentOf = (gate: Gate): Versions => ({
+  credential: gate.key_version ?? 0,
+  state: gate.state_version,
+  policy: gate.policy_version,
+});
+
+/**
+ * A key that is revoked, expired or gone is unknown whatever versions the edge decided on; otherwise the first version
+ * that differs is named. Null: the caller decided on the current state. Callers without a key carry no credential version.
+ */
+export function accessRefusal(gate: Gate, nowMs: number, access: Access): AccessRefusal | null {
+  if (access.kid !== null) {
+    if (gate.key_version === null || gate.revoked_ms !== null) return { reason: "unknown_credential" };
+    if (gate.expires_ms !== null && gate.expires_ms <= nowMs) return { reason: "unknown_credential" };
+    if (gate.key_version !== access.versions.credential)
+      return { reason: "stale", which: "credential", current: currentOf(gate) };
+  }
+  if (gate.state_version !== access.versions.state)
+    return { reason: "stale", which: "state", current: currentOf(gate) };
+  if (gate.policy_version !== access.versions.policy)
+    return { reason: "stale", which: "policy", current: currentOf(gate) };
+  return null;
+}

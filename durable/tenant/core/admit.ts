@@ -1,0 +1,209 @@
+import type { BudgetId, UnixMs } from "../../../shared/contracts/ids.ts";
+import type { JsonObject } from "../../../shared/contracts/json.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { NANO_USD_MAX } from "../../../shared/contracts/money.ts";
+import type {
+  AdmitOutcome,
+  AdmitRefusal,
+  AdmitRequest,
+  Admitted,
+  RateState,
+  Replay,
+} from "../../../shared/contracts/ports/tenant-store.ts";
+import { err, ok, type Result, unreachable } from "../../../shared/contracts/result.ts";
+import type { CoreEnv, Sql } from "../../runtime/sql.ts";
+import { accessRefusal, GATE_COLUMNS, GATE_FROM, type Gate } from "./access.ts";
+import { draw, peek, writeDraws } from "./buckets.ts";
+import { planHold } from "./budgets.ts";
+import { noteRepeatable } from "./coalesce.ts";
+import { type ClaimBytes, claimBytes, keyVerdict } from "./idempotency.ts";
+import { headOf, LedgerWriter } from "./ledger.ts";
+import { TASK } from "./task-state.ts";
+
+/** A key's last use is written at most this often: one row write a minute, not one a call. */
+const LAST_USED_STEP_MS = 60_000;
+
+type AdmitGate = Gate & { task_seq: number | null; task_state: number | null; task_admitted_ms: number | null };
+
+const GATE = `SELECT ${GATE_COLUMNS}, o.seq AS task_seq, o.state AS task_state, o.admitted_ms AS task_admitted_ms
+  ${GATE_FROM} LEFT JOIN task o ON o.id = ?`;
+
+/** Each request is admitted or refused on its own, in order; see `admitOne`. At most 64. */
+export function admit(sql: Sql, env: CoreEnv, requests: readonly AdmitRequest[]): AdmitOutcome[] {
+  if (requests.length > LIMITS.admitArrayMax) throw new RangeError("more requests than one admit may carry");
+  return requests.map((request) => admitOne(sql, env.now, request));
+}
+
+/**
+ * One transaction: versions, suspension, lock, key, rates, budgets, then the *opened* record with all that it holds. A
+ * refusal undoes everything; the second step leaves its coalesced entry. If we crash between the two, the call was
+ * never answered and nothing of it remains. Idempotent by task id.
+ */
+function admitOne(sql: Sql, nowMs: number, request: AdmitRequest): AdmitOutcome {
+  check(request);
+  let known = false;
+  const outcome = sql.transaction((): Result<Admitted | Replay, AdmitRefusal> => {
+    const gate = sql.get<AdmitGate>(GATE, request.access.kid, request.task);
+    if (!gate) throw new Error("the tenant's row is missing");
+    known = gate.key_version !== null;
+    return decide(sql, nowMs, request, gate);
+  });
+  if (!outcome.ok) noteRefusal(sql, nowMs, request, outcome.error, known);
+  else if (outcome.value.kind === "replay") noteReplay(sql, nowMs, request, outcome.value);
+  return outcome;
+}
+
+function decide(
+  sql: Sql,
+  nowMs: number,
+  request: AdmitRequest,
+  gate: AdmitGate,
+): Result<Admitted | Replay, AdmitRefusal> {
+  const refused = accessRefusal(gate, nowMs, request.access);
+  if (refused) return err(refused);
+  if (gate.suspended) return err({ reason: "suspended" });
+  if (gate.locked) return err({ reason: "locked" });
+  if (gate.task_seq !== null) return repeated(sql, nowMs, request, gate, gate.task_seq);
+
+  const claim = request.idempotency ? claimBytes(request.idempotency) : null;
+  if (claim) {
+    const verdict = keyVerdict(sql, nowMs, claim);
+    if (verdict.kind === "refused") return err(verdict.refusal);
+    if (verdict.kind === "replay") return ok({ kind: "replay", task: verdict.task, data_key: gate.data_key });
+  }
+
+  const drawn = draw(sql, nowMs, request.rates, request.tokens);
+  if (!drawn.ok) return err({ reason: "rate_limited", state: drawn.state, retry_after_ms: drawn.retry_after_ms });
+  const { workspace, project, environment } = request.by;
+  const { kid } = request.access;
+  const hold =
+    gate.budgets > 0 ? planHold(sql, nowMs, { workspace, project, environment, kid }, request.hold_nusd) : null;
+  if (hold && !hold.ok)
+    return err({ reason: "budget_exhausted", budget: hold.budget, retry_after_ms: hold.retry_after_ms });
+
+  drawn.write();
+  const seq = open(sql, nowMs, request, gate, claim, hold?.count ?? 0, writeDraws(drawn.tokens));
+  hold?.write(seq);
+  return ok(admitted(nowMs, seq, drawn.states, hold?.warnings ?? [], gate));
+}
+
+/** The ledger's *opened* entry and the task's row, which shares its sequence number. */
+function open(
+  sql: Sql,
+  nowMs: number,
+  request: AdmitRequest,
+  gate: Gate,
+  claim: ClaimBytes | null,
+  holds: number,
+  draws: string | null,
+): number {
+  const { action, by, deadline, hold_nusd, intent, model, operation, task, tokens } = request;
+  const { kid } = request.access;
+  const seq = new LedgerWriter(sql, gate.tenant, nowMs, headOf(gate)).append({
+    kind: "task.opened",
+    outcome: "pending",
+    action,
+    task,
+    by,
+    detail: {
+      call: request.detail,
+      deadline_ms: deadline,
+      hold_nusd,
+      intent,
+      key: kid,
+      keyed: claim !== null,
+      model,
+      operation,
+      tokens,
+    },
+  });
+  sql.run(
+    `INSERT INTO task (seq, id, state, admitted_ms, due_ms, hold_nusd, holds, draws, operation, action, intent, model,
+       workspace, project, environment, kid, key_hash, fingerprint)
+     VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    seq,
+    task,
+    nowMs,
+    Math.min(Math.max(deadline, nowMs), nowMs + LIMITS.taskRowMsMax) + LIMITS.abandonGraceMs,
+    hold_nusd,
+    holds,
+    draws,
+    operation,
+    action,
+    intent,
+    model,
+    by.workspace,
+    by.project,
+    by.environment,
+    kid,
+    claim?.key ?? null,
+    claim?.fingerprint ?? null,
+  );
+  if (kid !== null && nowMs - (gate.last_used_ms ?? 0) >= LAST_USED_STEP_MS)
+    sql.run("UPDATE api_key SET last_used_ms = ? WHERE kid = ?", nowMs, kid);
+  return seq;
+}
+
+/** The first outcome again while the task is open; a task that has ended never runs again under its id. */
+function repeated(sql: Sql, nowMs: number, request: AdmitRequest, gate: AdmitGate, seq: number): AdmitOutcome {
+  if (gate.task_state !== TASK.open) return err({ reason: "outcome_unknown", task: request.task });
+  return ok(admitted(gate.task_admitted_ms ?? nowMs, seq, peek(sql, nowMs, request.rates), [], gate));
+}
+
+const admitted = (admittedMs: number, seq: number, rates: RateState[], warnings: BudgetId[], gate: Gate): Admitted => ({
+  kind: "admitted",
+  admitted_ms: admittedMs as UnixMs, // safe because: it came from the shell's clock
+  ledger_seq: seq,
+  rates,
+  warnings,
+  data_key: gate.data_key,
+});
+
+/** Named second step: what a refusal leaves. */
+function noteRefusal(sql: Sql, nowMs: number, request: AdmitRequest, refusal: AdmitRefusal, known: boolean): void {
+  const detail = refusalDetail(refusal, known);
+  if (!detail) return;
+  const { action, by, task } = request;
+  const kind = refusal.reason === "unknown_credential" ? "authentication.failed" : "call.refused";
+  noteRepeatable(sql, nowMs, { kind, outcome: "failure", action, reason: refusal.reason, task, by, detail });
+}
+
+/** Null for answers that only tell a caller to decide again, to wait, or where to look: they leave nothing. */
+function refusalDetail(refusal: AdmitRefusal, known: boolean): JsonObject | null {
+  switch (refusal.reason) {
+    case "suspended":
+    case "locked":
+      return {};
+    case "rate_limited":
+      return { dimension: refusal.state.dimension, unit: refusal.state.unit };
+    case "budget_exhausted":
+      return { budget: refusal.budget };
+    case "unknown_credential":
+      // A key that this tenant never had proves nobody; one that was revoked or has expired does.
+      return known ? {} : null;
+    case "unknown_tenant":
+    case "stale":
+    case "key_reused":
+    case "in_progress":
+    case "result_expired":
+    case "outcome_unknown":
+    case "overloaded":
+      return null;
+    default:
+      return unreachable(refusal);
+  }
+}
+
+function noteReplay(sql: Sql, nowMs: number, { action, by, task }: AdmitRequest, replay: Replay): void {
+  const reason = `replay:${replay.task}`;
+  noteRepeatable(sql, nowMs, { kind: "data.read", outcome: "success", action, reason, task, by, detail: {} });
+}
+
+/** What the edge must never send: a bug there, not an outcome. */
+function check({ schema_version, hold_nusd, tokens, deadline }: AdmitRequest): void {
+  if (schema_version !== 1) throw new RangeError("unsupported admit version");
+  if (!Number.isSafeInteger(hold_nusd) || hold_nusd < 0 || hold_nusd > NANO_USD_MAX)
+    throw new RangeError("hold out of range");
+  if (!Number.isSafeInteger(tokens) || tokens < 0) throw new RangeError("tokens out of range");
+  if (!Number.isSafeInteger(deadline)) throw new RangeError("deadline out of range");
+}

@@ -1,0 +1,132 @@
+import type { RateBucket, RateState } from "../../../shared/contracts/ports/tenant-store.ts";
+import type { Sql } from "../../runtime/sql.ts";
+
+/** A call draws from each dimension and unit at most once; 5 dimensions, 2 units. */
+const BUCKETS_MAX = 10;
+
+/**
+ * A bucket is one number: the time at which it is full again (the generic cell rate algorithm). Drawing moves it by
+ * units × per_ms ÷ limit; it may lie at most burst units in the future. Limits may change between calls.
+ */
+interface Drawn {
+  bucket: RateBucket;
+  id: string;
+  unitMs: number;
+  units: number;
+  fullMs: number;
+}
+
+/** What a settlement corrects: bucket, units that were drawn, milliseconds a unit. */
+export type TokenDraw = [id: string, units: number, unitMs: number];
+
+export type Draw =
+  | { ok: true; states: RateState[]; tokens: TokenDraw[]; write: () => void }
+  | { ok: false; state: RateState; retry_after_ms: number };
+
+const marks = (count: number, mark: string): string => Array(count).fill(mark).join(", ");
+const READS = Array.from(
+  { length: BUCKETS_MAX + 1 },
+  (_, n) => `SELECT id, full_ms FROM bucket WHERE id IN (${marks(n, "?")})`,
+);
+const WRITES = Array.from(
+  { length: BUCKETS_MAX + 1 },
+  (_, n) =>
+    `INSERT INTO bucket (id, full_ms) VALUES ${marks(n, "(?, ?)")} ON CONFLICT (id) DO UPDATE SET full_ms = excluded.full_ms`,
+);
+
+/**
+ * Draws one request or `tokens` from every bucket, or from none. A draw larger than a bucket needs the full bucket and
+ * empties it: the bound of a long input may exceed the burst, and settlement gives back what was not used.
+ */
+export function draw(sql: Sql, nowMs: number, rates: readonly RateBucket[], tokens: number): Draw {
+  const drawn: Drawn[] = plan(sql, nowMs, rates, tokens);
+  for (const one of drawn) {
+    if (one.bucket.limit <= 0 || one.bucket.burst < 1) return closed(one.bucket);
+    const waitMs = one.fullMs - nowMs - one.bucket.burst * one.unitMs;
+    // A millionth of a millisecond of slack: sums of fractions must not refuse the last unit of a burst.
+    if (waitMs > 1e-6)
+      return {
+        ok: false,
+        state: stateOf({ ...one, fullMs: one.fullMs - one.units * one.unitMs }, nowMs),
+        retry_after_ms: Math.max(1, Math.ceil(waitMs)),
+      };
+  }
+  return {
+    ok: true,
+    states: drawn.map((one) => stateOf(one, nowMs)),
+    tokens: drawn
+      .filter((one) => one.bucket.unit === "tokens" && one.units > 0)
+      .map((one): TokenDraw => [one.id, one.units, one.unitMs]),
+    write: () => {
+      if (drawn.length > 0)
+        sql.run(WRITES[drawn.length] ?? "", ...drawn.flatMap(({ id, fullMs }): (string | number)[] => [id, fullMs]));
+    },
+  };
+}
+
+/** A limit of zero: nothing ever passes. */
+const closed = ({ dimension, unit, limit, per_ms }: RateBucket): Draw => ({
+  ok: false,
+  state: { dimension, unit, limit, remaining: 0, reset_ms: per_ms },
+  retry_after_ms: per_ms,
+});
+
+/** The buckets as they are, without drawing. */
+export const peek = (sql: Sql, nowMs: number, rates: readonly RateBucket[]): RateState[] =>
+  plan(sql, nowMs, rates, 0).map((one) => stateOf({ ...one, fullMs: one.fullMs - one.units * one.unitMs }, nowMs));
+
+function plan(sql: Sql, nowMs: number, rates: readonly RateBucket[], tokens: number): Drawn[] {
+  if (rates.length > BUCKETS_MAX) throw new RangeError("more rate buckets than a call may draw from");
+  if (rates.length === 0) return [];
+  const ids = rates.map(({ dimension, unit, id }) => `${dimension}:${unit}:${id}`);
+  const stored = sql.all<{ id: string; full_ms: number }>(READS[rates.length] ?? "", ...ids);
+  return rates.map((bucket, at) => {
+    const id = ids[at] ?? "";
+    const unitMs = bucket.per_ms / Math.max(bucket.limit, 1e-9);
+    const units = Math.min(bucket.unit === "requests" ? 1 : tokens, bucket.burst);
+    const fullMs = Math.max(nowMs, stored.find((row) => row.id === id)?.full_ms ?? 0) + units * unitMs;
+    return { bucket, id, unitMs, units, fullMs };
+  });
+}
+
+function stateOf({ bucket, unitMs, fullMs }: Drawn, nowMs: number): RateState {
+  const missingMs = Math.max(0, fullMs - nowMs);
+  return {
+    dimension: bucket.dimension,
+    unit: bucket.unit,
+    limit: bucket.limit,
+    remaining: Math.max(0, Math.floor(bucket.burst - missingMs / unitMs + 1e-6)),
+    reset_ms: Math.ceil(missingMs),
+  };
+}
+
+/** Replaces what was reserved by what was used. An overrun is a debt that the next draws wait for. */
+export function correctTokens(sql: Sql, nowMs: number, draws: readonly TokenDraw[], used: number): void {
+  for (const [id, units, unitMs] of draws) {
+    const byMs = (used - units) * unitMs;
+    if (byMs < 0) sql.run("UPDATE bucket SET full_ms = full_ms + ? WHERE id = ?", byMs, id);
+    else if (byMs > 0)
+      sql.run(
+        "INSERT INTO bucket (id, full_ms) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET full_ms = max(full_ms, ?) + ?",
+        id,
+        nowMs + byMs,
+        nowMs,
+        byMs,
+      );
+  }
+}
+
+export const writeDraws = (draws: readonly TokenDraw[]): string | null =>
+  draws.length === 0 ? null : JSON.stringify(draws);
+
+export function readDraws(text: string | null): TokenDraw[] {
+  if (text === null) return [];
+  const value: unknown = JSON.parse(text);
+  if (!Array.isArray(value)) throw new Error("a task's draws are unreadable");
+  return value.map((one): TokenDraw => {
+    const [id, units, unitMs]: unknown[] = Array.isArray(one) ? one : [];
+    if (typeof id !== "string" || typeof units !== "number" || typeof unitMs !== "number")
+      throw new Error("a task's draws are unreadable");
+    return [id, units, unitMs];
+  });
+}

@@ -1,0 +1,46 @@
+import type { Change, ChangeRefusal } from "../../../shared/contracts/ports/tenant-store.ts";
+import { err, type Result } from "../../../shared/contracts/result.ts";
+import type { CoreEnv, Sql } from "../../runtime/sql.ts";
+import { accessRefusal, type Gate, readGate } from "./access.ts";
+import { noteRepeatable } from "./coalesce.ts";
+import { headOf, LedgerWriter } from "./ledger.ts";
+
+/** Whether a suspended or locked tenant may still be changed this way. */
+export type Exempt = (gate: Gate) => boolean;
+const never: Exempt = () => false;
+
+/**
+ * One change of the control plane in one transaction: access, suspension, lock, then `body`, which writes and ledgers. A
+ * suspended or locked tenant refuses, and the refusal leaves its coalesced entry as a second step.
+ */
+export function changing<T, E extends { reason: string }>(
+  sql: Sql,
+  env: CoreEnv,
+  { access, by }: Change,
+  action: string,
+  body: (ledger: LedgerWriter) => Result<T, E>,
+  exempt: Exempt = never,
+): Result<T, E | ChangeRefusal> {
+  let blocked: "suspended" | "locked" | null = null;
+  const outcome = sql.transaction((): Result<T, E | ChangeRefusal> => {
+    const gate = readGate(sql, access.kid);
+    const refusal = accessRefusal(gate, env.now, access);
+    if (refusal) return err(refusal);
+    if ((gate.suspended || gate.locked) && !exempt(gate)) {
+      blocked = gate.suspended ? "suspended" : "locked";
+      return err({ reason: blocked });
+    }
+    return body(new LedgerWriter(sql, gate.tenant, env.now, headOf(gate)));
+  });
+  if (blocked !== null)
+    noteRepeatable(sql, env.now, {
+      kind: "call.refused",
+      outcome: "failure",
+      action,
+      reason: blocked,
+      task: null,
+      by,
+      detail: {},
+    });
+  return outcome;
+}

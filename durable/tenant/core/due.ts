@@ -1,0 +1,41 @@
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { CoreEnv, Sql } from "../../runtime/sql.ts";
+import { abandonDue } from "./abandon.ts";
+import { closeWindows } from "./coalesce.ts";
+import { upkeep } from "./upkeep.ts";
+
+/** Tasks or windows that one sweep closes: a few milliseconds of work. */
+const SWEEP_MAX = 64;
+
+type Due = {
+  upkeep_ms: number;
+  task_ms: number | null;
+  window_ms: number | null;
+  entry_ms: number | null;
+  retry_ms: number;
+};
+
+const NEXT = `SELECT t.upkeep_ms, t.feed_retry_ms AS retry_ms,
+    (SELECT due_ms FROM task WHERE state = 0 ORDER BY due_ms LIMIT 1) AS task_ms,
+    (SELECT close_ms FROM coalesced ORDER BY close_ms LIMIT 1) AS window_ms,
+    l.at_ms AS entry_ms
+  FROM tenant t LEFT JOIN ledger l ON l.seq = t.feed_seq`;
+
+/** Unix milliseconds of the earliest due work; index look-ups only. `feeds`: whether events are delivered from here. */
+export function nextDue(sql: Sql, feeds: boolean): number | null {
+  const due = sql.get<Due>(NEXT);
+  if (!due) return null;
+  const times = [due.upkeep_ms];
+  if (due.task_ms !== null) times.push(due.task_ms);
+  if (due.window_ms !== null) times.push(due.window_ms);
+  if (feeds && due.entry_ms !== null) times.push(Math.max(due.entry_ms + LIMITS.outboxDelayMs, due.retry_ms));
+  return Math.min(...times);
+}
+
+/** What the alarm does, at most so much at once; answers whether more is left. Twice is as good as once. */
+export function sweep(sql: Sql, env: CoreEnv): boolean {
+  const abandoned = abandonDue(sql, env.now, SWEEP_MAX);
+  const closed = closeWindows(sql, env.now, SWEEP_MAX);
+  const kept = upkeep(sql, env.now);
+  return abandoned === SWEEP_MAX || closed === SWEEP_MAX || kept;
+}

@@ -1,0 +1,205 @@
+import { z } from "zod";
+import { Role } from "../../../shared/contracts/actor.ts";
+import type { KeyId, UnixMs } from "../../../shared/contracts/ids.ts";
+import type { JsonObject } from "../../../shared/contracts/json.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type {
+  Access,
+  AccessRefusal,
+  Change,
+  ChangeRefusal,
+  KeyPage,
+  KeyRecord,
+  KeyView,
+} from "../../../shared/contracts/ports/tenant-store.ts";
+import { err, ok, type Result } from "../../../shared/contracts/result.ts";
+import type { CoreEnv, Sql } from "../../runtime/sql.ts";
+import { accessRefusal, readGate } from "./access.ts";
+import { changing } from "./changing.ts";
+import type { LedgerWriter } from "./ledger.ts";
+
+type CreateRefusal = { reason: "limit" } | { reason: "exists" };
+type RotateRefusal = { reason: "not_found" } | { reason: "revoked" } | { reason: "limit" };
+export type NewKey = Omit<KeyRecord, "created_ms" | "revoked_ms" | "rotated_to" | "version">;
+
+type KeyRow = Omit<KeyRecord, "roles" | "granted" | "cell_operator"> & {
+  roles: string;
+  granted: string;
+  cell_operator: number;
+  created_seq: number;
+  last_used_ms: UnixMs | null;
+};
+const COLUMNS = `kid, created_seq, digest, name, workspace, project, environment, subject, kind, roles, granted,
+  cell_operator, created_ms, expires_ms, revoked_ms, rotated_to, version, last_used_ms`;
+
+const Roles = z.array(Role);
+const Granted = z.array(z.string());
+
+const recordOf = ({ created_seq: _, last_used_ms: __, ...row }: KeyRow): KeyRecord => ({
+  ...row,
+  roles: Roles.parse(JSON.parse(row.roles)),
+  granted: Granted.parse(JSON.parse(row.granted)),
+  cell_operator: row.cell_operator === 1,
+});
+function viewOf(row: KeyRow): KeyView {
+  const { digest: _, ...view } = recordOf(row);
+  return { ...view, last_used_ms: row.last_used_ms };
+}
+
+const keyRow = (sql: Sql, kid: string): KeyRow | undefined =>
+  sql.get<KeyRow>(`SELECT ${COLUMNS} FROM api_key WHERE kid = ?`, kid);
+
+export function keyRecord(sql: Sql, kid: string): KeyRecord | null {
+  const row = keyRow(sql, kid);
+  return row ? recordOf(row) : null;
+}
+
+/** Keys that could still be used; revoked and expired ones do not count against the bound. */
+const liveKeys = (sql: Sql, nowMs: number): number =>
+  sql.get<{ n: number }>(
+    "SELECT count(*) AS n FROM api_key WHERE revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > ?)",
+    nowMs,
+  )?.n ?? 0;
+
+/** Dead keys stay listed, newest first, up to the same bound as live ones; the ledger keeps them for ever. */
+const dropDeadKeys = (sql: Sql, nowMs: number): number =>
+  sql.run(
+    `DELETE FROM api_key WHERE kid IN (
+       SELECT kid FROM api_key WHERE revoked_ms IS NOT NULL OR expires_ms <= ? ORDER BY created_seq DESC LIMIT -1 OFFSET ?)`,
+    nowMs,
+    LIMITS.keysPerTenantMax,
+  );
+
+/** Inserts and ledgers a key; the caller has checked that it may. */
+export function insertKey(sql: Sql, nowMs: number, ledger: LedgerWriter, by: Change["by"], key: NewKey): KeyView {
+  sql.run(
+    `INSERT INTO api_key (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, 1, NULL)`,
+    key.kid,
+    ledger.next,
+    key.digest,
+    key.name,
+    key.workspace,
+    key.project,
+    key.environment,
+    key.subject,
+    key.kind,
+    JSON.stringify(key.roles),
+    JSON.stringify(key.granted),
+    key.cell_operator ? 1 : 0,
+    nowMs,
+    key.expires_ms,
+  );
+  const view = mustView(sql, key.kid);
+  const detail = { key: describe(view) };
+  ledger.append({ kind: "key.created", outcome: "success", action: "keys:create", task: null, by, detail });
+  return view;
+}
+
+function mustView(sql: Sql, kid: string): KeyView {
+  const row = keyRow(sql, kid);
+  if (!row) throw new Error("a key that was just written is missing");
+  return viewOf(row);
+}
+
+/** The key as the ledger and the directory keep it: everything but digest and last use. */
+const describe = ({ last_used_ms: _, roles, granted, ...view }: KeyView): JsonObject => ({
+  ...view,
+  roles: [...roles],
+  granted: [...granted],
+});
+
+export function createKey(
+  sql: Sql,
+  env: CoreEnv,
+  change: Change,
+  key: NewKey,
+): Result<KeyView, ChangeRefusal | CreateRefusal> {
+  return changing<KeyView, CreateRefusal>(sql, env, change, "keys:create", (ledger) => {
+    if (keyRow(sql, key.kid)) return err({ reason: "exists" });
+    if (liveKeys(sql, env.now) >= LIMITS.keysPerTenantMax) return err({ reason: "limit" });
+    const view = insertKey(sql, env.now, ledger, change.by, key);
+    dropDeadKeys(sql, env.now);
+    return ok(view);
+  });
+}
+
+/**
+ * The successor takes everything over, the old key's expiry included; the old key works on for at most the overlap. A
+ * key is rotated once: repeating the same rotation answers the same successor, another one is refused as `revoked`.
+ */
+export function rotateKey(
+  sql: Sql,
+  env: CoreEnv,
+  change: Change,
+  kid: KeyId,
+  successor: { kid: KeyId; digest: string; overlap_ms: number },
+): Result<KeyView, ChangeRefusal | RotateRefusal> {
+  return changing<KeyView, RotateRefusal>(sql, env, change, "keys:rotate", (ledger) => {
+    const old = keyRow(sql, kid);
+    if (!old) return err({ reason: "not_found" });
+    if (old.rotated_to === successor.kid) return ok(mustView(sql, successor.kid));
+    const expired = old.expires_ms !== null && old.expires_ms <= env.now;
+    if (old.revoked_ms !== null || old.rotated_to !== null || expired) return err({ reason: "revoked" });
+    if (liveKeys(sql, env.now) >= LIMITS.keysPerTenantMax) return err({ reason: "limit" });
+    insertKey(sql, env.now, ledger, change.by, { ...recordOf(old), kid: successor.kid, digest: successor.digest });
+    const overlapMs = Math.min(Math.max(0, successor.overlap_ms), LIMITS.keyRotationOverlapMsMax);
+    const endsMs = Math.min(old.expires_ms ?? Number.POSITIVE_INFINITY, env.now + overlapMs);
+    sql.run(
+      "UPDATE api_key SET expires_ms = ?, rotated_to = ?, version = version + 1 WHERE kid = ?",
+      endsMs,
+      successor.kid,
+      kid,
+    );
+    ledgerKey(sql, ledger, change, "key.rotated", "keys:rotate", kid);
+    return ok(mustView(sql, successor.kid));
+  });
+}
+
+export function revokeKey(
+  sql: Sql,
+  env: CoreEnv,
+  change: Change,
+  kid: KeyId,
+): Result<KeyView, ChangeRefusal | { reason: "not_found" }> {
+  return changing<KeyView, { reason: "not_found" }>(sql, env, change, "keys:revoke", (ledger) => {
+    const key = keyRow(sql, kid);
+    if (!key) return err({ reason: "not_found" });
+    if (key.revoked_ms !== null) return ok(viewOf(key));
+    sql.run("UPDATE api_key SET revoked_ms = ?, version = version + 1 WHERE kid = ?", env.now, kid);
+    ledgerKey(sql, ledger, change, "key.revoked", "keys:revoke", kid);
+    return ok(mustView(sql, kid));
+  });
+}
+
+function ledgerKey(
+  sql: Sql,
+  ledger: LedgerWriter,
+  { by }: Change,
+  kind: "key.rotated" | "key.revoked",
+  action: string,
+  kid: string,
+): void {
+  const detail = { key: describe(mustView(sql, kid)) };
+  ledger.append({ kind, outcome: "success", action, task: null, by, detail });
+}
+
+/** Ordered by creation. A cursor that names no key of the tenant answers an empty page. */
+export function listKeys(
+  sql: Sql,
+  env: CoreEnv,
+  access: Access,
+  page: { after: string | null; limit: number },
+): Result<KeyPage, AccessRefusal> {
+  const refusal = accessRefusal(readGate(sql, access.kid), env.now, access);
+  if (refusal) return err(refusal);
+  const from = page.after === null ? -1 : keyRow(sql, page.after)?.created_seq;
+  if (from === undefined) return ok({ keys: [], next: null });
+  const limit = Math.min(Math.max(1, page.limit), LIMITS.pageItemsMax);
+  const rows = sql.all<KeyRow>(
+    `SELECT ${COLUMNS} FROM api_key WHERE created_seq > ? ORDER BY created_seq LIMIT ?`,
+    from,
+    limit + 1,
+  );
+  const keys = rows.slice(0, limit).map(viewOf);
+  return ok({ keys, next: rows.length > limit ? (keys.at(-1)?.kid ?? null) : null });
+}

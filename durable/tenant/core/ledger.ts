@@ -1,0 +1,181 @@
+import type { JsonObject, JsonValue } from "../../../shared/contracts/json.ts";
+import { isJsonObject } from "../../../shared/contracts/json.ts";
+import type { Attribution, LedgerEntry, LedgerKind } from "../../../shared/contracts/ledger.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { canonicalJson } from "../../../shared/crypto/canonical-json.ts";
+import { sha256Hex } from "../../../shared/crypto/sha256.ts";
+import type { Sql } from "../../runtime/sql.ts";
+
+/** `prev` of the first entry. */
+export const NO_HASH = "0".repeat(64);
+
+/** An entry before it has its place in the chain. */
+export interface Draft {
+  kind: LedgerKind;
+  outcome: LedgerEntry["outcome"];
+  action: string;
+  task: string | null;
+  by: Attribution;
+  /** Facts of this object; `call` holds what the edge gave. */
+  detail: JsonObject;
+}
+
+/** The chain's end: `size` is the sequence of the next entry. */
+export interface Head {
+  size: number;
+  hash: string;
+}
+
+/** Columns that every statement selects which goes on to append. */
+export type HeadRow = { head_seq: number | null; head_hash: string | null };
+export const HEAD_JOIN = "LEFT JOIN ledger l ON l.seq = (SELECT max(seq) FROM ledger)";
+export const HEAD_COLUMNS = "l.seq AS head_seq, l.hash AS head_hash";
+export const headOf = (row: HeadRow): Head => ({
+  size: row.head_seq === null ? 0 : row.head_seq + 1,
+  hash: row.head_hash ?? NO_HASH,
+});
+
+const encoder = new TextEncoder();
+/** One byte more than an entry may have, so that an entry that does not fit is seen. */
+const scratch = new Uint8Array(LIMITS.ledgerEntryBytesMax + 1);
+
+/**
+ * Appends to one tenant's chain, inside the caller's transaction: when that rolls back, drop the writer too. Entries are
+ * RFC 8785 text of at most 65,535 bytes; what the edge attached is replaced by its digest when it does not fit.
+ */
+export class LedgerWriter {
+  readonly #sql: Sql;
+  readonly #tenant: string;
+  readonly #nowMs: number;
+  #head: Head;
+
+  constructor(sql: Sql, tenant: string, nowMs: number, head: Head) {
+    this.#sql = sql;
+    this.#tenant = tenant;
+    this.#nowMs = nowMs;
+    this.#head = head;
+  }
+
+  /** Sequence of the entry that the next `append` writes. */
+  get next(): number {
+    return this.#head.size;
+  }
+
+  /** Answers the entry's sequence number. Throws when the attribution alone is larger than an entry may be. */
+  append(draft: Draft): number {
+    const seq = this.#head.size;
+    const at = new Date(this.#nowMs).toISOString();
+    let body = entryText(this.#tenant, seq, at, this.#head.hash, draft);
+    let size = encodedBytes(body);
+    if (size === null) {
+      body = entryText(this.#tenant, seq, at, this.#head.hash, { ...draft, detail: withoutAttachments(draft.detail) });
+      size = encodedBytes(body);
+    }
+    if (size === null) throw new RangeError("a ledger entry is larger than its bound");
+    const hash = sha256Hex(scratch.subarray(0, size));
+    this.#sql.run("INSERT INTO ledger (seq, at_ms, hash, body) VALUES (?, ?, ?, ?)", seq, this.#nowMs, hash, body);
+    this.#head = { size: seq + 1, hash };
+    return seq;
+  }
+}
+
+/** The chain as it stands, for steps that read nothing else first. */
+export function ledgerWriter(sql: Sql, nowMs: number): LedgerWriter {
+  const row = sql.get<HeadRow & { id: string }>(`SELECT t.id, ${HEAD_COLUMNS} FROM tenant t ${HEAD_JOIN}`);
+  if (!row) throw new Error("the tenant's row is missing");
+  return new LedgerWriter(sql, row.id, nowMs, headOf(row));
+}
+
+/** Members in the order RFC 8785 demands, so that the fixed part needs no sorting. */
+function entryText(tenant: string, seq: number, at: string, prev: string, draft: Draft): string {
+  const { kind, outcome, action, task, by } = draft;
+  const { acr, cell, credential, decision, environment, policy, project, release, request, snapshot, source } = by;
+  const before = JSON.stringify({ acr, action, at, cell, credential, decision });
+  const after = JSON.stringify({
+    environment,
+    kind,
+    outcome,
+    policy,
+    prev,
+    project,
+    release,
+    request,
+    schema_version: 1,
+    seq,
+    snapshot,
+    source,
+    subject: by.subject,
+    task,
+    tenant,
+    workspace: by.workspace,
+  });
+  // `JSON.stringify` writes a lone surrogate as an escape, which RFC 8785 refuses.
+  if (before.includes("\\ud") || after.includes("\\ud")) {
+    const clean = wellFormed({ ...by, action, task });
+    if (clean.changed) return entryText(tenant, seq, at, prev, { ...draft, ...clean.value });
+  }
+  return `${before.slice(0, -1)},"detail":${detailText(draft.detail)},${after.slice(1)}`;
+}
+
+function wellFormed(from: Attribution & { action: string; task: string | null }) {
+  let changed = false;
+  const clean = { ...from };
+  for (const member of ["subject", "source", "acr", "credential", "action", "task", "release", "request"] as const) {
+    const value = clean[member];
+    if (value === null || value.isWellFormed()) continue;
+    Object.assign(clean, { [member]: value.toWellFormed() });
+    changed = true;
+  }
+  const { action, task, ...by } = clean;
+  return { changed, value: { action, task, by } };
+}
+
+/** A settlement must never be lost to a bad character: what I-JSON cannot carry is replaced, not refused. */
+function detailText(detail: JsonObject): string {
+  try {
+    return canonicalJson(detail);
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    return canonicalJson(repaired(detail));
+  }
+}
+
+function repaired(value: JsonValue | undefined): JsonValue {
+  if (typeof value === "string") return value.toWellFormed();
+  if (typeof value === "number") return Number.isFinite(value) ? value : null;
+  if (value === undefined) return null;
+  if (Array.isArray(value)) return value.map(repaired);
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name.toWellFormed(), repaired(member)]));
+}
+
+/** UTF-8 length, with the bytes left in `scratch`; null when they do not fit. */
+function encodedBytes(text: string): number | null {
+  const { read, written } = encoder.encodeInto(text, scratch);
+  return read < text.length || written > LIMITS.ledgerEntryBytesMax ? null : written;
+}
+
+function withoutAttachments(detail: JsonObject): JsonObject {
+  const short: JsonObject = { ...detail };
+  for (const name of ["call", "route"]) {
+    const attached = detail[name];
+    if (attached === undefined || attached === null) continue;
+    const text = canonicalJson(repaired(attached));
+    short[name] = { omitted: "oversize", chars: text.length, sha256: sha256Hex(text) };
+  }
+  return short;
+}
+
+/** Stored entries are this code's own canonical text; a row that is not an entry of its place is corruption and throws. */
+export function parseEntry(seq: number, body: string): LedgerEntry {
+  const value: unknown = JSON.parse(body);
+  if (!isJsonObject(value) || value.seq !== seq || value.schema_version !== 1)
+    throw new Error(`ledger entry ${seq} is unreadable`);
+  return value as unknown as LedgerEntry; // safe because: only `append` writes rows, place and version are checked
+}
+
+export function readEntry(sql: Sql, seq: number): LedgerEntry {
+  const row = sql.get<{ body: string }>("SELECT body FROM ledger WHERE seq = ?", seq);
+  if (!row) throw new Error(`ledger entry ${seq} is missing`);
+  return parseEntry(seq, row.body);
+}

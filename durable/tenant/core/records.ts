@@ -1,0 +1,56 @@
+import type { JsonObject } from "../../../shared/contracts/json.ts";
+import type { Attribution, LedgerEntry, LedgerKind } from "../../../shared/contracts/ledger.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { Access, AccessRefusal } from "../../../shared/contracts/ports/tenant-store.ts";
+import { err, ok, type Result } from "../../../shared/contracts/result.ts";
+import type { CoreEnv, Sql } from "../../runtime/sql.ts";
+import { accessRefusal, readGate } from "./access.ts";
+import { headOf, ledgerWriter, parseEntry } from "./ledger.ts";
+
+export interface Recorded {
+  kind: LedgerKind;
+  action: string;
+  by: Attribution;
+  detail: JsonObject;
+  dedupe: string;
+}
+
+/**
+ * Appends an entry for something that happened elsewhere; the same `dedupe` within 72 h answers the first one. Throws for
+ * kinds that only this object's own steps may write: the sums of usage rest on them.
+ */
+export function record(
+  sql: Sql,
+  env: CoreEnv,
+  { kind, action, by, detail, dedupe }: Recorded,
+): Result<{ seq: number }, never> {
+  if (kind.startsWith("task.") || kind === "tenant.provisioned")
+    throw new RangeError("this kind is not recorded from outside");
+  return sql.transaction(() => {
+    const known = sql.get<{ seq: number }>("SELECT seq FROM recorded WHERE dedupe = ?", dedupe);
+    if (known) return ok({ seq: known.seq });
+    const outcome = kind === "authentication.failed" || kind === "call.refused" ? "failure" : "success";
+    const seq = ledgerWriter(sql, env.now).append({ kind, outcome, action, task: null, by, detail });
+    sql.run("INSERT INTO recorded (dedupe, seq, at_ms) VALUES (?, ?, ?)", dedupe, seq, env.now);
+    return ok({ seq });
+  });
+}
+
+/** Entries in order, at most a page; `size` and `head` are those of the whole chain in the same instant. */
+export function ledgerPage(
+  sql: Sql,
+  env: CoreEnv,
+  access: Access,
+  page: { from: number; limit: number },
+): Result<{ entries: LedgerEntry[]; size: number; head: string }, AccessRefusal> {
+  const gate = readGate(sql, access.kid);
+  const refusal = accessRefusal(gate, env.now, access);
+  if (refusal) return err(refusal);
+  const rows = sql.all<{ seq: number; body: string }>(
+    "SELECT seq, body FROM ledger WHERE seq >= ? ORDER BY seq LIMIT ?",
+    page.from,
+    Math.min(Math.max(0, page.limit), LIMITS.pageItemsMax),
+  );
+  const { size, hash } = headOf(gate);
+  return ok({ entries: rows.map(({ seq, body }) => parseEntry(seq, body)), size, head: hash });
+}

@@ -1,0 +1,74 @@
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { NANO_USD_MAX } from "../../../shared/contracts/money.ts";
+import type {
+  Settled,
+  SettleOutcome,
+  SettleRefusal,
+  SettleRequest,
+} from "../../../shared/contracts/ports/tenant-store.ts";
+import { err, ok, type Result } from "../../../shared/contracts/result.ts";
+import type { CoreEnv, Sql } from "../../runtime/sql.ts";
+import { closeTask, correctTask, type Ending, TASK_COLUMNS, type TaskRow } from "./close.ts";
+import { forgetKey } from "./idempotency.ts";
+import { HEAD_COLUMNS, HEAD_JOIN, type HeadRow, headOf, LedgerWriter } from "./ledger.ts";
+import { TASK } from "./task-state.ts";
+
+type Nullable<T> = { [M in keyof T]: T[M] | null };
+type SettleRow = HeadRow & { tenant: string } & Nullable<TaskRow>;
+
+const FIND = `SELECT t.id AS tenant, ${TASK_COLUMNS}, ${HEAD_COLUMNS}
+  FROM tenant t LEFT JOIN task o ON o.id = ? ${HEAD_JOIN}`;
+
+/** Each request is settled on its own, in order; see `settleOne`. At most 64. Suspension and lock never stop a settlement. */
+export function settle(sql: Sql, env: CoreEnv, requests: readonly SettleRequest[]): SettleOutcome[] {
+  if (requests.length > LIMITS.admitArrayMax) throw new RangeError("more requests than one settle may carry");
+  return requests.map((request) => settleOne(sql, env.now, request));
+}
+
+/**
+ * One transaction: hold, charge, buckets, sums, *closed* record, task. A second settlement answers `already_settled`; the
+ * first one after the alarm closed the task is a correction. If we crash before it commits, the caller was told nothing
+ * and may send it again.
+ */
+function settleOne(sql: Sql, nowMs: number, request: SettleRequest): SettleOutcome {
+  check(request);
+  return sql.transaction((): Result<Settled, SettleRefusal> => {
+    const row = sql.get<SettleRow>(FIND, request.task);
+    if (!row) throw new Error("the tenant's row is missing");
+    if (row.seq === null) return err({ reason: "unknown_task" });
+    // safe because: all columns of a task row that exists have the declared types
+    const task = row as TaskRow;
+    const ledger = new LedgerWriter(sql, row.tenant, nowMs, headOf(row));
+    const end = endingOf(request);
+    if (task.state === TASK.abandoned)
+      return ok({ ledger_seq: correctTask(sql, nowMs, ledger, task, end), corrected: true });
+    if (task.state !== TASK.open) return err({ reason: "already_settled" });
+    const seq = closeTask(sql, nowMs, ledger, task, end, "task.closed");
+    // Execution never began, so the key is free for another try.
+    if (request.result === "not_run") forgetKey(sql, task.seq);
+    return ok({ ledger_seq: seq, corrected: false });
+  });
+}
+
+const CODE = /^[\w.:-]{1,64}$/;
+
+const endingOf = (request: SettleRequest): Ending => ({
+  by: request.by,
+  status: request.status,
+  error: request.error === null ? null : CODE.test(request.error.code) ? request.error.code : "error",
+  usage: request.usage,
+  cost_nusd: request.cost_nusd,
+  estimated: request.estimated,
+  route: request.route,
+  result: request.result,
+  call: request.detail,
+});
+
+/** What the edge must never send: a bug there, not an outcome. The alarm then charges the hold. */
+function check({ schema_version, cost_nusd, usage }: SettleRequest): void {
+  if (schema_version !== 1) throw new RangeError("unsupported settle version");
+  if (!Number.isSafeInteger(cost_nusd) || cost_nusd < 0 || cost_nusd > NANO_USD_MAX)
+    throw new RangeError("cost out of range");
+  for (const { quantity } of usage)
+    if (!Number.isSafeInteger(quantity) || quantity < 0) throw new RangeError("usage out of range");
+}

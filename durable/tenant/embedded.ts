@@ -1,0 +1,55 @@
+import type { TenantId } from "../../shared/contracts/ids.ts";
+import type { AdmitOutcome, TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
+import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import { type ObjectBody, type ObjectClass, type ObjectHost, ObjectOverloaded } from "../runtime/object-class.ts";
+import * as core from "./core.ts";
+
+const OVERLOAD_RETRY_MS = 1_000;
+const unknownTenant = { reason: "unknown_tenant" } as const;
+
+/** The port over objects in this process, or in a Durable Object over itself. `of` is this host's `tenantObjectClass`. */
+export function embeddedTenantStore(host: ObjectHost, of: ObjectClass): TenantStore {
+  async function call<T, E>(
+    tenant: TenantId,
+    body: ObjectBody<Result<T, E>>,
+  ): Promise<Result<T, E | typeof unknownTenant>> {
+    return (await host.call(of, tenant, body)) ?? err(unknownTenant);
+  }
+  return {
+    provision: (tenant, spec) => host.provision(of, tenant, (sql, env) => core.provision(sql, env, tenant, spec)),
+    lookup: (tenant, kid) => call(tenant, (sql) => ok(core.lookup(sql, kid))),
+    async admit(tenant, requests) {
+      try {
+        const outcomes = await host.call(of, tenant, (sql, env) => core.admit(sql, env, requests));
+        return outcomes ?? requests.map((): AdmitOutcome => err(unknownTenant));
+      } catch (cause) {
+        if (!(cause instanceof ObjectOverloaded)) throw cause;
+        return requests.map((): AdmitOutcome => err({ reason: "overloaded", retry_after_ms: OVERLOAD_RETRY_MS }));
+      }
+    },
+    async settle(tenant, requests) {
+      const outcomes = await host.call(of, tenant, (sql, env) => core.settle(sql, env, requests));
+      return outcomes ?? requests.map(() => err(unknownTenant));
+    },
+    refuse: (tenant, access, refusal) => call(tenant, (sql, env) => core.refuse(sql, env, access, refusal)),
+    task: (tenant, access, task) => call(tenant, (sql, env) => core.task(sql, env, access, task)),
+    usage: (tenant, access, query) => call(tenant, (sql, env) => core.usage(sql, env, access, query)),
+    change: (tenant, change, patch) => call(tenant, (sql, env) => core.change(sql, env, change, patch)),
+    createKey: (tenant, change, key) => call(tenant, (sql, env) => core.createKey(sql, env, change, key)),
+    rotateKey: (tenant, change, kid, successor) =>
+      call(tenant, (sql, env) => core.rotateKey(sql, env, change, kid, successor)),
+    revokeKey: (tenant, change, kid) => call(tenant, (sql, env) => core.revokeKey(sql, env, change, kid)),
+    listKeys: (tenant, access, page) => call(tenant, (sql, env) => core.listKeys(sql, env, access, page)),
+    putBudget: (tenant, change, budget, expected) =>
+      call(tenant, (sql, env) => core.putBudget(sql, env, change, budget, expected)),
+    deleteBudget: (tenant, change, budget) => call(tenant, (sql, env) => core.deleteBudget(sql, env, change, budget)),
+    listBudgets: (tenant, access) => call(tenant, (sql, env) => core.listBudgets(sql, env, access)),
+    putCredential: (tenant, change, credential) =>
+      call(tenant, (sql, env) => core.putCredential(sql, env, change, credential)),
+    deleteCredential: (tenant, change, ref) => call(tenant, (sql, env) => core.deleteCredential(sql, env, change, ref)),
+    listCredentials: (tenant, access) => call(tenant, (sql, env) => core.listCredentials(sql, env, access)),
+    credential: (tenant, access, ref) => call(tenant, (sql, env) => core.credential(sql, env, access, ref)),
+    record: (tenant, entry) => call(tenant, (sql, env) => core.record(sql, env, entry)),
+    ledger: (tenant, access, page) => call(tenant, (sql, env) => core.ledgerPage(sql, env, access, page)),
+  };
+}
