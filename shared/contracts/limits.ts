@@ -36,7 +36,20 @@ export const LIMITS = {
   credentialBytesMax: 8 * KiB,
   jwtLifetimeSMax: 15 * 60,
   clockSkewS: 30,
+  /** Workload tokens are renewed by machines: ten minutes bound what a stolen one is worth (DESIGN §5). */
+  workloadLifetimeSMax: 10 * 60,
+  /** Delegation chains seen in practice have one or two links. */
+  actLinksMax: 8,
   jwksBytesMax: 256 * KiB,
+  /** Two or three keys per algorithm during a rotation. */
+  jwksKeysMax: 64,
+  /** One discovery document or key set. */
+  issuerFetchMsMax: 5 * SECOND,
+  /** Issuers whose keys are kept: 16 a tenant for 64 tenants in use at once. */
+  issuersCachedMax: 1_024,
+  /** An identity provider's canonical host, its region, and one to spare. */
+  egressRedirectsMax: 3,
+  dataKeysCachedMax: 4_096,
   jwksRefetchMsMin: 30 * SECOND,
   jwksAgeMsMax: 10 * MINUTE,
   credentialCacheMax: 10_000,
@@ -77,6 +90,12 @@ export const LIMITS = {
   engineBodyBytesMax: 96 * MiB,
   /** One SSE frame: base64 images in a Responses stream are the largest. */
   sseFrameBytesMax: 8 * MiB,
+  /** An upstream's error document; what follows is not read. */
+  engineErrorBytesMax: 64 * KiB,
+  /** Data frames looked at for the model's name before the first is delivered (Azure's first chunk names none). */
+  engineModelFramesMax: 4,
+  /** Largest output of current embedding models is 4,096 numbers. */
+  embeddingDimensionsMax: 4_096,
   engineConnectMsMax: 10 * SECOND,
   engineIdleMsMax: 5 * MINUTE,
   keepAliveMs: 15 * SECOND,
@@ -94,6 +113,8 @@ export const LIMITS = {
   /** Platform limit of Durable Object SQL is 100 bound parameters. */
   sqlParametersMax: 100,
   sqlRowBytesMax: 2 * MiB,
+  /** Larger values are kept in pieces of this size, well below a row's limit. */
+  sqlChunkBytes: 1 * MiB,
   ledgerEntryBytesMax: 65_535,
   outboxBatchMax: 100,
   outboxRetryMsMin: 1 * SECOND,

@@ -1,0 +1,195 @@
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { EngineError, type EngineRequest, type ModelEvent } from "../../../shared/contracts/ports/engine.ts";
+import { hasMember, member } from "../../dialects/bytes.ts";
+import type { EngineOptions } from "../engine-options.ts";
+import { UpstreamBody } from "./body.ts";
+import { clean, networkFailure, readError, statusFailure } from "./failure.ts";
+import { firstFrames } from "./first-frames.ts";
+import { isPinnedModel, reportedModel } from "./model-check.ts";
+import type { UpstreamSpec } from "./spec.ts";
+import { Watch } from "./watch.ts";
+
+const ERROR = member("error");
+const decoder = new TextDecoder();
+const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/**
+ * One call of an upstream: head, then chunks as the consumer pulls them, or one body.
+ * fresh → headed → streaming → over. Stream bytes pass through as they came; only the first frames are looked at.
+ */
+export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
+  readonly #request: EngineRequest;
+  readonly #spec: UpstreamSpec;
+  readonly #options: EngineOptions;
+  readonly #watch: Watch;
+  readonly #over: () => void;
+  #phase: "fresh" | "headed" | "streaming" | "over" = "fresh";
+  #body: UpstreamBody | null = null;
+  #secret: string | null = null;
+  #held: Uint8Array[] = [];
+
+  /** `over` is called once, when the call ends in any way. */
+  constructor(
+    request: EngineRequest,
+    spec: UpstreamSpec,
+    options: EngineOptions,
+    signal: AbortSignal,
+    over: () => void,
+  ) {
+    this.#request = request;
+    this.#spec = spec;
+    this.#options = options;
+    this.#over = over;
+    this.#watch = new Watch(signal, options.provider.try_timeout_ms);
+  }
+
+  async next(): Promise<IteratorResult<ModelEvent, undefined>> {
+    if (this.#phase === "over") return DONE;
+    try {
+      const event = await this.#advance();
+      if (event !== null) return { done: false, value: event };
+      this.#finish();
+      return DONE;
+    } catch (error) {
+      this.#finish();
+      this.#body?.cancel();
+      throw error instanceof EngineError ? error : new EngineError(networkFailure(error), { cause: error });
+    }
+  }
+
+  /** Stops the upstream at once, even while a `next` is pending. */
+  async return(): Promise<IteratorResult<ModelEvent, undefined>> {
+    this.cancel();
+    this.#finish();
+    return DONE;
+  }
+
+  cancel(): void {
+    if (this.#phase !== "over") this.#watch.stop("canceled");
+  }
+
+  #finish(): void {
+    if (this.#phase === "over") return;
+    this.#phase = "over";
+    this.#watch.done();
+    this.#over();
+  }
+
+  async #advance(): Promise<ModelEvent | null> {
+    switch (this.#phase) {
+      case "fresh":
+        return this.#open();
+      case "headed":
+        if (!this.#request.stream) return this.#answer();
+        this.#held = await firstFrames(this.#opened(), this.#request.model, this.#secret);
+        this.#phase = "streaming";
+        return this.#chunk();
+      case "streaming":
+        return this.#chunk();
+      case "over":
+        return null;
+    }
+  }
+
+  async #chunk(): Promise<ModelEvent | null> {
+    const raw = this.#held.shift() ?? (await this.#opened().read());
+    return raw === null ? null : { kind: "chunk", raw };
+  }
+
+  #opened(): UpstreamBody {
+    if (this.#body === null) throw new Error("the call has no body yet");
+    return this.#body;
+  }
+
+  async #open(): Promise<ModelEvent> {
+    this.#watch.check();
+    const request = this.#request;
+    if (!this.#spec.capabilities.dialects.includes(request.dialect))
+      throw new EngineError({
+        reason: "failed",
+        status: null,
+        message: `the engine does not speak ${request.dialect}`,
+      });
+    const response = await this.#fetch();
+    const { provider, clock } = this.#options;
+    if (response.body === null)
+      throw new EngineError({ reason: "failed", status: response.status, message: "the answer has no body" });
+    const body = new UpstreamBody(response.body, this.#watch, provider.idle_timeout_ms);
+    this.#body = body;
+    if (!response.ok) {
+      const text = decoder.decode(await body.readAll(LIMITS.engineErrorBytesMax, true));
+      throw new EngineError(statusFailure(response.status, response.headers, text, this.#secret, clock.now()));
+    }
+    const type = response.headers.get("content-type");
+    const wanted = request.stream ? "text/event-stream" : "application/json";
+    if (type !== null && type.split(";", 1)[0]?.trim().toLowerCase() !== wanted) {
+      const { message } = readError(decoder.decode(await body.readAll(LIMITS.engineErrorBytesMax, true)));
+      throw new EngineError({
+        reason: "failed",
+        status: response.status,
+        message: clean(message ?? "the answer has another content type than was asked for", this.#secret),
+      });
+    }
+    this.#phase = "headed";
+    return {
+      kind: "head",
+      dialect: request.dialect,
+      upstream_request: response.headers.get(this.#spec.requestIdHeader),
+    };
+  }
+
+  async #fetch(): Promise<Response> {
+    const request = this.#request;
+    this.#secret = await this.#openSecret();
+    const { url, body } = this.#spec.target(request);
+    let init: RequestInit;
+    try {
+      const headers = new Headers(this.#spec.headers(this.#secret));
+      headers.set("content-type", "application/json");
+      headers.set("accept", request.stream ? "text/event-stream" : "application/json");
+      // Compression would hold frames back until its buffer is full.
+      if (request.stream) headers.set("accept-encoding", "identity");
+      headers.set("traceparent", request.traceparent);
+      init = { method: "POST", headers, body: JSON.stringify(body), signal: this.#watch.signal };
+    } catch {
+      // No cause: the error's text quotes the header's value, which is the secret.
+      throw new EngineError({ reason: "failed", status: null, message: "the provider credential is no header value" });
+    }
+    try {
+      return await this.#options.egress.operatorFetch(url, init);
+    } catch (cause) {
+      this.#watch.check();
+      throw new EngineError(networkFailure(cause), { cause });
+    }
+  }
+
+  async #openSecret(): Promise<string | null> {
+    const { secret } = this.#request;
+    if (secret === null) return this.#options.secret;
+    try {
+      return await secret();
+    } catch (cause) {
+      throw new EngineError(
+        { reason: "failed", status: null, message: "the provider credential could not be opened" },
+        { cause },
+      );
+    }
+  }
+
+  async #answer(): Promise<ModelEvent> {
+    const raw = await this.#opened().readAll(LIMITS.engineBodyBytesMax);
+    this.#phase = "streaming";
+    if (hasMember(raw, ERROR)) this.#refuseError(raw);
+    const model = reportedModel(raw);
+    if (model !== null && !isPinnedModel(this.#request.model, model))
+      throw new EngineError({ reason: "model_mismatch", reported: model });
+    return { kind: "body", raw };
+  }
+
+  /** Some servers answer 200 with an error document. */
+  #refuseError(raw: Uint8Array): void {
+    const { message } = readError(decoder.decode(raw));
+    if (message !== null)
+      throw new EngineError({ reason: "failed", status: 200, message: clean(message, this.#secret) });
+  }
+}
