@@ -23,12 +23,15 @@ export const IntegerNusd = z
   .max(NANO_USD_MAX)
   .meta({ description: "Integer nano-dollars (1e-9 USD), the authority." });
 
-/** A name that people choose and read; no control characters. */
+/** Any JSON value. Not `z.json()`, whose recursion the OpenAPI generator cannot follow. */
+export const AnyJson = z.unknown().meta({ description: "Any JSON value." });
+
+/** A name that people choose and read; no control characters. Without the `u` flag, which JSON Schema has no place for. */
 export const DisplayName = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^[^\p{Cc}]*$/u);
+  .regex(/^[ -~\u00a0-\uffff]*$/);
 
 /** OpenAI's `metadata`: at most 16 pairs of strings, 64 and 512 characters. */
 export const Metadata = z

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LEDGER_KINDS, type LedgerEntry } from "../ledger.ts";
 import { LIMITS } from "../limits.ts";
-import { Timestamp } from "./fields.ts";
+import { AnyJson, Timestamp } from "./fields.ts";
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const text = z.string();
@@ -18,7 +18,7 @@ export const LedgerEntryObject = z
     outcome: z.enum(["success", "failure", "pending"]),
     action: text,
     task: maybe,
-    detail: z.record(z.string(), z.json()),
+    detail: z.record(z.string(), AnyJson),
     prev: digest.meta({ description: "SHA-256 of the entry before, over its canonical bytes." }),
     request: text,
     subject: text,

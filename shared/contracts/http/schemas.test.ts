@@ -1,3 +1,4 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
@@ -71,6 +72,28 @@ describe("documented schemas", () => {
     expect(json.$defs?.[id]?.example).toEqual(exampleOf(schema));
   });
 });
+
+/** Every `pattern` below a JSON Schema. */
+function patternsIn(node: unknown): string[] {
+  if (typeof node !== "object" || node === null) return [];
+  return Object.entries(node).flatMap(([name, value]) =>
+    name === "pattern" && typeof value === "string" ? [value] : patternsIn(value),
+  );
+}
+
+it.each(named)(
+  "%s passes the OpenAPI generator with usable patterns, so that the document can be read by tools",
+  (id, schema) => {
+    const app = new OpenAPIHono();
+    app.openAPIRegistry.register(id, schema);
+    const document = app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "t", version: "1" } });
+    expect(document.components?.schemas?.[id]).toMatchObject({ example: exampleOf(schema) });
+    for (const pattern of patternsIn(document.components)) {
+      expect(() => new RegExp(pattern, "u")).not.toThrow();
+      expect(pattern).not.toMatch(/^\/|\$\/[a-z]$/);
+    }
+  },
+);
 
 const issuesOf = (schema: z.ZodType, value: unknown) => schema.safeParse(value).error?.issues.map((i) => i.path[0]);
 const turn = { role: "user", content: "hi" };

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Route, RouteReason, TaskError, TaskPhase, TaskStatus } from "../task.ts";
 import { METERS } from "../usage.ts";
-import { DecimalUsd, IntegerNusd, Timestamp, TokenCount } from "./fields.ts";
+import { AnyJson, DecimalUsd, IntegerNusd, Timestamp, TokenCount } from "./fields.ts";
 
 const engine = z.strictObject({
   route: Route.nullable(),
@@ -41,7 +41,7 @@ export const TaskEnvelope = z
     subject: z.string(),
     decision_id: z.string().nullable(),
     engine,
-    result: z.json().nullable(),
+    result: AnyJson,
     usage,
     error: TaskError.nullable(),
   })
