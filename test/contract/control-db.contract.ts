@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { MigratableControlDb } from "../../functions/adapters/control-db/control-db.ts";
 import { MigrationRefused, type SchemaMigration } from "../../functions/adapters/control-db/migrate.ts";
 import { MIGRATIONS } from "../../functions/adapters/control-db/migrations/migrations.ts";
@@ -40,7 +40,6 @@ export function controlDbContract(name: string, harness: ControlDbHarness): void
       db = await harness.connect({ cell: "local" });
       await db.ready();
     }, 180_000);
-    afterAll(() => harness.stop(), 60_000);
 
     it("is not ready before its schema is there, so no traffic meets a missing table", async () => {
       expect((await db.ready()).ready).toBe(false);

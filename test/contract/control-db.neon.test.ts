@@ -1,7 +1,16 @@
-import { describe } from "vitest";
+import { afterAll, describe } from "vitest";
 import { neonHarness, postgresBinaries } from "../support/control-db.ts";
 import { controlDbContract } from "./control-db.contract.ts";
+import { controlRepositoryContract } from "./control-repository.contract.ts";
+import { eventSinkContract } from "./event-sink.contract.ts";
 
+const name = "Neon over HTTP";
 const bin = postgresBinaries();
-if (bin === null) describe.skip("ControlDb: Neon over HTTP (no PostgreSQL behind the proxy)", () => undefined);
-else controlDbContract("Neon over HTTP", await neonHarness(bin));
+if (bin === null) describe.skip(`ControlDb: ${name} (no PostgreSQL on this machine)`, () => undefined);
+else {
+  const harness = await neonHarness(bin);
+  afterAll(() => harness.stop(), 60_000);
+  controlDbContract(name, harness);
+  controlRepositoryContract(name, harness);
+  eventSinkContract(name, harness);
+}

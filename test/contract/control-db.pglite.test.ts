@@ -1,4 +1,12 @@
+import { afterAll } from "vitest";
 import { pgliteHarness } from "../support/control-db.ts";
 import { controlDbContract } from "./control-db.contract.ts";
+import { controlRepositoryContract } from "./control-repository.contract.ts";
+import { eventSinkContract } from "./event-sink.contract.ts";
 
-controlDbContract("PGlite in a thread", pgliteHarness());
+const name = "PGlite in a thread";
+const harness = pgliteHarness();
+afterAll(() => harness.stop(), 60_000);
+controlDbContract(name, harness);
+controlRepositoryContract(name, harness);
+eventSinkContract(name, harness);

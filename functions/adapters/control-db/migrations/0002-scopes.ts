@@ -7,7 +7,7 @@ const LIFE = `
   status text not null default 'active' check (status in ('active', 'archived')),
   created_ms bigint not null check (created_ms >= 0),
   updated_ms bigint not null check (updated_ms >= 0),
-  version bigint not null default 1 check (version >= 1)`;
+  version bigint not null default 1 check (version >= 0)`;
 const scope = (name: string) => `${name} text not null check (${name} ~ ${SCOPE_NAME})`;
 
 /** tenant → workspace → project → environment; ids are names inside their parent. */
