@@ -131,6 +131,13 @@ export const LIMITS = {
   walBytesMax: 4 * MiB,
   dataKeyCacheMsMax: 60 * SECOND,
   configBytesMax: 1 * MiB,
+  /** Configurations whose files the cell keeps: 100 × 1 MiB. */
+  snapshotsKeptMax: 100,
+  /** Failures that are told apart by source at one time; a flood from more addresses is counted without one. */
+  systemWindowsMax: 256,
+  /** Durable counters of one cell, about 200 bytes each. */
+  countersMax: 10_000,
+  counterNameCharsMax: 512,
   modelsMax: 1_000,
   providersMax: 256,
   credentialsPerTenantMax: 64,

@@ -1,0 +1,73 @@
+import { DurableObject } from "cloudflare:workers";
+import type { SessionItem, StoredResponse } from "../../shared/contracts/ports/session-store.ts";
+import { err, type Result } from "../../shared/contracts/result.ts";
+import type { DurableState } from "../runtime/durable-object.ts";
+import { DurableObjectShell } from "../runtime/durable-object-shell.ts";
+import type { ObjectBody } from "../runtime/object-class.ts";
+import {
+  append,
+  type CreateSession,
+  create,
+  deleteItem,
+  destroy,
+  type ItemPage,
+  info,
+  item,
+  items,
+  sessionClass,
+  setMeta,
+} from "./core.ts";
+import { deleteResponse, type PutResponse, putResponse, response } from "./responses.ts";
+import type { Missing } from "./state.ts";
+
+/** One conversation on the Workers platform; the methods are those of the port, without tenant and session. */
+export class SessionObject extends DurableObject {
+  readonly #shell: DurableObjectShell;
+
+  constructor(ctx: DurableState, env: unknown) {
+    super(ctx, env);
+    this.#shell = new DurableObjectShell(ctx, sessionClass);
+  }
+
+  create(session: string, spec: CreateSession) {
+    return this.#shell.provision((sql, env) => create(sql, env, session, spec));
+  }
+  info() {
+    return this.#call(info);
+  }
+  setMeta(expectedVersion: number, meta: Uint8Array | null) {
+    return this.#call((sql, env) => setMeta(sql, env, expectedVersion, meta));
+  }
+  append(expectedVersion: number | null, added: SessionItem[]) {
+    return this.#call((sql, env) => append(sql, env, expectedVersion, added));
+  }
+  items(page: ItemPage) {
+    return this.#call((sql, env) => items(sql, env, page));
+  }
+  item(id: string) {
+    return this.#call((sql, env) => item(sql, env, id));
+  }
+  deleteItem(id: string) {
+    return this.#call((sql, env) => deleteItem(sql, env, id));
+  }
+  putResponse(stored: StoredResponse, options: PutResponse) {
+    return this.#call((sql, env) => putResponse(sql, env, stored, options));
+  }
+  response(id: string) {
+    return this.#call((sql, env) => response(sql, env, id));
+  }
+  deleteResponse(id: string) {
+    return this.#call((sql, env) => deleteResponse(sql, env, id));
+  }
+  destroy() {
+    return this.#call(destroy);
+  }
+
+  alarm(): Promise<void> {
+    return this.#shell.alarm();
+  }
+
+  async #call<T, E>(body: ObjectBody<Result<T, E>>): Promise<Result<T, E | Missing>> {
+    return (await this.#shell.call(body)) ?? err({ reason: "not_found" });
+  }
+}

@@ -1,0 +1,13 @@
+import type { Migration } from "../runtime/sql.ts";
+import { TIMERS_SCHEMA } from "../runtime/timers.ts";
+
+export const TASK_MIGRATIONS: readonly Migration[] = [
+  {
+    id: 1,
+    sql: [
+      ...TIMERS_SCHEMA,
+      "CREATE TABLE result (one INTEGER PRIMARY KEY CHECK (one = 1), status INTEGER NOT NULL, content_type TEXT NOT NULL, stream INTEGER NOT NULL, expires_ms INTEGER NOT NULL, bytes INTEGER NOT NULL)",
+      "CREATE TABLE result_chunk (at INTEGER PRIMARY KEY, sealed BLOB NOT NULL)",
+    ],
+  },
+];

@@ -1,0 +1,11 @@
+import type { TaskStore } from "../../shared/contracts/ports/task-store.ts";
+import type { DurableNamespace } from "../runtime/durable-object.ts";
+import { remoteCall } from "../runtime/remote-call.ts";
+import { taskObjectName } from "./name.ts";
+import type { TaskObject } from "./object.ts";
+
+/** The port over Durable Objects. */
+export const remoteTaskStore = (objects: DurableNamespace<TaskObject>): TaskStore => ({
+  putResult: (tenant, task, result) => remoteCall(objects.getByName(taskObjectName(tenant, task)).putResult(result)),
+  result: (tenant, task) => remoteCall(objects.getByName(taskObjectName(tenant, task)).result()),
+});
