@@ -1,13 +1,11 @@
 import { AliasName, splitRef } from "../../shared/contracts/config/fields.ts";
 import { type IntentsFile, TIER_NAMES } from "../../shared/contracts/config/intents.ts";
 import type { ModelsFile } from "../../shared/contracts/config/models.ts";
+import { AUTO } from "../../shared/contracts/config/names.ts";
 import type { Alias, Candidate, Strategy } from "../../shared/contracts/config/snapshot.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { idsOf } from "./declare-candidates.ts";
 import type { Findings } from "./findings.ts";
-
-/** What is resolved by the router itself: the best approved candidate of the call's intent. */
-export const AUTO = "auto";
 
 interface Known {
   candidates: Record<string, Candidate>;

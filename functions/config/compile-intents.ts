@@ -1,7 +1,7 @@
 import { type IntentsFile, TIER_NAMES } from "../../shared/contracts/config/intents.ts";
+import { AUTO } from "../../shared/contracts/config/names.ts";
 import type { Candidate, IntentConfig } from "../../shared/contracts/config/snapshot.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
-import { AUTO } from "./compile-aliases.ts";
 import type { Findings } from "./findings.ts";
 
 const FILE = "intents.yml";

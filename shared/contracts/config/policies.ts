@@ -33,6 +33,7 @@ export const PoliciesFile = z.strictObject({
   providers: z.strictObject({ deny: providers.optional(), allow: providers.optional() }).prefault({}),
   routing: z
     .strictObject({
+      /** Routes that a call may fall back to, in this order; also the order in which `auto` and intents choose. */
       fallback_order: z.array(Route).max(3).optional(),
       /** Further jurisdictions that external providers may lie in, beside the cell's own. */
       jurisdictions_allow: z.array(Jurisdiction).max(64).optional(),

@@ -1,0 +1,31 @@
+import type { RouteReason, RouteRecord } from "../../shared/contracts/task.ts";
+import type { Plan } from "./plan.ts";
+
+/** How one try of a hop ended. */
+export interface Try {
+  candidate: string;
+  outcome: "chosen" | "failed";
+  /** For a failure its reason, for success what made it the one: both end up in the record. */
+  reason: string;
+}
+
+/** The route as it was taken: every candidate once, with its last outcome; hops that were not needed say so. */
+export function routeRecord(plan: Plan, tries: readonly Try[]): RouteRecord {
+  const last = new Map(tries.map((tried) => [tried.candidate, tried]));
+  const hops = plan.hops.map(({ candidate }): RouteReason => {
+    const tried = last.get(candidate.id);
+    return tried
+      ? { candidate: candidate.id, outcome: tried.outcome, reason: tried.reason }
+      : { candidate: candidate.id, outcome: "rejected", reason: "not_needed" };
+  });
+  const chosen = plan.hops.find(({ candidate }) => last.get(candidate.id)?.outcome === "chosen");
+  const { route, candidate } = chosen ?? plan.hops.findLast((hop) => last.has(hop.candidate.id)) ?? plan.hops[0];
+  return {
+    route,
+    lane: candidate.lane,
+    chosen_by: plan.chosenBy,
+    provider: chosen?.candidate.provider ?? null,
+    model: chosen?.candidate.model ?? null,
+    reasons: [...hops, ...plan.rejected],
+  };
+}
