@@ -25,6 +25,10 @@ export interface WorkerdCell {
   module: string;
   /** Text bindings, by the names of `environment.json`. */
   text: Readonly<Record<string, string>>;
+  /** Secrets that the configuration names as `env:NAME`. */
+  secrets?: Readonly<Record<string, string>>;
+  /** PEM certificates that are trusted beside the browsers' list. */
+  trusted?: readonly string[];
 }
 
 /** The worker as one module, as a deployment uploads it. */
@@ -60,20 +64,21 @@ export function workerdConfig(cell: WorkerdCell): string {
   const bindings = [
     ...objects.map(([name, className]) => `(name = ${quoted(name)}, durableObjectNamespace = ${quoted(className)})`),
     ...Object.keys(BINDINGS.services).map((name) => `(name = ${quoted(name)}, service = "public")`),
-    ...Object.entries(cell.text).map(([name, text]) => `(name = ${quoted(name)}, text = ${quoted(text)})`),
+    ...Object.entries({ ...cell.secrets, ...cell.text }).map(([name, text]) => `(name = ${quoted(name)}, text = ${quoted(text)})`),
   ];
   const namespaces = objects.map(
     ([, className]) =>
       `(className = ${quoted(className)}, uniqueKey = ${quoted(`bailiwick-${className}`)}, enableSql = true)`,
   );
+  const tls = `tlsOptions = (trustBrowserCas = true, trustedCertificates = [${(cell.trusted ?? []).map(quoted).join(", ")}])`;
   const list = (items: readonly string[]) => items.map((item) => `\n    ${item},`).join("");
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   services = [
     (name = "cell", worker = .cell),
-    (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
-    (name = "public", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true))),
+    (name = "internet", network = (allow = ["public", "private"], ${tls})),
+    (name = "public", network = (allow = ["public"], ${tls})),
     (name = "state", disk = (path = ${quoted(cell.state)}, writable = true)),
   ],
   sockets = [(name = "http", address = ${quoted(`${cell.host}:${cell.port}`)}, http = (), service = "cell")],

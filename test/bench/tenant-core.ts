@@ -102,13 +102,19 @@ function drive(sql: Sql, { tokens, keyed }: Scenario, count: number): number {
   return performance.now() - from;
 }
 
+const BATCH = 500;
+
 for (const scenario of SCENARIOS) {
   const sql = prepared(scenario);
   drive(sql, scenario, 2_000);
-  const ms = drive(sql, scenario, pairs);
-  console.log(
-    `\n${scenario.name}: ${Math.round((pairs / ms) * 1000)} pairs/s, ${((ms / pairs) * 1000).toFixed(1)} us a pair`,
+  // Batches, because other processes share the cores: the best one is what the code costs, the median what was left of it.
+  const batches = Array.from({ length: Math.ceil(pairs / BATCH) }, () => drive(sql, scenario, BATCH)).sort(
+    (a, b) => a - b,
   );
+  const rate = (ms: number) => `${Math.round((BATCH / ms) * 1000)} pairs/s (${((ms / BATCH) * 1000).toFixed(1)} us)`;
+  const best = batches[0] ?? Number.NaN;
+  const median = batches[Math.floor(batches.length / 2)] ?? Number.NaN;
+  console.log(`\n${scenario.name}: median ${rate(median)}, best ${rate(best)}`);
 
   const counting = new CountingSql(sql);
   const counted = Math.min(pairs, 5_000);

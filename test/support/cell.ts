@@ -1,0 +1,121 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { embeddedCommand, ROOT } from "../../infra/local/command.mjs";
+import { CellProcess } from "./cell-process.ts";
+import { freePort } from "./free-port.ts";
+import { prepareWorkerd, workerdBinary } from "./workerd-cell.ts";
+
+export type CellRuntime = "deno" | "node" | "workerd";
+
+export interface CellOptions {
+  runtime: CellRuntime;
+  /** Configuration file name → YAML text. Without it, what the cell brings along. */
+  config?: Record<string, string>;
+  /** Further variables: of the process for the embedded cell, bindings for workerd. */
+  env?: Record<string, string>;
+  /** A home to go on with; without it a new one that `stop` removes. */
+  home?: string;
+  /** PEM files that outgoing TLS trusts beside the system's. */
+  trusted?: string;
+}
+
+/** A whole cell as real processes, reached over HTTP like any other. */
+export interface Cell {
+  readonly runtime: CellRuntime;
+  readonly url: string;
+  readonly home: string;
+  readonly tenant: string;
+  /** Key of a developer of the first tenant. */
+  readonly apiKey: string;
+  /** Key of an operator of the cell. */
+  readonly adminKey: string;
+  readonly pid: number;
+  logs(): string;
+  /** Drains it and answers its exit code; the home is removed when this cell made it. */
+  stop(signal?: "SIGTERM" | "SIGINT"): Promise<number | null>;
+  kill9(): Promise<void>;
+  /** After `kill9` or a drain: the same home, the same address. */
+  start(): Promise<void>;
+  /** Drains and starts again; answers the exit code in between. */
+  restart(): Promise<number | null>;
+}
+
+interface Keys {
+  tenant: string;
+  api_key: string;
+  admin_key: string;
+}
+
+/** Starts a cell and resolves when it answers. Nothing of it is shared with another cell. */
+export async function startCell(options: CellOptions): Promise<Cell> {
+  const own = options.home === undefined;
+  const home = options.home ?? mkdtempSync(join(tmpdir(), "bailiwick-cell-"));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const launch =
+    options.runtime === "workerd" ? await launchWorkerd(options, home, port) : launchEmbedded(options, home, port);
+  const process = new CellProcess(launch, `${url}/healthz`);
+  try {
+    await process.start();
+  } catch (cause) {
+    if (own) rmSync(home, { recursive: true, force: true });
+    throw cause;
+  }
+  // safe because: the cell, or the preparation of a workerd cell, wrote this file with these members
+  const keys = JSON.parse(readFileSync(join(home, "keys.json"), "utf8")) as Keys;
+  return {
+    runtime: options.runtime,
+    url,
+    home,
+    tenant: keys.tenant,
+    apiKey: keys.api_key,
+    adminKey: keys.admin_key,
+    get pid() {
+      return process.pid;
+    },
+    logs: () => process.logs,
+    kill9: () => process.kill9(),
+    start: () => process.start(),
+    async restart() {
+      const code = await process.stop();
+      await process.start();
+      return code;
+    },
+    async stop(signal) {
+      const code = await process.stop(signal);
+      if (own) rmSync(home, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
+
+function launchEmbedded(options: CellOptions, home: string, port: number) {
+  const env: Record<string, string> = {
+    ...options.env,
+    BAILIWICK_RUNTIME: options.runtime,
+    BAILIWICK_HOME: home,
+    HOST: "127.0.0.1",
+    PORT: String(port),
+  };
+  if (options.config) {
+    env.BAILIWICK_CONFIG = join(home, "test-config");
+    mkdirSync(env.BAILIWICK_CONFIG, { recursive: true });
+    for (const [name, text] of Object.entries(options.config)) writeFileSync(join(env.BAILIWICK_CONFIG, name), text);
+  }
+  const command = embeddedCommand(env);
+  if ("refusal" in command) throw new Error(command.refusal);
+  const trust = options.trusted ? { DENO_CERT: options.trusted, NODE_EXTRA_CA_CERTS: options.trusted } : {};
+  return { file: command.file, args: command.args, env: { ...command.env, ...trust }, cwd: ROOT };
+}
+
+async function launchWorkerd(options: CellOptions, home: string, port: number) {
+  const file = await prepareWorkerd({
+    home,
+    port,
+    config: options.config,
+    env: options.env ?? {},
+    trusted: options.trusted ? [readFileSync(options.trusted, "utf8")] : [],
+  });
+  return { file: workerdBinary(), args: ["serve", file], env: {}, cwd: home };
+}

@@ -1,0 +1,143 @@
+import { join } from "node:path";
+import Anthropic from "@anthropic-ai/sdk";
+import OpenAI from "openai";
+import { afterAll, beforeAll } from "vitest";
+import { type Cell, type CellRuntime, startCell } from "./cell.ts";
+import { testConfig } from "./test-config.ts";
+import { Upstream } from "./upstream.ts";
+
+export const TEST_UPSTREAM_KEY = "canary-upstream-key-71c5e0";
+
+export interface Tenant {
+  id: string;
+  /** Administrator of this tenant, not of the cell. */
+  adminKey: string;
+  /** A developer of this tenant. */
+  apiKey: string;
+}
+
+/** A cell, its engine and the means to ask it things as somebody. */
+export interface Lab {
+  readonly cell: Cell;
+  readonly upstream: Upstream;
+  /** Reached over TLS, so that it may be an `api` provider. */
+  readonly remote: Upstream;
+  /** A tenant that no other test knows. */
+  newTenant(settings?: { privacy?: string; content?: string; id?: string }): Promise<Tenant>;
+  newKey(tenant: Tenant, spec?: Record<string, unknown>): Promise<{ id: string; secret: string }>;
+  /** Asks the cell; `body` is sent as JSON unless it is text or bytes. */
+  ask(path: string, options?: Ask): Promise<Response>;
+  /** Like `ask`, and answers the body; throws unless the status is 2xx. */
+  // biome-ignore lint/suspicious/noExplicitAny: the tests assert what they read
+  json(path: string, options?: Ask): Promise<any>;
+  openai(key: string, options?: Partial<ConstructorParameters<typeof OpenAI>[0]>): OpenAI;
+  anthropic(key: string): Anthropic;
+  // biome-ignore lint/suspicious/noExplicitAny: the tests assert what they read
+  task(tenant: Tenant, id: string): Promise<any>;
+}
+
+export interface Ask {
+  key?: string;
+  method?: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
+/** Starts upstream and cell before the tests of a file, and stops them after. Members are usable inside tests only. */
+export function createLab(runtime: CellRuntime): Lab {
+  let cell: Cell | undefined;
+  let upstream: Upstream | undefined;
+  let remote: Upstream | undefined;
+  beforeAll(async () => {
+    upstream = await new Upstream().start();
+    remote = await new Upstream({ tls: true }).start();
+    cell = await startCell({
+      runtime,
+      config: testConfig({ local: upstream.url, api: remote.url }),
+      env: { TEST_UPSTREAM_KEY },
+      trusted: join(import.meta.dirname, "tls/localhost.crt"),
+    });
+  });
+  afterAll(async () => {
+    await cell?.stop();
+    await Promise.all([upstream?.stop(), remote?.stop()]);
+  });
+  return labOver(
+    () => cell ?? fail("the cell"),
+    () => upstream ?? fail("the upstream"),
+    () => remote ?? fail("the remote upstream"),
+  );
+}
+
+const fail = (what: string): never => {
+  throw new Error(`${what} has not started`);
+};
+
+/** The same over a cell that a test starts itself. */
+export function labOver(cell: () => Cell, upstream: () => Upstream, remote: () => Upstream): Lab {
+  const lab: Lab = {
+    get cell() {
+      return cell();
+    },
+    get upstream() {
+      return upstream();
+    },
+    get remote() {
+      return remote();
+    },
+    async newTenant({ privacy = "allow-api", content = "store", id } = {}) {
+      const body = { name: "Test", privacy, content, ...(id ? { id } : {}) };
+      const created = await lab.json("/v1/tenants", { key: lab.cell.adminKey, body });
+      const tenant = { id: created.id, adminKey: created.admin_key.secret, apiKey: "" };
+      return { ...tenant, apiKey: (await lab.newKey(tenant)).secret };
+    },
+    newKey: (tenant, spec = {}) =>
+      lab.json("/v1/keys", { key: tenant.adminKey, body: { name: "test", roles: ["developer"], ...spec } }),
+    ask(path, { key, method, body, headers = {}, signal } = {}) {
+      const raw = typeof body === "string" || body instanceof Uint8Array;
+      return fetch(`${lab.cell.url}${path}`, {
+        method: method ?? (body === undefined ? "GET" : "POST"),
+        headers: {
+          ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: raw ? (body as BodyInit) : JSON.stringify(body) }), // safe because: text and bytes are bodies
+        ...(signal ? { signal } : {}),
+      });
+    },
+    async json(path, options) {
+      const response = await lab.ask(path, options);
+      const text = await response.text();
+      if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
+      return text === "" ? null : JSON.parse(text);
+    },
+    openai: (apiKey, options = {}) => new OpenAI({ apiKey, baseURL: `${lab.cell.url}/v1`, maxRetries: 0, ...options }),
+    anthropic: (apiKey) => new Anthropic({ apiKey, baseURL: lab.cell.url, maxRetries: 0 }),
+    task: (tenant, id) => lab.json(`/v1/tasks/${id}`, { key: tenant.apiKey }),
+  };
+  return lab;
+}
+
+/** Asks again until `seen` accepts what it answers; for what the cell does after its answer. */
+export async function eventually<T>(ask: () => Promise<T>, seen: (value: T) => boolean, withinMs = 10_000): Promise<T> {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    const value = await ask();
+    if (seen(value) || Date.now() > deadline) return value;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export const user = (content: string) => ({ role: "user" as const, content });
+let marks = 0;
+/** Text that no other test sends: finds the requests of this test at the upstream. */
+export const marker = (): string => `mark-${process.pid}-${++marks}-${Math.random().toString(36).slice(2)}`;
+
+/** Everything an asynchronous iteration yields. */
+export async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of source) all.push(item);
+  return all;
+}

@@ -1,0 +1,77 @@
+/** What a test may put into place of the standard files; a name that is absent keeps the standard one. */
+export type ConfigFiles = Partial<Record<"providers.yml" | "models.yml" | "policies.yml" | "tenants.yml", string>>;
+
+/** Price of the models behind the test upstream: 1,000 and 2,000 nano-dollars a token. */
+export const PRICES = { input_nusd: 1_000, output_nusd: 2_000 } as const;
+
+const CAPABLE = "capabilities: [chat, completions, tools, vision, structured_output]";
+const upstreamModels = [
+  "echo",
+  "slow",
+  "held",
+  "midstream",
+  "other-model",
+  "no-usage",
+  "garbage",
+  "status-400",
+  "status-401",
+  "status-429",
+  "status-500",
+];
+
+/** Configuration of a cell under test: no rate gets in the way, and every engine failure has a name. */
+export function testConfig(upstream: { local: string; api?: string }): Record<string, string> {
+  const surfaces = "[openai.chat, openai.completions, openai.embeddings]";
+  const models = upstreamModels.map(
+    (name) => `  ${name}: { provider: upstream, model: ${name}, prices: { input: "1", output: "2" }, ${CAPABLE} }`,
+  );
+  return {
+    "providers.yml": `
+providers:
+  upstream: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, secret: "env:TEST_UPSTREAM_KEY", breaker: { failures: 1000 } }
+  spare: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, breaker: { failures: 1000 } }
+  synthetic: { kind: synthetic, synthetic: { tokens_per_s: 5000 } }
+  synthetic-midstream: { kind: synthetic, synthetic: { tokens_per_s: 5000, fail: midstream } }
+  synthetic-failed: { kind: synthetic, synthetic: { fail: failed } }
+  synthetic-unreachable: { kind: synthetic, synthetic: { fail: unreachable } }
+${upstream.api === undefined ? "" : `  remote: { kind: openai, base_url: "${upstream.api}", locality: api, jurisdiction: local, dialects: ${surfaces} }`}
+`,
+    "models.yml": `
+models:
+  dear: { provider: upstream, model: dear, prices: { input: "10", output: "60" } }
+  embed: { provider: upstream, model: embed, prices: { input: "1" }, capabilities: [embeddings] }
+${models.join("\n")}
+  synthetic: { provider: synthetic, model: synthetic-1 }
+  broken: { provider: synthetic-midstream, model: synthetic-1 }
+  failing: { provider: synthetic-failed, model: synthetic-1 }
+  fallback:
+    strategy: ordered
+    candidates:
+      - { provider: synthetic-unreachable, model: synthetic-1 }
+      - { provider: spare, model: echo, prices: { input: "1", output: "2" } }
+${
+  upstream.api === undefined
+    ? ""
+    : `  remote: { provider: remote, model: echo, prices: { input: "1", output: "2" } }
+  hybrid:
+    strategy: ordered
+    candidates:
+      - "synthetic-unreachable:synthetic-1"
+      - "remote:echo"`
+}
+`,
+    "policies.yml": `
+budget: { default_usd: 0.02, hard_cap_usd: 0.20 }
+routing: { fallback_order: [local, api, hybrid] }
+rates:
+  key: { per_minute: 1000000, burst: 1000000 }
+  user: null
+  preauth_per_minute: 1000000
+`,
+    "tenants.yml": `
+tenants:
+  default: { privacy: allow-api, content: store }
+  slowlane: { rates: { key: { per_minute: 1, burst: 3 } } }
+`,
+  };
+}

@@ -1,0 +1,128 @@
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { join } from "node:path";
+import { type ChatBody, completion, embeddings, frames, textCompletion } from "./upstream-answers.ts";
+
+const TLS = join(import.meta.dirname, "tls");
+/** Between two frames of the model `slow`. */
+const SLOW_MS = 50;
+const SLOW_FRAMES = 400;
+
+export interface SeenRequest {
+  path: string;
+  headers: Record<string, string | string[] | undefined>;
+  body: ChatBody & Record<string, unknown>;
+  raw: string;
+  /** Resolves when the connection or the answer is over; true when it was complete. */
+  over: Promise<boolean>;
+}
+
+/**
+ * An OpenAI-compatible engine for tests, on loopback. The model id says how it behaves: `echo`, `embed`, `slow`,
+ * `held` (answers when the test lets it), `midstream` (dies after its first words), `status-<n>`, `other-model`,
+ * `no-usage`, `garbage`.
+ */
+export class Upstream {
+  readonly seen: SeenRequest[] = [];
+  readonly #server: Server;
+  #url = "";
+  #gate = Promise.withResolvers<void>();
+
+  constructor(options: { tls: boolean } = { tls: false }) {
+    const handler = (request: IncomingMessage, response: ServerResponse) => void this.#serve(request, response);
+    this.#server = options.tls
+      ? createTlsServer(
+          { cert: readFileSync(join(TLS, "localhost.crt")), key: readFileSync(join(TLS, "localhost.key")) },
+          handler,
+        )
+      : createServer(handler);
+  }
+
+  /** Ends in `/v1`. */
+  get url(): string {
+    return this.#url;
+  }
+
+  async start(): Promise<this> {
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") throw new Error("no address");
+    this.#url = `${"key" in this.#server ? "https" : "http"}://127.0.0.1:${address.port}/v1`;
+    return this;
+  }
+
+  stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+
+  /** Lets every request for `held` go on that has arrived, and holds the next ones. */
+  release(): void {
+    this.#gate.resolve();
+    this.#gate = Promise.withResolvers();
+  }
+
+  /** Requests whose text contains `marker`: tests put one of their own into each prompt. */
+  about(marker: string): SeenRequest[] {
+    return this.seen.filter((request) => request.raw.includes(marker));
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part);
+    const raw = Buffer.concat(parts).toString("utf8");
+    const path = request.url ?? "";
+    if (request.method !== "POST")
+      return json(response, 200, { object: "list", data: [{ id: "echo", object: "model" }] });
+    const body = JSON.parse(raw);
+    const over = new Promise<boolean>((resolve) => response.once("close", () => resolve(response.writableFinished)));
+    this.seen.push({ path, headers: request.headers, body, raw, over });
+    const model = String(body.model);
+    const status = /^status-(\d{3})$/.exec(model)?.[1];
+    if (status)
+      return json(response, Number(status), { error: { message: `told to answer ${status}`, type: "t", code: "c" } });
+    if (model === "held") await this.#gate.promise;
+    if (model === "garbage") return json(response, 200, { hello: "no model" });
+    if (path.endsWith("/embeddings")) return json(response, 200, embeddings(body));
+    if (path.endsWith("/chat/completions")) return body.stream ? this.#stream(body, response) : unary(body, response);
+    if (path.endsWith("/completions")) return json(response, 200, textCompletion(body));
+    json(response, 404, { error: { message: "no such path", type: "t", code: "c" } });
+  }
+
+  async #stream(body: ChatBody, response: ServerResponse): Promise<void> {
+    response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "x-request-id": "upstream-1" });
+    const all = frames(body.model === "other-model" ? { ...body, model: "somebody-else" } : body);
+    if (body.model === "slow") {
+      for (let n = 0; n < SLOW_FRAMES && !response.destroyed; n++) {
+        response.write(`data: ${all[1]}\n\n`);
+        await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+      }
+    } else if (body.model === "midstream") {
+      response.write(
+        all
+          .slice(0, 2)
+          .map((frame) => `data: ${frame}\n\n`)
+          .join(""),
+      );
+      // One turn, so that the frames are on the wire before the reset.
+      setTimeout(() => response.destroy(), 20);
+      return;
+    } else {
+      const kept = body.model === "no-usage" ? all.filter((frame) => !frame.includes('"usage"')) : all;
+      for (const frame of kept) response.write(`data: ${frame}\n\n`);
+    }
+    response.end("data: [DONE]\n\n");
+  }
+}
+
+function unary(body: ChatBody, response: ServerResponse): void {
+  const answer = completion(body.model === "other-model" ? { ...body, model: "somebody-else" } : body);
+  if (body.model === "no-usage") Reflect.deleteProperty(answer, "usage");
+  json(response, 200, answer);
+}
+
+function json(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { "content-type": "application/json" });
+  response.end(JSON.stringify(body));
+}
