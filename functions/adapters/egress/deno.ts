@@ -1,0 +1,105 @@
+import type { LookupAddress } from "node:dns";
+import { lookup } from "node:dns/promises";
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import type { LookupFunction } from "node:net";
+import { type Egress, EgressRefused } from "../../../shared/contracts/ports/egress.ts";
+import { type GetAnswer, type GetOnce, getThroughHops } from "./hops.ts";
+import { bareHost, PUBLIC_ONLY, type TargetRules } from "./target.ts";
+
+/** All addresses of a name. */
+export type ResolveName = (hostname: string, family: number) => Promise<LookupAddress[]>;
+
+export interface HostEgressOptions {
+  rules?: TargetRules;
+  /** Name resolution; the system's by default. */
+  resolve?: ResolveName;
+}
+
+const systemResolve: ResolveName = (hostname, family) => lookup(hostname, { all: true, family });
+const FAMILIES: Readonly<Record<string, number>> = { IPv4: 4, IPv6: 6 };
+
+/** All addresses of a name must be permitted: one private address among public ones is an attack or an accident. */
+function guardedLookup(rules: TargetRules, resolve: ResolveName): LookupFunction {
+  return (hostname, wanted, callback) => {
+    const family = typeof wanted.family === "string" ? (FAMILIES[wanted.family] ?? 0) : (wanted.family ?? 0);
+    resolve(hostname, family).then(
+      (found) => {
+        const [first] = found;
+        if (first === undefined || !found.every(({ address }) => rules.permits(address)))
+          callback(new EgressRefused(`${hostname} is not at a public address`), "");
+        else if (wanted.all === true) callback(null, found);
+        else callback(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => callback(error, ""),
+    );
+  };
+}
+
+function collect(response: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    response.on("data", (part: Uint8Array) => {
+      size += part.length;
+      if (size > bytesMax) response.destroy(new EgressRefused(`the answer has more than ${bytesMax} bytes`));
+      else parts.push(part);
+    });
+    response.on("end", () => resolve(new Uint8Array(Buffer.concat(parts))));
+    response.on("error", reject);
+    response.on("close", () => reject(new Error("the connection closed before the answer was complete")));
+  });
+}
+
+function headersOf(response: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (let at = 0; at + 1 < response.rawHeaders.length; at += 2)
+    headers.append(response.rawHeaders[at] ?? "", response.rawHeaders[at + 1] ?? "");
+  return headers;
+}
+
+/** One connection for one request, never pooled: a pool would hand out a connection that this check did not make. */
+function getOnce(rules: TargetRules, options: HostEgressOptions): GetOnce {
+  const guarded = guardedLookup(rules, options.resolve ?? systemResolve);
+  return (url, headers, bytesMax, signal) =>
+    new Promise<GetAnswer>((resolve, reject) => {
+      const send = url.protocol === "https:" ? httpsRequest : httpRequest;
+      const request: ClientRequest = send(
+        {
+          host: bareHost(url.hostname),
+          port: url.port,
+          path: url.pathname + url.search,
+          headers,
+          lookup: guarded,
+          agent: false,
+          signal,
+        },
+        (response) => {
+          const address = response.socket.remoteAddress;
+          if (address !== undefined && !rules.permits(address)) {
+            request.destroy(new EgressRefused("connected to an address that is not public"));
+            return;
+          }
+          collect(response, bytesMax).then(
+            (body) => resolve({ status: response.statusCode ?? 0, headers: headersOf(response), body }),
+            reject,
+          );
+        },
+      );
+      request.on("error", (error) => reject(signal.aborted ? signal.reason : error));
+      request.end();
+    });
+}
+
+/**
+ * Outgoing calls from a host process (Deno, Node). Tenant class: HTTPS to public addresses, judged as literals, as
+ * resolved and as connected, at every hop. Operator class: the platform's `fetch`, redirects handed back.
+ */
+export function hostEgress(options: HostEgressOptions = {}): Egress {
+  const rules = options.rules ?? PUBLIC_ONLY;
+  const once = getOnce(rules, options);
+  return {
+    tenantGet: (url, bounds) => getThroughHops(url, bounds, rules, once),
+    operatorFetch: (url, init) => fetch(url, { ...init, redirect: "manual" }),
+  };
+}

@@ -1,0 +1,48 @@
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { EgressRefused } from "../../../shared/contracts/ports/egress.ts";
+import { checkedTarget, type TargetRules } from "./target.ts";
+
+export interface GetOptions {
+  bytes_max: number;
+  timeout_ms: number;
+  accept: string;
+  signal?: AbortSignal;
+}
+export interface GetAnswer {
+  status: number;
+  headers: Headers;
+  body: Uint8Array;
+}
+/** One request without following anything. `headers` are all that is sent besides what HTTP itself needs. */
+export type GetOnce = (
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  bytesMax: number,
+  signal: AbortSignal,
+) => Promise<GetAnswer>;
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * A GET that checks every hop as it checked the first. No cookie or credential is ever sent, so none crosses origins.
+ * Bounded in hops, bytes and total time. Rejects with `EgressRefused`, the signal's reason or a network error.
+ */
+export async function getThroughHops(
+  first: string,
+  options: GetOptions,
+  rules: TargetRules,
+  once: GetOnce,
+): Promise<GetAnswer> {
+  const timeout = AbortSignal.timeout(options.timeout_ms);
+  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+  const headers = { accept: options.accept, "accept-encoding": "identity", "user-agent": "bailiwick" };
+  let url = checkedTarget(first, null, rules);
+  for (let hop = 0; ; hop++) {
+    signal.throwIfAborted();
+    const answer = await once(url, headers, options.bytes_max, signal);
+    const location = REDIRECTS.has(answer.status) ? answer.headers.get("location") : null;
+    if (location === null) return answer;
+    if (hop === LIMITS.egressRedirectsMax) throw new EgressRefused("too many redirects");
+    url = checkedTarget(location, url, rules);
+  }
+}

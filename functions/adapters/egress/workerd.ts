@@ -1,0 +1,44 @@
+import { type Egress, EgressRefused } from "../../../shared/contracts/ports/egress.ts";
+import { type GetOnce, getThroughHops } from "./hops.ts";
+import { PUBLIC_ONLY, type TargetRules } from "./target.ts";
+
+/** A binding to a workerd service of kind `network = (allow = ["public"])`, which judges the connected address itself. */
+export interface PublicNetwork {
+  fetch(url: string, init: RequestInit): Promise<Response>;
+}
+
+async function collect(response: Response, bytesMax: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  const reader = response.body?.getReader();
+  for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
+    size += read.value.length;
+    if (size > bytesMax) {
+      await reader?.cancel();
+      throw new EgressRefused(`the answer has more than ${bytesMax} bytes`);
+    }
+    parts.push(read.value);
+  }
+  const body = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    body.set(part, at);
+    at += part.length;
+  }
+  return body;
+}
+
+/**
+ * Outgoing calls from workerd. Tenant class: only through the public network service, and literals are refused before
+ * it is asked. Operator class: the worker's own `fetch`, redirects handed back.
+ */
+export function workerdEgress(network: PublicNetwork, rules: TargetRules = PUBLIC_ONLY): Egress {
+  const once: GetOnce = async (url, headers, bytesMax, signal) => {
+    const response = await network.fetch(url.href, { headers: { ...headers }, redirect: "manual", signal });
+    return { status: response.status, headers: response.headers, body: await collect(response, bytesMax) };
+  };
+  return {
+    tenantGet: (url, bounds) => getThroughHops(url, bounds, rules, once),
+    operatorFetch: (url, init) => fetch(url, { ...init, redirect: "manual" }),
+  };
+}

@@ -1,0 +1,65 @@
+import type { Actor } from "../../../shared/contracts/actor.ts";
+import type { UnixMs } from "../../../shared/contracts/ids.ts";
+import type { ConfigSource } from "../../../shared/contracts/ports/config-source.ts";
+import type { Egress } from "../../../shared/contracts/ports/egress.ts";
+import type { Keyring } from "../../../shared/contracts/ports/keyring.ts";
+import type { Access, TenantState, TenantStore } from "../../../shared/contracts/ports/tenant-store.ts";
+import type { Result } from "../../../shared/contracts/result.ts";
+import { looksLikeApiKey } from "../../../shared/crypto/api-key.ts";
+import { createKeyVerifier } from "./key-verifier.ts";
+import { type HeaderSource, readCredential } from "./read-credential.ts";
+import { type AuthRefusal, refuse } from "./refusal.ts";
+import { createTokenAuthenticator } from "./token-authenticator.ts";
+
+/** Who calls, proof of the versions it was read at, and the tenant's state. Shared between calls: never change it. */
+export interface Authenticated {
+  readonly actor: Actor;
+  readonly access: Access;
+  readonly state: TenantState;
+}
+
+export interface AuthContext {
+  /** The host that the caller asked, for RFC 9728 metadata. */
+  host: string | null;
+  now: UnixMs;
+  /** Client address as the transport saw it. */
+  source: string | null;
+  /** Reads the credential and the tenant anew: for the one retry after a store called the cached facts stale. */
+  fresh?: boolean;
+}
+
+export interface AuthenticatorDeps {
+  /** `endpoint`: public base URL of the cell. */
+  cell: { id: string; endpoint: string };
+  config: Pick<ConfigSource, "current">;
+  tenants: Pick<TenantStore, "lookup">;
+  keyring: Pick<Keyring, "macKeys">;
+  egress: Egress;
+}
+
+/**
+ * Credential → actor. Touches a tenant's object only for a credential that this cell minted or whose token verified,
+ * and then once, unless its facts are cached. What is cached is a hint: stores compare versions. Unknown, foreign,
+ * expired and revoked credentials get the same refusal. Rejects only if a store is unreachable.
+ */
+export interface Authenticator {
+  authenticate(headers: HeaderSource, context: AuthContext): Promise<Result<Authenticated, AuthRefusal>>;
+}
+
+export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
+  const keys = createKeyVerifier(deps);
+  const tokens = createTokenAuthenticator(deps);
+  return {
+    async authenticate(headers, context) {
+      const credential = readCredential(headers);
+      if (!credential.ok) return refuse(credential.error, context.host, deps.cell.endpoint);
+      const { text, bearer } = credential.value;
+      const selected = headers.get("x-tenant");
+      const outcome =
+        looksLikeApiKey(text) || !bearer
+          ? await keys.verify(text, selected, context)
+          : await tokens.verify(text, selected, context);
+      return outcome.ok ? outcome : refuse(outcome.error, context.host, deps.cell.endpoint);
+    },
+  };
+}
