@@ -64,7 +64,9 @@ export function workerdConfig(cell: WorkerdCell): string {
   const bindings = [
     ...objects.map(([name, className]) => `(name = ${quoted(name)}, durableObjectNamespace = ${quoted(className)})`),
     ...Object.keys(BINDINGS.services).map((name) => `(name = ${quoted(name)}, service = "public")`),
-    ...Object.entries({ ...cell.secrets, ...cell.text }).map(([name, text]) => `(name = ${quoted(name)}, text = ${quoted(text)})`),
+    ...Object.entries({ ...cell.secrets, ...cell.text }).map(
+      ([name, text]) => `(name = ${quoted(name)}, text = ${quoted(text)})`,
+    ),
   ];
   const namespaces = objects.map(
     ([, className]) =>

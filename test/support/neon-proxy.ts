@@ -40,6 +40,8 @@ export async function startNeonProxy(): Promise<NeonProxy> {
     const connectionString = request.headers["neon-connection-string"];
     const body: Query | { queries: Query[] } = JSON.parse(await bodyOf(request));
     const client = new pg.Client({ connectionString: String(connectionString) });
+    // A server that stops while this connection says goodbye has nobody to tell.
+    client.on("error", () => undefined);
     const send = (status: number, value: unknown) =>
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
     try {

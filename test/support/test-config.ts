@@ -8,6 +8,7 @@ const CAPABLE = "capabilities: [chat, completions, tools, vision, structured_out
 const upstreamModels = [
   "echo",
   "slow",
+  "paced",
   "held",
   "midstream",
   "other-model",

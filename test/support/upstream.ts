@@ -7,7 +7,7 @@ import { type ChatBody, completion, embeddings, frames, textCompletion } from ".
 const TLS = join(import.meta.dirname, "tls");
 /** Between two frames of the model `slow`. */
 const SLOW_MS = 50;
-const SLOW_FRAMES = 400;
+const FRAMES: Readonly<Record<string, number>> = { slow: 400, paced: 20 };
 
 export interface SeenRequest {
   path: string;
@@ -19,8 +19,8 @@ export interface SeenRequest {
 }
 
 /**
- * An OpenAI-compatible engine for tests, on loopback. The model id says how it behaves: `echo`, `embed`, `slow`,
- * `held` (answers when the test lets it), `midstream` (dies after its first words), `status-<n>`, `other-model`,
+ * An OpenAI-compatible engine for tests, on loopback. The model id says how it behaves: `echo`, `embed`, `slow` (20 s of
+ * frames), `paced` (1 s), `held` (answers when the test lets it), `midstream` (dies after its first words), `status-<n>`, `other-model`,
  * `no-usage`, `garbage`.
  */
 export class Upstream {
@@ -93,11 +93,13 @@ export class Upstream {
   async #stream(body: ChatBody, response: ServerResponse): Promise<void> {
     response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "x-request-id": "upstream-1" });
     const all = frames(body.model === "other-model" ? { ...body, model: "somebody-else" } : body);
-    if (body.model === "slow") {
-      for (let n = 0; n < SLOW_FRAMES && !response.destroyed; n++) {
+    const paced = FRAMES[body.model];
+    if (paced !== undefined) {
+      for (let n = 0; n < paced && !response.destroyed; n++) {
         response.write(`data: ${all[1]}\n\n`);
         await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
       }
+      for (const frame of all.slice(-2)) response.write(`data: ${frame}\n\n`);
     } else if (body.model === "midstream") {
       response.write(
         all

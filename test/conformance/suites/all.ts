@@ -1,0 +1,35 @@
+import { describe } from "vitest";
+import type { CellRuntime } from "../../support/cell.ts";
+import { createLab, type Lab } from "../../support/lab.ts";
+import { badInputSuite } from "./bad-input.ts";
+import { chatSuite } from "./chat.ts";
+import { idempotencySuite } from "./idempotency.ts";
+import { identitySuite } from "./identity.ts";
+import { moneySuite } from "./money.ts";
+import { responsesSuite } from "./responses.ts";
+import { routingSuite } from "./routing.ts";
+import { streamsSuite } from "./streams.ts";
+import { surfacesSuite } from "./surfaces.ts";
+
+export type Suite = (lab: Lab) => void;
+
+/** What every runtime must do alike. */
+export const ALL_SUITES: readonly Suite[] = [
+  chatSuite,
+  surfacesSuite,
+  responsesSuite,
+  streamsSuite,
+  idempotencySuite,
+  moneySuite,
+  routingSuite,
+  identitySuite,
+  badInputSuite,
+];
+
+/** Runs suites against one cell of the given runtime. */
+export function conform(runtime: CellRuntime, suites: readonly Suite[] = ALL_SUITES): void {
+  describe(`the cell on ${runtime}`, () => {
+    const lab = createLab(runtime);
+    for (const suite of suites) suite(lab);
+  });
+}

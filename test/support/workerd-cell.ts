@@ -1,0 +1,81 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { mintBootstrap } from "../../infra/local/bootstrap.ts";
+import { ROOT } from "../../infra/local/command.mjs";
+import { bundleWorker, workerdConfig } from "../../infra/local/workerd-config.ts";
+import { encodeBase64url } from "../../shared/crypto/base64url.ts";
+
+const CELL = "local";
+const TENANT = "default";
+const TEXT_BINDINGS: readonly string[] = Object.keys(
+  JSON.parse(readFileSync(join(ROOT, "infra/local/environment.json"), "utf8")).workerd.text,
+);
+
+export const workerdBinary = (): string => join(ROOT, "node_modules/workerd/bin/workerd");
+
+let bundled: Promise<string> | undefined;
+/** One bundle serves every cell of a test process. */
+function bundle(): Promise<string> {
+  bundled ??= (async () => {
+    const file = join(tmpdir(), `bailiwick-worker-${process.pid}.js`);
+    await bundleWorker("functions/entry/workerd.ts", `${file}.part`);
+    renameSync(`${file}.part`, file);
+    return file;
+  })();
+  return bundled;
+}
+
+/**
+ * Writes everything that `workerd serve` needs into the home: module, configuration and, for a new home, a root secret
+ * and `keys.json`. Answers the configuration file.
+ */
+export async function prepareWorkerd(options: {
+  home: string;
+  port: number;
+  config: Record<string, string> | undefined;
+  env: Record<string, string>;
+  trusted: readonly string[];
+}): Promise<string> {
+  const { home, port, env } = options;
+  const state = join(home, "state");
+  mkdirSync(state, { recursive: true });
+  writeFileSync(join(home, "cell.js"), readFileSync(await bundle()));
+  const set = await secrets(home);
+  const names = (own: boolean) =>
+    Object.fromEntries(Object.entries(env).filter(([name]) => TEXT_BINDINGS.includes(name) === own));
+  const file = join(home, "cell.capnp");
+  writeFileSync(
+    file,
+    workerdConfig({
+      host: "127.0.0.1",
+      port,
+      state,
+      module: "cell.js",
+      text: {
+        BAILIWICK_CELL: CELL,
+        BAILIWICK_JURISDICTION: "local",
+        BAILIWICK_CONFIG_JSON: JSON.stringify(options.config ?? {}),
+        BAILIWICK_ROOT_SECRET: set.root,
+        BAILIWICK_BOOTSTRAP: set.bootstrap,
+        ...names(true),
+      },
+      secrets: names(false),
+      trusted: options.trusted,
+    }),
+  );
+  return file;
+}
+
+async function secrets(home: string): Promise<{ root: string; bootstrap: string }> {
+  const file = join(home, "secrets.json");
+  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8"));
+  const root = randomBytes(32);
+  const minted = await mintBootstrap({ cell: CELL, tenant: TENANT, root });
+  const set = { root: encodeBase64url(root), bootstrap: JSON.stringify(minted.bootstrap) };
+  writeFileSync(file, JSON.stringify(set), { mode: 0o600 });
+  const keys = { tenant: TENANT, api_key: minted.apiKey, admin_key: minted.adminKey };
+  writeFileSync(join(home, "keys.json"), JSON.stringify(keys), { mode: 0o600 });
+  return set;
+}
