@@ -1,0 +1,237 @@
+import assert from "node:assert/strict";
+import { dropEverything, isProvisioned, migrate, SchemaTooNew } from "../../durable/runtime/migrate.ts";
+import { delivered, deliveryFailed, due, enqueue, nextDelivery, OUTBOX_SCHEMA } from "../../durable/runtime/outbox.ts";
+import type { Sql } from "../../durable/runtime/sql.ts";
+import { clearTimer, dueTimers, nextTimer, setTimer, TIMERS_SCHEMA } from "../../durable/runtime/timers.ts";
+import type { UnixMs } from "../../shared/contracts/ids.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import { err, ok } from "../../shared/contracts/result.ts";
+
+/** One guarantee of the `Sql` port; each runs on an empty database of its own, in whichever runtime it is called. */
+export interface SqlCase {
+  title: string;
+  run(sql: Sql): void;
+}
+
+const table = (sql: Sql) => sql.run("CREATE TABLE t (k INTEGER PRIMARY KEY, v)");
+const keys = (sql: Sql) => sql.all<{ k: number }>("SELECT k FROM t ORDER BY k").map(({ k }) => k);
+const at = (ms: number) => ms as UnixMs; // safe because: a test's own clock
+
+export const SQL_CASES: readonly SqlCase[] = [
+  {
+    title: "undoes a refused transaction, so that a refusal leaves no partial write",
+    run(sql) {
+      table(sql);
+      const refused = sql.transaction(() => {
+        sql.run("INSERT INTO t VALUES (1, 'a')");
+        return err({ reason: "no" });
+      });
+      assert.deepEqual(refused, { ok: false, error: { reason: "no" } });
+      assert.deepEqual(keys(sql), []);
+    },
+  },
+  {
+    title: "undoes a transaction that throws and lets the same error through",
+    run(sql) {
+      table(sql);
+      const cause = new Error("broken");
+      assert.throws(
+        () =>
+          sql.transaction(() => {
+            sql.run("INSERT INTO t VALUES (1, 'a')");
+            throw cause;
+          }),
+        cause,
+      );
+      assert.deepEqual(keys(sql), []);
+    },
+  },
+  {
+    title: "undoes only the inner transaction when only that refuses",
+    run(sql) {
+      table(sql);
+      const outcome = sql.transaction(() => {
+        sql.run("INSERT INTO t VALUES (1, 'a')");
+        const inner = sql.transaction(() => {
+          sql.run("INSERT INTO t VALUES (2, 'b')");
+          return err("inner");
+        });
+        sql.run("INSERT INTO t VALUES (3, 'c')");
+        return ok(inner.ok);
+      });
+      assert.deepEqual(outcome, { ok: true, value: false });
+      assert.deepEqual(keys(sql), [1, 3]);
+    },
+  },
+  {
+    title: "undoes inner successes when the outer transaction refuses, so that no step outlives its call",
+    run(sql) {
+      table(sql);
+      sql.transaction(() => {
+        sql.transaction(() => ok(sql.run("INSERT INTO t VALUES (1, 'a')")));
+        return err("outer");
+      });
+      assert.deepEqual(keys(sql), []);
+    },
+  },
+  {
+    title: "goes on after a caught failure of an inner transaction",
+    run(sql) {
+      table(sql);
+      sql.transaction(() => {
+        sql.run("INSERT INTO t VALUES (1, 'a')");
+        assert.throws(() => sql.transaction(() => ok(sql.run("INSERT INTO t VALUES (1, 'again')"))));
+        return ok(sql.run("INSERT INTO t VALUES (2, 'b')"));
+      });
+      assert.deepEqual(keys(sql), [1, 2]);
+    },
+  },
+  {
+    title: "gives bytes back as the same bytes, empty ones too, and null as null",
+    run(sql) {
+      table(sql);
+      const bytes = Uint8Array.from({ length: 300 }, (_, index) => index % 256);
+      sql.run("INSERT INTO t VALUES (1, ?), (2, ?), (3, ?)", bytes, new Uint8Array(), null);
+      const rows = sql.all<{ v: Uint8Array | null }>("SELECT v FROM t ORDER BY k");
+      assert.ok(rows[0]?.v instanceof Uint8Array && rows[1]?.v instanceof Uint8Array);
+      assert.deepEqual([...rows[0].v], [...bytes]);
+      assert.equal(rows[1].v.byteLength, 0);
+      assert.equal(rows[2]?.v, null);
+      assert.deepEqual(sql.get<{ v: Uint8Array }>("SELECT v FROM t WHERE k = 1")?.v, rows[0].v);
+    },
+  },
+  {
+    title: "keeps integers to 2^53 - 1, fractions and any text exactly, so that money and names never change",
+    run(sql) {
+      table(sql);
+      const values = [Number.MAX_SAFE_INTEGER, -1, 0.1, "it's ünï😀\u0000x", ""];
+      for (const [k, value] of values.entries()) sql.run("INSERT INTO t VALUES (?, ?)", k, value);
+      assert.deepEqual(
+        sql.all<{ v: string | number }>("SELECT v FROM t ORDER BY k").map(({ v }) => v),
+        values,
+      );
+    },
+  },
+  {
+    title: "answers how many rows a statement changed, and undefined for no row",
+    run(sql) {
+      table(sql);
+      sql.run("CREATE INDEX by_v ON t (v)");
+      assert.equal(sql.run("INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'b')"), 3);
+      assert.equal(sql.run("UPDATE t SET v = 'c' WHERE v = 'b'"), 2);
+      assert.equal(sql.run("DELETE FROM t WHERE k = 9"), 0);
+      assert.equal(sql.run("INSERT INTO t VALUES (1, 'x') ON CONFLICT DO NOTHING"), 0);
+      assert.equal(sql.get("SELECT k FROM t WHERE k = 9"), undefined);
+      assert.deepEqual(sql.get<{ k: number }>("INSERT INTO t VALUES (4, 'd') RETURNING k")?.k, 4);
+    },
+  },
+  {
+    title: "refuses more bound parameters than the platform allows on every runtime alike",
+    run(sql) {
+      table(sql);
+      const many = Array.from({ length: LIMITS.sqlParametersMax + 1 }, () => 1);
+      const marks = many.map(() => "?").join(", ");
+      assert.throws(() => sql.all(`SELECT k FROM t WHERE k IN (${marks})`, ...many), RangeError);
+      assert.deepEqual(sql.all(`SELECT k FROM t WHERE k IN (${marks.slice(3)})`, ...many.slice(1)), []);
+    },
+  },
+  {
+    title: "migrates once, step by step, and knows that it did",
+    run(sql) {
+      const first = { id: 1, sql: ["CREATE TABLE t (k INTEGER PRIMARY KEY, v)"] };
+      const second = { id: 2, sql: ["ALTER TABLE t ADD COLUMN w TEXT", "INSERT INTO t VALUES (1, 'a', 'b')"] };
+      assert.equal(isProvisioned(sql), false);
+      assert.equal(migrate(sql, [first]), true);
+      assert.equal(isProvisioned(sql), true);
+      assert.equal(migrate(sql, [first, second]), true);
+      assert.equal(migrate(sql, [first, second]), false);
+      assert.deepEqual({ ...sql.get("SELECT k, v, w FROM t") }, { k: 1, v: "a", w: "b" });
+    },
+  },
+  {
+    title: "refuses a database that newer code wrote, unless that code said older code may use it",
+    run(sql) {
+      const first = { id: 1, sql: ["CREATE TABLE t (k INTEGER PRIMARY KEY, v)"] };
+      const expanding = { id: 2, sql: ["ALTER TABLE t ADD COLUMN w TEXT"], floor: 1 };
+      const contracting = { id: 3, sql: ["ALTER TABLE t DROP COLUMN w"] };
+      migrate(sql, [first, expanding]);
+      assert.equal(migrate(sql, [first]), false);
+      migrate(sql, [first, expanding, contracting]);
+      assert.throws(() => migrate(sql, [first, expanding]), SchemaTooNew);
+      assert.throws(() => migrate(sql, [first]), SchemaTooNew);
+    },
+  },
+  {
+    title: "leaves nothing of a migration that fails, so that it can be tried again",
+    run(sql) {
+      const broken = [
+        { id: 1, sql: ["CREATE TABLE t (k INTEGER PRIMARY KEY, v)"] },
+        { id: 2, sql: ["CREATE TABLE u (k)", "CREATE TABLE u (k)"] },
+      ];
+      assert.throws(() => migrate(sql, broken));
+      assert.equal(isProvisioned(sql), false);
+      assert.deepEqual(sql.all("SELECT name FROM sqlite_master WHERE name IN ('t', 'u')"), []);
+    },
+  },
+  {
+    title: "forgets everything, so that a destroyed object is one that never was",
+    run(sql) {
+      migrate(sql, [{ id: 1, sql: [...TIMERS_SCHEMA, ...OUTBOX_SCHEMA, "CREATE TABLE t (k INTEGER PRIMARY KEY, v)"] }]);
+      dropEverything(sql);
+      assert.equal(isProvisioned(sql), false);
+      assert.equal(migrate(sql, [{ id: 1, sql: ["CREATE TABLE t (k INTEGER PRIMARY KEY, v)"] }]), true);
+    },
+  },
+  {
+    title: "keeps due work until it is cleared, earliest first, so that a crash repeats it and never loses it",
+    run(sql) {
+      migrate(sql, [{ id: 1, sql: TIMERS_SCHEMA }]);
+      assert.equal(nextTimer(sql), null);
+      setTimer(sql, { kind: "b", key: "1", due_ms: 200 });
+      setTimer(sql, { kind: "a", key: "1", due_ms: 300 });
+      setTimer(sql, { kind: "a", key: "1", due_ms: 100 });
+      assert.equal(nextTimer(sql), 100);
+      assert.deepEqual(
+        dueTimers(sql, 200, 10).map(({ kind }) => kind),
+        ["a", "b"],
+      );
+      assert.deepEqual(dueTimers(sql, 99, 10), []);
+      assert.equal(dueTimers(sql, 200, 1).length, 1);
+      assert.equal(clearTimer(sql, "a", "1"), true);
+      assert.equal(clearTimer(sql, "a", "1"), false);
+      assert.equal(nextTimer(sql), 200);
+    },
+  },
+  {
+    title: "hands outbox rows out in order until they are delivered, and never gives a number twice",
+    run(sql) {
+      migrate(sql, [{ id: 1, sql: OUTBOX_SCHEMA }]);
+      assert.equal(nextDelivery(sql), null);
+      const row = (subject: string) => ({ type: "bailiwick.test.v1", subject, at_ms: at(1_000), data: { n: subject } });
+      assert.deepEqual([enqueue(sql, row("a")), enqueue(sql, row("b"))], [1, 2]);
+      assert.equal(nextDelivery(sql), 1_000 + LIMITS.outboxDelayMs);
+      assert.deepEqual(due(sql, 5_000, 1), [{ seq: 1, ...row("a") }]);
+      delivered(sql, 2);
+      assert.deepEqual(due(sql, 5_000, 10), []);
+      assert.equal(enqueue(sql, row("c")), 3);
+    },
+  },
+  {
+    title: "waits longer after each failed delivery, up to the bound, and at once again after a success",
+    run(sql) {
+      migrate(sql, [{ id: 1, sql: OUTBOX_SCHEMA }]);
+      enqueue(sql, { type: "bailiwick.test.v1", subject: "a", at_ms: at(0), data: {} });
+      deliveryFailed(sql, 10_000);
+      assert.deepEqual(due(sql, 10_000, 10), []);
+      assert.equal(nextDelivery(sql), 10_000 + LIMITS.outboxRetryMsMin);
+      deliveryFailed(sql, 20_000);
+      assert.equal(nextDelivery(sql), 20_000 + 2 * LIMITS.outboxRetryMsMin);
+      for (let failure = 0; failure < 40; failure++) deliveryFailed(sql, 30_000);
+      assert.equal(nextDelivery(sql), 30_000 + LIMITS.outboxRetryMsMax);
+      assert.equal(due(sql, 30_000 + LIMITS.outboxRetryMsMax, 10).length, 1);
+      delivered(sql, 1);
+      enqueue(sql, { type: "bailiwick.test.v1", subject: "b", at_ms: at(40_000), data: {} });
+      assert.equal(due(sql, 40_000, 10).length, 1);
+    },
+  },
+];
