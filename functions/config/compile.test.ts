@@ -297,7 +297,7 @@ describe("a mistake is named with its file and path", () => {
     ],
     [
       "a module reference without version",
-      withFile("modules.yml", { modules: [{ name: "a", ref: "registry.example.com/a", runtime: "wasm" }] }),
+      withFile("modules.yml", { modules: [{ name: "a", ref: "images.example.com/a", runtime: "wasm" }] }),
       /^modules\.yml: modules\[0\]\.ref: an OCI reference/,
     ],
     [

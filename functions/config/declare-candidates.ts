@@ -53,10 +53,8 @@ function factsOf(name: string, entry: ModelEntry): [PropertyKey[], CandidateEntr
   const { candidates, strategy, intent, owned_by, provider, model, ...facts } = entry;
   if (candidates === undefined)
     return provider === undefined || model === undefined ? [] : [[["models", name], { provider, model, ...facts }]];
-  return candidates.flatMap((candidate, at) =>
-    typeof candidate === "string"
-      ? []
-      : [[["models", name, "candidates", at], candidate] as [PropertyKey[], CandidateEntry]],
+  return candidates.flatMap((candidate, at): [PropertyKey[], CandidateEntry][] =>
+    typeof candidate === "string" ? [] : [[["models", name, "candidates", at], candidate]],
   );
 }
 

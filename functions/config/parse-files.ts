@@ -3,7 +3,7 @@ import { IntentsFile } from "../../shared/contracts/config/intents.ts";
 import { ModelsFile } from "../../shared/contracts/config/models.ts";
 import { ModulesFile } from "../../shared/contracts/config/modules.ts";
 import { PoliciesFile } from "../../shared/contracts/config/policies.ts";
-import { CONFIG_FILES, type ConfigFile } from "../../shared/contracts/config/problem.ts";
+import { CONFIG_FILES, type ConfigFile, isConfigFile } from "../../shared/contracts/config/problem.ts";
 import { ProvidersFile } from "../../shared/contracts/config/providers.ts";
 import { TenantsFile } from "../../shared/contracts/config/tenants.ts";
 import type { JsonObject, JsonValue } from "../../shared/contracts/json.ts";
@@ -22,8 +22,7 @@ export interface ParsedFiles {
 
 export function parseFiles(files: JsonObject, findings: Findings): ParsedFiles {
   for (const name of Object.keys(files))
-    if (!(CONFIG_FILES as readonly string[]).includes(name))
-      findings.warn(name, [], "is not a configuration file; ignored");
+    if (!isConfigFile(name)) findings.warn(name, [], "is not a configuration file; ignored");
   for (const name of CONFIG_FILES) scanValues(name, own(files, name), findings);
   return {
     providers: read("providers.yml", ProvidersFile),

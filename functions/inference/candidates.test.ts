@@ -11,9 +11,10 @@ const PARTS: Parts = {
 const ask = (parts: Partial<Parts>, members: Partial<Asked> = {}, tenant: Partial<TenantConfig> | null = null) =>
   candidatesFor(
     snapshotOf({ ...PARTS, ...parts }),
+    // safe because: the router reads these members only
     tenant && ({ aliases: {}, providers_allow: null, ...tenant } as TenantConfig),
     asked({ model: "both", ...members }),
-  ); // safe because: the router reads these members only
+  );
 
 /** Offered ids, and reasons by id. */
 function seen(result: ReturnType<typeof candidatesFor>) {

@@ -57,6 +57,14 @@ it("shortens a dear candidate's output to what one try may cost, and leaves the 
   expect(hold_nusd).toBe(attempts * 19_992_001);
 });
 
+it("stays inside the budget where a fractional price rounds up, so a hold never passes what a try may cost", () => {
+  // 571,400 × 0.035 is 19,999.000000000004 in doubles.
+  const odd = candidate("cloud:odd", { prices: { tokens_out: 0.035 }, output_tokens_max: 1_000_000 });
+  const budget = { attempt_nusd: nano(20_000), total_nusd: nano(20_000) };
+  const { candidates } = quoted({ candidates: [odd], outputCap: 1_000_000, attempts: 1, budget });
+  expect(candidates.get("cloud:odd")).toMatchObject({ output_cap: 571_399, attempt_nusd: 20_000 });
+});
+
 it("counts images by each model's own table and every choice's output", () => {
   const vision = candidate("cloud:v", { image_tokens: 700, prices: { tokens_in: 10, tokens_out: 100 } });
   const { tokens, hold_nusd } = quoted({

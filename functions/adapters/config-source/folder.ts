@@ -1,4 +1,4 @@
-import { CONFIG_FILES, type ConfigProblem } from "../../../shared/contracts/config/problem.ts";
+import { CONFIG_FILES, type ConfigProblem, isConfigFile } from "../../../shared/contracts/config/problem.ts";
 import type { JsonObject } from "../../../shared/contracts/json.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { ActiveConfig, CompileConfig, ConfigSource } from "../../../shared/contracts/ports/config-source.ts";
@@ -96,7 +96,7 @@ async function readTexts(host: FolderHost, folder: string): Promise<Texts> {
   let bytesLeft: number = LIMITS.configBytesMax;
   for (const name of names.filter((name) => /^[^.].*\.ya?ml$/.test(name)).sort()) {
     const file = name.replace(/\.yaml$/, ".yml");
-    if (!(CONFIG_FILES as readonly string[]).includes(file)) continue;
+    if (!isConfigFile(file)) continue;
     if (texts.has(file))
       problems.push({ file, path: "", message: "stands beside a file of the same name with another ending" });
     try {

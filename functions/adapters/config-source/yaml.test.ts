@@ -42,7 +42,7 @@ it.each(["", "# nothing yet\n", "---\n"])("reads an empty file as no settings: %
 it("keeps a member named __proto__ as data, so it cannot change what objects are", () => {
   const parsed = parseYaml("x.yml", "__proto__: {polluted: true}");
   expect(parsed.ok && Object.keys(parsed.value ?? {})).toEqual(["__proto__"]);
-  expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  expect("polluted" in {}).toBe(false);
 });
 
 it("refuses files that are larger together than the bound, before parsing them", () => {

@@ -9,7 +9,7 @@ export const ModuleEntry = z.strictObject({
     .max(512)
     .regex(
       /^[a-z0-9.-]+(?::\d{1,5})?(?:\/[a-z0-9._-]+)+(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$/,
-      "an OCI reference with a tag or a digest, such as registry.example.com/team/module:1.0.0",
+      "an OCI reference with a tag or a digest, such as images.example.com/team/module:1.0.0",
     ),
   runtime: z.enum(["wasm", "container"]),
   signatures: z.array(z.string().min(1).max(4_096)).max(16).default([]),

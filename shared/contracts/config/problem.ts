@@ -17,6 +17,7 @@ export const CONFIG_FILES = [
   "tenants.yml",
 ] as const;
 export type ConfigFile = (typeof CONFIG_FILES)[number];
+export const isConfigFile = (name: string): name is ConfigFile => CONFIG_FILES.some((file) => file === name);
 
 /** `models.yml: models.fast.tier: expected 0, 1 or 2`. */
 export const describeProblem = ({ file, path, message }: ConfigProblem): string =>
