@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { JsonObject } from "../../shared/contracts/json.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
 import { sha256Hex } from "../../shared/crypto/sha256.ts";
 import { type Cell, type CellRuntime, startCell } from "../support/cell.ts";
@@ -128,12 +129,7 @@ describe.each(RUNTIMES)("a cell on %s that ends and comes back", (runtime) => {
   });
 });
 
-interface Entry {
-  seq: number;
-  prev: string;
-  kind: string;
-  task: string | null;
-}
+type Entry = JsonObject & { seq: number; prev: string; kind: string; task: string | null };
 
 async function ledger(lab: Lab, tenant: Tenant): Promise<Entry[]> {
   const entries: Entry[] = [];
