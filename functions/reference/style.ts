@@ -26,6 +26,7 @@ code, pre, textarea { font: 13px/1.5 ui-monospace, monospace; } code { backgroun
 pre { background: var(--code); padding: 12px; border-radius: 6px; overflow: auto; max-height: 480px; white-space: pre-wrap; overflow-wrap: anywhere; margin: 6px 0; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line); } th { font-weight: 600; color: var(--quiet); font-size: 13px; }
 ul.schema { list-style: none; margin: 0; padding-left: 16px; border-left: 1px solid var(--line); } ul.schema > li { padding: 3px 0; }
+td p, ul.schema p { margin: 2px 0; }
 summary { cursor: pointer; } details { margin: 2px 0; } .facts { display: flex; flex-wrap: wrap; gap: 6px 14px; margin: 8px 0; padding: 0; font-size: 13px; }
 label { display: block; font-size: 13px; font-weight: 600; margin: 10px 0 3px; }
 input, textarea, select { width: 100%; padding: 7px 9px; border: 1px solid var(--quiet); border-radius: 5px; background: var(--ground); color: var(--text); font-size: 14px; }

@@ -17,11 +17,10 @@ function typeOf(node) {
   if (it.const !== undefined) return json(it.const);
   if (Array.isArray(it.enum)) return it.enum.map(json).join(" | ");
   for (const word of ["anyOf", "oneOf", "allOf"]) if (Array.isArray(it[word])) return it[word].map(typeOf).join(word === "allOf" ? " & " : " | ");
-  if (it.type === "array") return typeOf(it.items || {}) + "[]";
-  return [].concat(it.type || "any").join(" | ");
+  return [].concat(it.type || "any").map((type) => (type === "array" && it.items ? typeOf(it.items) + "[]" : type)).join(" | ");
 }
 function bounds(node) {
-  const words = { minLength: "at least # characters", maxLength: "at most # characters", minimum: "≥ #", maximum: "≤ #", minItems: "at least # items", maxItems: "at most # items", maxProperties: "at most # members", pattern: "pattern #", format: "#", default: "default #" };
+  const words = { minLength: "length ≥ #", maxLength: "length ≤ #", minimum: "≥ #", maximum: "≤ #", minItems: "items ≥ #", maxItems: "items ≤ #", maxProperties: "members ≤ #", pattern: "pattern #", format: "#", default: "default #" };
   return Object.entries(words).filter(([key]) => node[key] !== undefined)
     .map(([key, text]) => text.replace("#", () => (key === "pattern" || key === "format" ? String(node[key]) : json(node[key])))).join(", ");
 }
