@@ -1,10 +1,10 @@
 import type { TenantId } from "../../shared/contracts/ids.ts";
-import type { AdmitOutcome, TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
+import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
-import { type ObjectBody, type ObjectClass, type ObjectHost, ObjectOverloaded } from "../runtime/object-class.ts";
+import type { ObjectBody, ObjectClass, ObjectHost } from "../runtime/object-class.ts";
 import * as core from "./core.ts";
+import { shedding } from "./shedding.ts";
 
-const OVERLOAD_RETRY_MS = 1_000;
 const unknownTenant = { reason: "unknown_tenant" } as const;
 
 /** The port over objects in this process, or in a Durable Object over itself. `of` is this host's `tenantObjectClass`. */
@@ -18,15 +18,11 @@ export function embeddedTenantStore(host: ObjectHost, of: ObjectClass): TenantSt
   return {
     provision: (tenant, spec) => host.provision(of, tenant, (sql, env) => core.provision(sql, env, tenant, spec)),
     lookup: (tenant, kid) => call(tenant, (sql) => ok(core.lookup(sql, kid))),
-    async admit(tenant, requests) {
-      try {
+    admit: (tenant, requests) =>
+      shedding(requests, async () => {
         const outcomes = await host.call(of, tenant, (sql, env) => core.admit(sql, env, requests));
-        return outcomes ?? requests.map((): AdmitOutcome => err(unknownTenant));
-      } catch (cause) {
-        if (!(cause instanceof ObjectOverloaded)) throw cause;
-        return requests.map((): AdmitOutcome => err({ reason: "overloaded", retry_after_ms: OVERLOAD_RETRY_MS }));
-      }
-    },
+        return outcomes ?? requests.map(() => err(unknownTenant));
+      }),
     async settle(tenant, requests) {
       const outcomes = await host.call(of, tenant, (sql, env) => core.settle(sql, env, requests));
       return outcomes ?? requests.map(() => err(unknownTenant));

@@ -12,14 +12,13 @@ export type Gate = HeadRow & {
   data_key: string;
   budgets: number;
   key_version: number | null;
-  key_operator: number | null;
   expires_ms: number | null;
   revoked_ms: number | null;
   last_used_ms: number | null;
 };
 
 export const GATE_COLUMNS = `t.id AS tenant, t.suspended, t.locked, t.state_version, t.policy_version, t.data_key,
-  t.budgets, k.version AS key_version, k.cell_operator AS key_operator, k.expires_ms, k.revoked_ms, k.last_used_ms,
+  t.budgets, k.version AS key_version, k.expires_ms, k.revoked_ms, k.last_used_ms,
   ${HEAD_COLUMNS}`;
 export const GATE_FROM = `FROM tenant t LEFT JOIN api_key k ON k.kid = ? ${HEAD_JOIN}`;
 

@@ -1,4 +1,4 @@
-import type { BudgetId, UnixMs } from "../../../shared/contracts/ids.ts";
+import type { UnixMs } from "../../../shared/contracts/ids.ts";
 import type { JsonObject } from "../../../shared/contracts/json.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { NANO_USD_MAX } from "../../../shared/contracts/money.ts";
@@ -14,7 +14,7 @@ import { err, ok, type Result, unreachable } from "../../../shared/contracts/res
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { accessRefusal, GATE_COLUMNS, GATE_FROM, type Gate } from "./access.ts";
 import { draw, peek, writeDraws } from "./buckets.ts";
-import { planHold } from "./budgets.ts";
+import { type Hold, planHold } from "./budgets.ts";
 import { noteRepeatable } from "./coalesce.ts";
 import { type ClaimBytes, claimBytes, keyVerdict } from "./idempotency.ts";
 import { headOf, LedgerWriter } from "./ledger.ts";
@@ -23,10 +23,9 @@ import { TASK } from "./task-state.ts";
 /** A key's last use is written at most this often: one row write a minute, not one a call. */
 const LAST_USED_STEP_MS = 60_000;
 
-type AdmitGate = Gate & { task_seq: number | null; task_state: number | null; task_admitted_ms: number | null };
+type AdmitGate = Gate & { task_seq: number | null };
 
-const GATE = `SELECT ${GATE_COLUMNS}, o.seq AS task_seq, o.state AS task_state, o.admitted_ms AS task_admitted_ms
-  ${GATE_FROM} LEFT JOIN task o ON o.id = ?`;
+const GATE = `SELECT ${GATE_COLUMNS}, o.seq AS task_seq ${GATE_FROM} LEFT JOIN task o ON o.id = ?`;
 
 /** Each request is admitted or refused on its own, in order; see `admitOne`. At most 64. */
 export function admit(sql: Sql, env: CoreEnv, requests: readonly AdmitRequest[]): AdmitOutcome[] {
@@ -74,17 +73,14 @@ function decide(
 
   const drawn = draw(sql, nowMs, request.rates, request.tokens);
   if (!drawn.ok) return err({ reason: "rate_limited", state: drawn.state, retry_after_ms: drawn.retry_after_ms });
-  const { workspace, project, environment } = request.by;
-  const { kid } = request.access;
-  const hold =
-    gate.budgets > 0 ? planHold(sql, nowMs, { workspace, project, environment, kid }, request.hold_nusd) : null;
+  const hold = gate.budgets > 0 ? planHold(sql, nowMs, chargedTo(request), request.hold_nusd) : null;
   if (hold && !hold.ok)
     return err({ reason: "budget_exhausted", budget: hold.budget, retry_after_ms: hold.retry_after_ms });
 
   drawn.write();
   const seq = open(sql, nowMs, request, gate, claim, hold?.count ?? 0, writeDraws(drawn.tokens));
   hold?.write(seq);
-  return ok(admitted(nowMs, seq, drawn.states, hold?.warnings ?? [], gate));
+  return ok(admitted(nowMs, seq, drawn.states, hold, gate));
 }
 
 /** The ledger's *opened* entry and the task's row, which shares its sequence number. */
@@ -146,16 +142,30 @@ function open(
 
 /** The first outcome again while the task is open; a task that has ended never runs again under its id. */
 function repeated(sql: Sql, nowMs: number, request: AdmitRequest, gate: AdmitGate, seq: number): AdmitOutcome {
-  if (gate.task_state !== TASK.open) return err({ reason: "outcome_unknown", task: request.task });
-  return ok(admitted(gate.task_admitted_ms ?? nowMs, seq, peek(sql, nowMs, request.rates), [], gate));
+  const first = sql.get<{ state: number; admitted_ms: number }>(
+    "SELECT state, admitted_ms FROM task WHERE seq = ?",
+    seq,
+  );
+  if (first?.state !== TASK.open) return err({ reason: "outcome_unknown", task: request.task });
+  // Nothing is held again; only what the caller is told about its budgets is looked up.
+  const hold = gate.budgets > 0 ? planHold(sql, nowMs, chargedTo(request), 0) : null;
+  return ok(admitted(first.admitted_ms, seq, peek(sql, nowMs, request.rates), hold, gate));
 }
 
-const admitted = (admittedMs: number, seq: number, rates: RateState[], warnings: BudgetId[], gate: Gate): Admitted => ({
+const chargedTo = ({ by: { workspace, project, environment }, access: { kid } }: AdmitRequest) => ({
+  workspace,
+  project,
+  environment,
+  kid,
+});
+
+const admitted = (admittedMs: number, seq: number, rates: RateState[], hold: Hold | null, gate: Gate): Admitted => ({
   kind: "admitted",
   admitted_ms: admittedMs as UnixMs, // safe because: it came from the shell's clock
   ledger_seq: seq,
   rates,
-  warnings,
+  warnings: hold?.ok ? hold.warnings : [],
+  hard: hold !== null && (!hold.ok || hold.hard),
   data_key: gate.data_key,
 });
 

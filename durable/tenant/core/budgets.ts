@@ -30,7 +30,7 @@ const MATCHING = `SELECT m.id, m.span, m.period, m.limit_nusd, m.hard,
   ) m LEFT JOIN budget_span s ON s.budget = m.id AND s.span = m.span`;
 
 export type Hold =
-  | { ok: true; warnings: BudgetId[]; count: number; write: (task: number) => void }
+  | { ok: true; warnings: BudgetId[]; hard: boolean; count: number; write: (task: number) => void }
   | { ok: false; budget: BudgetId; retry_after_ms: number | null };
 
 /**
@@ -60,40 +60,37 @@ export function planHold(sql: Sql, nowMs: number, of: Charged, holdNusd: number)
     const resetsMs = spanEndMs(budget.period, nowMs);
     return { ok: false, budget: budget.id, retry_after_ms: resetsMs === null ? null : resetsMs - nowMs };
   }
-  return { ok: true, warnings, count: budgets.length, write: (task) => writeHold(sql, task, budgets, holdNusd) };
+  const hard = budgets.some((budget) => budget.hard === 1);
+  return { ok: true, warnings, hard, count: budgets.length, write: (task) => writeHold(sql, task, budgets, holdNusd) };
 }
 
 /** Four parameters a row, 100 a statement. */
 const ROWS_MAX = Math.floor(LIMITS.sqlParametersMax / 4);
 const rowsOf = (count: number, row: string): string => Array(count).fill(row).join(", ");
+const upTo = (text: (rows: number) => string): string[] => Array.from({ length: ROWS_MAX + 1 }, (_, n) => text(n));
+const HOLD_SPANS = upTo(
+  (rows) => `INSERT INTO budget_span (budget, span, spent_nusd, held_nusd) VALUES ${rowsOf(rows, "(?, ?, 0, ?)")}
+    ON CONFLICT (budget, span) DO UPDATE SET held_nusd = held_nusd + excluded.held_nusd`,
+);
+const HOLD_ROWS = upTo((rows) => `INSERT INTO hold (task, budget, span) VALUES ${rowsOf(rows, "(?, ?, ?)")}`);
 
 function writeHold(sql: Sql, task: number, budgets: readonly Matching[], holdNusd: number): void {
   for (let from = 0; from < budgets.length; from += ROWS_MAX) {
     const some = budgets.slice(from, from + ROWS_MAX);
-    sql.run(
-      `INSERT INTO budget_span (budget, span, spent_nusd, held_nusd) VALUES ${rowsOf(some.length, "(?, ?, 0, ?)")}
-       ON CONFLICT (budget, span) DO UPDATE SET held_nusd = held_nusd + excluded.held_nusd`,
-      ...some.flatMap(({ id, span }): SqlValue[] => [id, span, holdNusd]),
-    );
-    sql.run(
-      `INSERT INTO hold (task, budget, span) VALUES ${rowsOf(some.length, "(?, ?, ?)")}`,
-      ...some.flatMap(({ id, span }): SqlValue[] => [task, id, span]),
-    );
+    sql.run(HOLD_SPANS[some.length] ?? "", ...some.flatMap(({ id, span }): SqlValue[] => [id, span, holdNusd]));
+    sql.run(HOLD_ROWS[some.length] ?? "", ...some.flatMap(({ id, span }): SqlValue[] => [task, id, span]));
   }
 }
+
+const CHARGE = `UPDATE budget_span SET held_nusd = held_nusd - ?, spent_nusd = max(0, min(spent_nusd + ?, ${NANO_USD_MAX}))
+  FROM hold h WHERE h.task = ? AND budget_span.budget = h.budget AND budget_span.span = h.span`;
 
 /**
  * Gives `releasedNusd` of each hold back and charges `costNusd` (negative in a correction) to the period in which the
  * call was admitted. A budget that was deleted meanwhile is not charged.
  */
 export function chargeHold(sql: Sql, task: number, releasedNusd: number, costNusd: number): void {
-  sql.run(
-    `UPDATE budget_span SET held_nusd = held_nusd - ?, spent_nusd = max(0, min(spent_nusd + ?, ${NANO_USD_MAX}))
-     WHERE (budget, span) IN (SELECT budget, span FROM hold WHERE task = ?)`,
-    releasedNusd,
-    costNusd,
-    task,
-  );
+  sql.run(CHARGE, releasedNusd, costNusd, task);
 }
 
 export const dropHold = (sql: Sql, task: number): void => {

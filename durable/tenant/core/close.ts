@@ -24,11 +24,9 @@ export type TaskRow = {
   project: string;
   environment: string;
   kid: string | null;
-  finished_ms: number | null;
-  cost_nusd: number | null;
 };
-export const TASK_COLUMNS = `o.seq, o.id, o.state, o.hold_nusd, o.holds, o.draws, o.action, o.model, o.workspace, o.project,
-  o.environment, o.kid, o.finished_ms, o.cost_nusd`;
+export const TASK_COLUMNS = `o.seq, o.id, o.state, o.hold_nusd, o.holds, o.draws, o.action, o.model, o.workspace,
+  o.project, o.environment, o.kid`;
 
 /** How a task ended, whoever says so: its caller, the alarm, or a late settlement. */
 export interface Ending {
@@ -108,9 +106,14 @@ export function closeTask(
 
 /** Replaces the estimate of an abandoned task by what really happened, on the day and in the periods that were charged. */
 export function correctTask(sql: Sql, nowMs: number, ledger: LedgerWriter, task: TaskRow, end: Ending): number {
-  const wasNusd = task.cost_nusd ?? 0;
+  const was = sql.get<{ finished_ms: number; cost_nusd: number }>(
+    "SELECT finished_ms, cost_nusd FROM task WHERE seq = ?",
+    task.seq,
+  );
+  if (!was) throw new Error("an abandoned task's row is missing");
+  const wasNusd = was.cost_nusd;
   const byNusd = end.cost_nusd - wasNusd;
-  const day = dayOf(task.finished_ms ?? nowMs);
+  const day = dayOf(was.finished_ms);
   if (task.holds > 0) {
     chargeHold(sql, task.seq, 0, byNusd);
     dropHold(sql, task.seq);

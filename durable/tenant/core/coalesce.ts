@@ -23,6 +23,7 @@ type Due = Window & { kind: string; credential: string; subject: string; action:
 const REASON_CHARS_MAX = 128;
 
 const SAME = "kind = ? AND credential = ? AND subject = ? AND action = ? AND reason = ?";
+const REPEAT = `UPDATE coalesced SET repeats = repeats + 1 WHERE ${SAME} AND close_ms > ?`;
 
 /**
  * One entry when a window opens, one with the count of repeats when it closes (the next one after 10 s, or the alarm):
@@ -31,7 +32,7 @@ const SAME = "kind = ? AND credential = ? AND subject = ? AND action = ? AND rea
 export function noteRepeatable(sql: Sql, nowMs: number, what: Repeatable): void {
   const reason = what.reason.slice(0, REASON_CHARS_MAX);
   const same = [what.kind, what.by.credential, what.by.subject, what.action, reason] as const;
-  if (sql.run(`UPDATE coalesced SET repeats = repeats + 1 WHERE ${SAME} AND close_ms > ?`, ...same, nowMs) > 0) return;
+  if (sql.run(REPEAT, ...same, nowMs) > 0) return;
   sql.transaction(() => {
     const ledger = ledgerWriter(sql, nowMs);
     const over = sql.get<Window>(`SELECT first_seq, repeats FROM coalesced WHERE ${SAME}`, ...same);

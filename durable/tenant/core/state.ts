@@ -64,9 +64,9 @@ const isStateOnly = (patch: TenantPatch): boolean =>
  * the unlocking. A key of this tenant must belong to a cell operator; who calls without one was decided by policy.
  */
 const exemption =
-  (access: Change["access"], patch: TenantPatch) =>
+  (sql: Sql, access: Change["access"], patch: TenantPatch) =>
   (gate: Gate): boolean => {
-    if (access.kid !== null && gate.key_operator !== 1) return false;
+    if (access.kid !== null && !keyRecord(sql, access.kid)?.cell_operator) return false;
     if (isStateOnly(patch)) return true;
     return gate.suspended ? false : patch.locked === false;
   };
@@ -104,6 +104,6 @@ export function change(sql: Sql, env: CoreEnv, change: Change, patch: TenantPatc
       });
       return ok(state);
     },
-    exemption(change.access, patch),
+    exemption(sql, change.access, patch),
   );
 }

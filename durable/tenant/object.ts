@@ -1,0 +1,110 @@
+import { DurableObject } from "cloudflare:workers";
+import type { TenantId } from "../../shared/contracts/ids.ts";
+import type { EventSink } from "../../shared/contracts/ports/event-sink.ts";
+import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
+import type { DurableState } from "../runtime/durable-object.ts";
+import { DurableObjectShell } from "../runtime/durable-object-shell.ts";
+import { embeddedTenantStore } from "./embedded.ts";
+import { tenantObjectClass } from "./object-class.ts";
+
+/** Arguments of a method of the port without the tenant, which the object's name is. */
+export type TenantArgs<M extends keyof TenantStore> = TenantStore[M] extends (
+  tenant: TenantId,
+  ...rest: infer A
+) => unknown
+  ? A
+  : never;
+
+/**
+ * One tenant on the Workers platform. The entry's subclass gives it the sink of its events; without one they wait in the
+ * ledger.
+ */
+export class TenantObject extends DurableObject {
+  readonly #shell: DurableObjectShell;
+  readonly #store: TenantStore;
+  readonly #tenant: TenantId;
+
+  constructor(ctx: DurableState, env: unknown, sink: EventSink | null = null) {
+    super(ctx, env);
+    const of = tenantObjectClass(sink);
+    const shell = new DurableObjectShell(ctx, of);
+    this.#shell = shell;
+    this.#tenant = shell.name as TenantId; // safe because: objects are named by tenant id, and `remote.ts` does it
+    // The port's own code over the single object that this is.
+    this.#store = embeddedTenantStore(
+      {
+        call: (_of, _name, body) => shell.call(body),
+        provision: (_of, _name, body) => shell.provision(body),
+      },
+      of,
+    );
+  }
+
+  provision(...args: TenantArgs<"provision">) {
+    return this.#store.provision(this.#tenant, ...args);
+  }
+  lookup(...args: TenantArgs<"lookup">) {
+    return this.#store.lookup(this.#tenant, ...args);
+  }
+  admit(...args: TenantArgs<"admit">) {
+    return this.#store.admit(this.#tenant, ...args);
+  }
+  settle(...args: TenantArgs<"settle">) {
+    return this.#store.settle(this.#tenant, ...args);
+  }
+  refuse(...args: TenantArgs<"refuse">) {
+    return this.#store.refuse(this.#tenant, ...args);
+  }
+  task(...args: TenantArgs<"task">) {
+    return this.#store.task(this.#tenant, ...args);
+  }
+  usage(...args: TenantArgs<"usage">) {
+    return this.#store.usage(this.#tenant, ...args);
+  }
+  change(...args: TenantArgs<"change">) {
+    return this.#store.change(this.#tenant, ...args);
+  }
+  createKey(...args: TenantArgs<"createKey">) {
+    return this.#store.createKey(this.#tenant, ...args);
+  }
+  rotateKey(...args: TenantArgs<"rotateKey">) {
+    return this.#store.rotateKey(this.#tenant, ...args);
+  }
+  revokeKey(...args: TenantArgs<"revokeKey">) {
+    return this.#store.revokeKey(this.#tenant, ...args);
+  }
+  listKeys(...args: TenantArgs<"listKeys">) {
+    return this.#store.listKeys(this.#tenant, ...args);
+  }
+  putBudget(...args: TenantArgs<"putBudget">) {
+    return this.#store.putBudget(this.#tenant, ...args);
+  }
+  deleteBudget(...args: TenantArgs<"deleteBudget">) {
+    return this.#store.deleteBudget(this.#tenant, ...args);
+  }
+  listBudgets(...args: TenantArgs<"listBudgets">) {
+    return this.#store.listBudgets(this.#tenant, ...args);
+  }
+  putCredential(...args: TenantArgs<"putCredential">) {
+    return this.#store.putCredential(this.#tenant, ...args);
+  }
+  deleteCredential(...args: TenantArgs<"deleteCredential">) {
+    return this.#store.deleteCredential(this.#tenant, ...args);
+  }
+  listCredentials(...args: TenantArgs<"listCredentials">) {
+    return this.#store.listCredentials(this.#tenant, ...args);
+  }
+  credential(...args: TenantArgs<"credential">) {
+    return this.#store.credential(this.#tenant, ...args);
+  }
+  record(...args: TenantArgs<"record">) {
+    return this.#store.record(this.#tenant, ...args);
+  }
+  ledger(...args: TenantArgs<"ledger">) {
+    return this.#store.ledger(this.#tenant, ...args);
+  }
+
+  alarm(): Promise<void> {
+    return this.#shell.alarm();
+  }
+}

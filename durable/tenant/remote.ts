@@ -1,0 +1,34 @@
+import type { TenantId } from "../../shared/contracts/ids.ts";
+import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
+import type { DurableNamespace } from "../runtime/durable-object.ts";
+import { remoteCall } from "../runtime/remote-call.ts";
+import type { TenantObject } from "./object.ts";
+import { shedding } from "./shedding.ts";
+
+/** The port over Durable Objects, one per tenant and named by it. */
+export function remoteTenantStore(objects: DurableNamespace<TenantObject>): TenantStore {
+  const object = (tenant: TenantId) => objects.getByName(tenant);
+  return {
+    provision: (tenant, ...args) => remoteCall(object(tenant).provision(...args)),
+    lookup: (tenant, ...args) => remoteCall(object(tenant).lookup(...args)),
+    admit: (tenant, requests) => shedding(requests, () => remoteCall(object(tenant).admit(requests))),
+    settle: (tenant, ...args) => remoteCall(object(tenant).settle(...args)),
+    refuse: (tenant, ...args) => remoteCall(object(tenant).refuse(...args)),
+    task: (tenant, ...args) => remoteCall(object(tenant).task(...args)),
+    usage: (tenant, ...args) => remoteCall(object(tenant).usage(...args)),
+    change: (tenant, ...args) => remoteCall(object(tenant).change(...args)),
+    createKey: (tenant, ...args) => remoteCall(object(tenant).createKey(...args)),
+    rotateKey: (tenant, ...args) => remoteCall(object(tenant).rotateKey(...args)),
+    revokeKey: (tenant, ...args) => remoteCall(object(tenant).revokeKey(...args)),
+    listKeys: (tenant, ...args) => remoteCall(object(tenant).listKeys(...args)),
+    putBudget: (tenant, ...args) => remoteCall(object(tenant).putBudget(...args)),
+    deleteBudget: (tenant, ...args) => remoteCall(object(tenant).deleteBudget(...args)),
+    listBudgets: (tenant, ...args) => remoteCall(object(tenant).listBudgets(...args)),
+    putCredential: (tenant, ...args) => remoteCall(object(tenant).putCredential(...args)),
+    deleteCredential: (tenant, ...args) => remoteCall(object(tenant).deleteCredential(...args)),
+    listCredentials: (tenant, ...args) => remoteCall(object(tenant).listCredentials(...args)),
+    credential: (tenant, ...args) => remoteCall(object(tenant).credential(...args)),
+    record: (tenant, ...args) => remoteCall(object(tenant).record(...args)),
+    ledger: (tenant, ...args) => remoteCall(object(tenant).ledger(...args)),
+  };
+}
