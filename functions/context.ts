@@ -18,6 +18,7 @@ import type { TaskStore } from "../shared/contracts/ports/task-store.ts";
 import type { Span, Telemetry } from "../shared/contracts/ports/telemetry.ts";
 import type { Access, TenantState, TenantStore } from "../shared/contracts/ports/tenant-store.ts";
 import type { RouterState } from "./inference/router-state.ts";
+import type { TenantCredentials } from "./inference/tenant-credentials.ts";
 import type { Authenticator } from "./pipeline/authenticate/authenticator.ts";
 
 /** What the runtime adds to a request; the entry supplies it, on Deno and workerd alike. */
@@ -65,12 +66,15 @@ export interface Deps {
   /** The adapter of a configured provider under the given snapshot; null when it is unknown or its secret is missing. */
   engine(snapshot: Snapshot, provider: string): Engine | null;
   router: RouterState;
+  tenantCredentials: TenantCredentials;
   authenticator: Authenticator;
   /** Failed authentications per client address. */
   preauth: RateLimiter;
   telemetry: Telemetry;
   dependencies: readonly Dependency[];
   lifecycle: Lifecycle;
+  /** The OpenAPI document of the mounted operations, as JSON text. */
+  openApi(): string;
 }
 
 /** In-flight calls and the drain that ends them. */

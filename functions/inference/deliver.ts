@@ -5,6 +5,7 @@ import type { AnswerContext, Translation } from "../dialects/translation.ts";
 import type { OutputBound } from "./output-bound.ts";
 import type { ResultKeeper } from "./result-keeper.ts";
 import type { Settlement } from "./settlement.ts";
+import type { Stopper } from "./stopper.ts";
 
 /** An engine's accepted answer on its way to the caller. */
 export interface Delivery {
@@ -26,8 +27,7 @@ export interface Delivery {
   keeper: ResultKeeper;
   /** Runs before settlement with the whole Responses object, when the surface is stateful. Answers what the caller is to see. */
   onAnswer: ((answer: JsonObject) => Promise<void>) | null;
-  /** Stops the engine. */
-  abort: AbortController;
+  stopper: Stopper;
 }
 
 export interface StreamDelivery extends Delivery {

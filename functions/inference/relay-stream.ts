@@ -21,7 +21,7 @@ const KEEP_ALIVE = utf8(": keep-alive\n\n");
  * a clean end (WIRE "Streams" rule 4).
  */
 export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
-  const { call, settlement, keeper, bound, events, abort } = delivery;
+  const { call, settlement, keeper, bound, events, stopper } = delivery;
   const leave = deps.lifecycle.enter();
   const frames = new StreamFrames(delivery);
   const commitment = runningCommitment(commitmentSalt(delivery.dataKey, call.task, "response"));
@@ -59,8 +59,7 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
     if (ended) return settlement.finish({ status, error: null, usage: null, result: "none", detail: {} });
     ended = true;
     if (keepAlive !== null) clearInterval(keepAlive);
-    call.runtime.disconnected.removeEventListener("abort", disconnect);
-    deps.lifecycle.expired.removeEventListener("abort", expire);
+    stopper.release();
     try {
       const error = problem ? { code: errorMember(problem).code, message: errorMember(problem).message } : null;
       const result =
@@ -79,7 +78,7 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
   };
 
   const stop = async (): Promise<void> => {
-    abort.abort();
+    stopper.abort.abort();
     await events.return?.();
   };
   const cancelled = () => {
@@ -87,10 +86,9 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
     gone = true;
     call.runtime.defer(Promise.all([settle("CANCELED", new ProblemError("canceled")), stop()]));
   };
-  const disconnect = () => cancelled();
-  const expire = () => {
-    broken ??= new ProblemError("draining");
-    abort.abort();
+  stopper.onStop = (problem) => {
+    if (problem.slug === "canceled") cancelled();
+    else broken ??= problem;
   };
 
   const readChunk = async (): Promise<Uint8Array | null> => {
@@ -133,12 +131,7 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
   };
 
   const fail = async (thrown: unknown): Promise<Uint8Array> => {
-    const problem =
-      thrown instanceof ProblemError
-        ? thrown
-        : thrown instanceof EngineError
-          ? engineProblem(thrown.failure)
-          : new ProblemError("internal", {}, { cause: thrown });
+    const problem = broken ?? asStreamProblem(thrown);
     if (problem.slug === "internal")
       deps.telemetry.log.error("stream.failed", thrown, { request: call.request, task: call.task });
     deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: problem.slug });
@@ -155,8 +148,6 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        call.runtime.disconnected.addEventListener("abort", disconnect, { once: true });
-        deps.lifecycle.expired.addEventListener("abort", expire, { once: true });
         keepAlive = setInterval(() => {
           if (pulling && !ended && deps.clock.now() - lastMs >= LIMITS.keepAliveMs) {
             lastMs = deps.clock.now();
@@ -205,4 +196,11 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
     body,
     headers: { "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" },
   };
+}
+
+function asStreamProblem(thrown: unknown): ProblemError {
+  if (thrown instanceof ProblemError) return thrown;
+  return thrown instanceof EngineError
+    ? engineProblem(thrown.failure)
+    : new ProblemError("internal", {}, { cause: thrown });
 }

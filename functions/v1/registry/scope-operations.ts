@@ -39,7 +39,9 @@ const positionOf = (list: string, cursor: string | undefined): Keyset | null => 
  * Create, list, get, update and archive of one kind of scope. They live in Postgres and are the one part of the API
  * that answers 503 while it is down; every change reaches the tenant's ledger by the outbox.
  */
-export function scopeOperations<Path extends object, Parent extends object>(spec: ScopeKind<Path, Parent>): Operation[] {
+export function scopeOperations<Path extends object, Parent extends object>(
+  spec: ScopeKind<Path, Parent>,
+): Operation[] {
   const { kind } = spec;
   const plural = `${kind}s`;
   const label = kind.charAt(0).toUpperCase() + kind.slice(1);

@@ -59,6 +59,7 @@ export interface SessionStore {
     session: string,
     page: { after: string | null; limit: number; order: "asc" | "desc" },
   ): Promise<Result<{ items: SessionItem[]; more: boolean; version: number }, Missing>>;
+  item(tenant: TenantId, session: string, item: string): Promise<Result<SessionItem, Missing>>;
   deleteItem(tenant: TenantId, session: string, item: string): Promise<Result<SessionInfo, Missing>>;
   /** Stores a response beside the conversation's items; with `conversation: true` its items also join the conversation. */
   putResponse(

@@ -143,6 +143,8 @@ export interface Admitted {
   rates: RateState[];
   /** Soft budgets that are exceeded. */
   warnings: BudgetId[];
+  /** A hard budget counts this call: the engine must be held to what was reserved. */
+  hard: boolean;
   data_key: string;
 }
 /** The key has finished before: nothing was run, charged or recorded but the replay. */

@@ -1,0 +1,76 @@
+import type { Snapshot } from "../../shared/contracts/config/snapshot.ts";
+import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../../shared/contracts/ids.ts";
+import type { Attribution } from "../../shared/contracts/ledger.ts";
+import type { ProvisionTenant } from "../../shared/contracts/ports/tenant-store.ts";
+import type { Deps } from "../context.ts";
+
+export type FirstKey = ProvisionTenant["keys"][number];
+
+/** The cell's own set-up acts without a person: its entries say so. */
+export const bootstrapAttribution = (cell: string, release: string, snapshot: string): Attribution => ({
+  request: "bootstrap",
+  subject: `cell:${cell}`,
+  credential: "bootstrap",
+  acr: null,
+  workspace: "default",
+  project: "default",
+  environment: "production",
+  cell,
+  source: null,
+  release,
+  snapshot,
+  decision: null,
+  policy: null,
+});
+
+const scopes = {
+  workspace: WorkspaceId.parse("default"),
+  project: ProjectId.parse("default"),
+  environment: EnvironmentId.parse("production"),
+};
+
+/** Keys of the first tenant: one for its applications, one for its administrators, who also operate this cell. */
+export function firstKeys(api: Pick<FirstKey, "kid" | "digest">, admin: Pick<FirstKey, "kid" | "digest">): FirstKey[] {
+  const common = { ...scopes, kind: "service" as const, granted: ["*"], expires_ms: null };
+  return [
+    {
+      ...common,
+      ...api,
+      name: "first application",
+      subject: "service:first-application",
+      roles: ["developer"],
+      cell_operator: false,
+    },
+    {
+      ...common,
+      ...admin,
+      name: "first administrator",
+      subject: "user:first-administrator",
+      roles: ["admin", "operator"],
+      cell_operator: true,
+    },
+  ];
+}
+
+type Store = Pick<Deps, "tenants" | "cellStore" | "keyring" | "control" | "cell">;
+
+/** Provisions every tenant that the configuration names and the cell does not have yet; repeating it changes nothing. */
+export async function provisionTenants(
+  deps: Store,
+  snapshot: Snapshot,
+  first: { tenant: string; keys: FirstKey[] },
+): Promise<void> {
+  const by = bootstrapAttribution(deps.cell.id, deps.cell.release, snapshot.digest);
+  for (const config of Object.values(snapshot.tenants)) {
+    const id = TenantId.parse(config.id);
+    if ((await deps.tenants.lookup(id, null)).ok) continue;
+    const provisioned = await deps.tenants.provision(id, {
+      settings: { name: config.name, privacy: config.privacy, content: config.content, transit: config.transit },
+      data_key: await deps.keyring.createDataKey(id),
+      keys: config.id === first.tenant ? first.keys : [],
+      budgets: [],
+      by,
+    });
+    if (provisioned.ok) await deps.cellStore.registerTenant(id);
+  }
+}

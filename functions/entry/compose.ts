@@ -1,0 +1,91 @@
+import type { ProviderConfig, SecretRef, Snapshot } from "../../shared/contracts/config/snapshot.ts";
+import type { Clock, Ids } from "../../shared/contracts/ports/clock.ts";
+import type { Egress } from "../../shared/contracts/ports/egress.ts";
+import type { Engine } from "../../shared/contracts/ports/engine.ts";
+import { unreachable } from "../../shared/contracts/result.ts";
+import { rolesPolicy } from "../adapters/policy/roles.ts";
+import { createApp, type Handler } from "../app.ts";
+import type { Deps } from "../context.ts";
+import { anthropicEngine } from "../engines/anthropic/engine.ts";
+import { azureOpenaiEngine } from "../engines/azure-openai/engine.ts";
+import { openaiEngine } from "../engines/openai/engine.ts";
+import { syntheticEngine } from "../engines/synthetic/engine.ts";
+import { createRouterState } from "../inference/router-state.ts";
+import { TenantCredentials } from "../inference/tenant-credentials.ts";
+import { createAuthenticator } from "../pipeline/authenticate/authenticator.ts";
+import { OPERATIONS } from "../v1/index.ts";
+import { openApiDocument } from "../v1/openapi.ts";
+
+/** What a host supplies; everything else is the same in every cell. */
+export type HostParts = Omit<
+  Deps,
+  "engine" | "router" | "tenantCredentials" | "authenticator" | "policy" | "openApi"
+> & {
+  egress: Egress;
+  /** The value of a secret that the configuration names; null when it is not there. */
+  readSecret(ref: SecretRef): string | null;
+  version: string;
+};
+
+/** Wires the ports of one cell to the application. */
+export function composeCell({ egress, readSecret, version, ...parts }: HostParts): { deps: Deps; handle: Handler } {
+  const { clock, ids, config, cell, tenants, keyring } = parts;
+  let document: string | null = null;
+  const deps: Deps = {
+    ...parts,
+    policy: rolesPolicy(ids),
+    engine: engineRegistry(clock, egress, readSecret),
+    router: createRouterState(clock, () => randomUnit(ids)),
+    tenantCredentials: new TenantCredentials(),
+    authenticator: createAuthenticator({ cell, config, tenants, keyring, egress }),
+    openApi() {
+      document ??= JSON.stringify(openApiDocument(OPERATIONS, { version, server: cell.endpoint }));
+      return document;
+    },
+  };
+  config.subscribe((event) => {
+    if (event.kind === "activated") deps.router.retain(event.config.snapshot);
+  });
+  return { deps, handle: createApp(deps, OPERATIONS) };
+}
+
+const randomUnit = (ids: Ids): number => {
+  const [a = 0, b = 0, c = 0, d = 0] = ids.bytes(4);
+  return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) / 2 ** 32;
+};
+
+/** Engines of the newest snapshots, made on first use; a call in flight keeps those of its own snapshot. */
+function engineRegistry(clock: Clock, egress: Egress, readSecret: (ref: SecretRef) => string | null): Deps["engine"] {
+  const perSnapshot = new WeakMap<Snapshot, Map<string, Engine | null>>();
+  return (snapshot, name) => {
+    let engines = perSnapshot.get(snapshot);
+    if (!engines) {
+      engines = new Map();
+      perSnapshot.set(snapshot, engines);
+    }
+    let engine = engines.get(name);
+    if (engine === undefined) {
+      const provider = Object.hasOwn(snapshot.providers, name) ? snapshot.providers[name] : undefined;
+      engine = provider
+        ? makeEngine(provider, clock, egress, provider.secret ? readSecret(provider.secret) : null)
+        : null;
+      engines.set(name, engine);
+    }
+    return engine;
+  };
+}
+
+function makeEngine(provider: ProviderConfig, clock: Clock, egress: Egress, secret: string | null): Engine {
+  switch (provider.kind) {
+    case "openai":
+      return openaiEngine({ provider, egress, secret, clock });
+    case "azure-openai":
+      return azureOpenaiEngine({ provider, egress, secret, clock });
+    case "anthropic":
+      return anthropicEngine({ provider, egress, secret, clock });
+    case "synthetic":
+      return syntheticEngine({ provider, clock });
+    default:
+      return unreachable(provider.kind);
+  }
+}

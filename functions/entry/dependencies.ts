@@ -1,0 +1,52 @@
+import type { CellStore } from "../../shared/contracts/ports/cell-store.ts";
+import type { ConfigSource } from "../../shared/contracts/ports/config-source.ts";
+import type { ControlDb } from "../../shared/contracts/ports/control-db.ts";
+import type { Dependency } from "../context.ts";
+
+const PROBE_MS_MAX = 2_000;
+
+const within = async (probe: () => Promise<{ ready: boolean; reason: string | null }>) => {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<{ ready: boolean; reason: string | null }>((resolve) => {
+    timer = setTimeout(() => resolve({ ready: false, reason: `no answer in ${PROBE_MS_MAX} ms` }), PROBE_MS_MAX);
+  });
+  try {
+    return await Promise.race([probe(), late]);
+  } catch (cause) {
+    return { ready: false, reason: cause instanceof Error ? cause.name : "failed" };
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+/** What `/readyz` asks: the object store is required; the control database and a stale configuration only degrade. */
+export const dependenciesOf = ({
+  db,
+  config,
+  cellStore,
+}: {
+  db: ControlDb;
+  config: ConfigSource;
+  cellStore: CellStore;
+}): Dependency[] => [
+  {
+    name: "objects",
+    required: true,
+    probe: () =>
+      within(async () =>
+        (await cellStore.active()) === null
+          ? { ready: false, reason: "no snapshot is active" }
+          : { ready: true, reason: null },
+      ),
+  },
+  { name: "control-db", required: false, probe: () => within(() => db.ready()) },
+  {
+    name: "configuration",
+    required: false,
+    probe: async () => {
+      const { problems } = config.state();
+      const [first] = problems;
+      return first ? { ready: false, reason: `${first.file}: ${first.message}` } : { ready: true, reason: null };
+    },
+  },
+];

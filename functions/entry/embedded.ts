@@ -1,0 +1,237 @@
+import { readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cellClass } from "../../durable/cell/core.ts";
+import { embeddedCellStore } from "../../durable/cell/embedded.ts";
+import { openEmbeddedHost } from "../../durable/runtime/embedded-host.ts";
+import { HomeLocked } from "../../durable/runtime/home-lock.ts";
+import { sessionClass } from "../../durable/session/core.ts";
+import { embeddedSessionStore } from "../../durable/session/embedded.ts";
+import { taskClass } from "../../durable/task/core.ts";
+import { embeddedTaskStore } from "../../durable/task/embedded.ts";
+import { embeddedTenantStore } from "../../durable/tenant/embedded.ts";
+import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
+import { TenantId } from "../../shared/contracts/ids.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import { ConfigUnusable } from "../../shared/contracts/ports/config-source.ts";
+import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
+import { systemClock } from "../adapters/clock/system.ts";
+import { folderConfigSource } from "../adapters/config-source/folder.ts";
+import { nodeFolderHost } from "../adapters/config-source/folder-host.ts";
+import { drain } from "../adapters/control-db/outbox-drain.ts";
+import { pgliteControlDb } from "../adapters/control-db/pglite-worker.ts";
+import { postgresControlDb } from "../adapters/control-db/postgres.ts";
+import { controlRepository } from "../adapters/control-db/repository.ts";
+import { hostEgress } from "../adapters/egress/deno.ts";
+import { controlDbEventSink } from "../adapters/event-sink/control-db.ts";
+import { randomIds } from "../adapters/ids/random.ts";
+import { secretKeyring } from "../adapters/keyring/secret.ts";
+import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
+import { otlpExporter } from "../adapters/telemetry/otlp.ts";
+import { hostTimer } from "../adapters/telemetry/timer.ts";
+import { snapshotCompiler } from "../config/compiler.ts";
+import { mint } from "../v1/keys/mint.ts";
+import { firstKeys, provisionTenants } from "./bootstrap.ts";
+import { composeCell } from "./compose.ts";
+import { dependenciesOf } from "./dependencies.ts";
+import { type EmbeddedEnv, EnvUnusable, readEmbeddedEnv } from "./embedded-env.ts";
+import { HomeUnusable, type KeysFile, prepareHome, readKeys, rootSecret, writeKeys } from "./home.ts";
+import { host, hostSecret, PortInUse } from "./host.ts";
+import { createLifecycle } from "./lifecycle.ts";
+import { releaseOf } from "./release.ts";
+import { startUpkeep } from "./upkeep.ts";
+import { welcome } from "./welcome.ts";
+
+const PROJECT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const CELL = { id: "local", jurisdiction: "local" };
+const FIRST_TENANT = "default";
+
+/** The whole cell in one process: edge, durable objects, control database. Resolves when it listens. */
+async function start(env: EmbeddedEnv, variables: Record<string, string | undefined>): Promise<() => Promise<void>> {
+  const home = resolve(env.BAILIWICK_HOME);
+  prepareHome(home);
+  const { version, release } = releaseOf(PROJECT);
+  const clock = systemClock;
+  const ids = randomIds(clock);
+  const readSecret = (ref: { source: "env" | "file"; name: string }) => hostSecret(variables, ref);
+  const egress = hostEgress();
+  const telemetry = createTelemetry({
+    service: "bailiwick",
+    cell: CELL.id,
+    sink: logSink(env.BAILIWICK_LOG),
+    exporter: env.OTEL_EXPORTER_OTLP_ENDPOINT
+      ? otlpExporter({
+          endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
+          headers: {},
+          resource: { "service.name": "bailiwick", "service.version": version, "bailiwick.cell": CELL.id },
+          scope: { name: "bailiwick", version },
+          fetch: egress.operatorFetch,
+          timer: hostTimer,
+        })
+      : null,
+    clock,
+    ids,
+    sample: { ratio: 1, followParent: true },
+  });
+  const failed = (where: string) => (cause: unknown) => telemetry.log.error(where, cause);
+
+  const config = await folderConfigSource({
+    folder: env.BAILIWICK_CONFIG ? resolve(env.BAILIWICK_CONFIG) : join(PROJECT, "infra/local/config"),
+    host: nodeFolderHost,
+    compile: snapshotCompiler({
+      cell: CELL,
+      secretsPresent: (ref) => readSecret(ref) !== null,
+      variable: (name) => variables[name] ?? null,
+    }),
+    onError: failed("config.watch"),
+  });
+  const db = env.BAILIWICK_DATABASE_URL
+    ? postgresControlDb({ cell: CELL.id, connectionString: env.BAILIWICK_DATABASE_URL })
+    : pgliteControlDb({ cell: CELL.id, dataDir: join(home, "control-db") });
+  const control = controlRepository({ db, clock });
+  const tenantClass = tenantObjectClass(controlDbEventSink({ db, cell: CELL.id, clock }));
+  const objects = openEmbeddedHost({
+    home,
+    clock,
+    ids,
+    classes: [tenantClass, sessionClass, taskClass, cellClass],
+    onError: (cause, where) => telemetry.log.error("object.failed", cause, { class: where.class }),
+  });
+  const tenants = embeddedTenantStore(objects, tenantClass);
+  const cellStore = embeddedCellStore(objects, { cell: CELL.id, release });
+  const keyring = await secretKeyring([rootSecret(home, ids.bytes)], clock);
+  const lifecycle = createLifecycle();
+  const loopback = ["127.0.0.1", "::1", "localhost"].includes(env.HOST);
+  const scheme = env.TLS_CERT ? "https" : "http";
+  const cell = {
+    ...CELL,
+    endpoint: `${scheme}://${env.HOST.includes(":") ? `[${env.HOST}]` : env.HOST}:${env.PORT}`,
+    release,
+    loopback,
+  };
+  const { handle, deps } = composeCell({
+    cell,
+    clock,
+    ids,
+    config,
+    tenants,
+    sessions: embeddedSessionStore(objects),
+    tasks: embeddedTaskStore(objects),
+    cellStore,
+    keyring,
+    control,
+    controlDb: db,
+    preauth: memoryRateLimiter(
+      { perMinute: () => config.current().rates.preauth_per_minute, keysMax: LIMITS.preauthAddressesMax },
+      clock,
+    ),
+    telemetry,
+    dependencies: dependenciesOf({ db, config, cellStore }),
+    lifecycle,
+    egress,
+    readSecret,
+    version,
+  });
+
+  const known = readKeys(home);
+  const tenant = TenantId.parse(FIRST_TENANT);
+  const api = mint(deps, tenant);
+  const admin = mint(deps, tenant);
+  await cellStore.activate(config.current().digest, config.active().files);
+  // If we crash between provisioning and writing the file, the keys are lost and the home is as good as new: the file
+  // goes first, so that a key in the file is either in force or was never given out.
+  const keys: KeysFile = known ?? { endpoint: cell.endpoint, tenant, api_key: api.text, admin_key: admin.text };
+  if (!known) writeKeys(home, keys);
+  await provisionTenants(deps, config.current(), { tenant, keys: firstKeys(api, admin) });
+
+  const server = await host.serve({
+    host: env.HOST,
+    port: env.PORT,
+    tls: tlsOf(env),
+    handle,
+    onError: failed("server"),
+  });
+  const endpoint = cell.endpoint.replace(/:\d+$/, `:${server.port}`);
+  cell.endpoint = endpoint;
+  writeKeys(home, { ...keys, endpoint });
+  const upkeep = startUpkeep({
+    config,
+    cellStore,
+    telemetry,
+    provision: (snapshot) => provisionTenants(deps, snapshot, { tenant, keys: [] }),
+    migrate: () => db.migrate(),
+    mirror: () => mirrorTenants(deps),
+    drain: () => drain({ db, tenants, clock }),
+  });
+  process.stdout.write(welcome({ ...keys, endpoint }));
+
+  return async () => {
+    await upkeep.stop();
+    const { ended } = await lifecycle.drain(LIMITS.drainMsMax);
+    if (ended > 0) telemetry.log.warn("drain.ended_calls", { calls: ended });
+    await server.stop();
+    config.close();
+    await objects.close();
+    await db.close();
+    await telemetry.flush(2_000);
+  };
+}
+
+/** Rows of every tenant in Postgres; the tenants' objects stay the authority. */
+async function mirrorTenants({
+  cellStore,
+  tenants,
+  control,
+}: Pick<Parameters<typeof provisionTenants>[0], "cellStore" | "tenants" | "control">): Promise<void> {
+  for (let after: string | null = null; ; ) {
+    const page: string[] = await cellStore.tenants({ after, limit: LIMITS.pageItemsMax });
+    for (const id of page) {
+      const found = await tenants.lookup(TenantId.parse(id), null);
+      if (found.ok) await control.registerTenant(found.value.state);
+    }
+    after = page.at(-1) ?? null;
+    if (page.length < LIMITS.pageItemsMax) return;
+  }
+}
+
+function tlsOf(env: EmbeddedEnv): { cert: string; key: string } | null {
+  if (!env.TLS_CERT || !env.TLS_KEY) return null;
+  return { cert: readFileSync(env.TLS_CERT, "utf8"), key: readFileSync(env.TLS_KEY, "utf8") };
+}
+
+const LEVELS = ["debug", "info", "warn", "error"];
+function logSink(least: string): (line: string) => void {
+  const from = LEVELS.indexOf(least);
+  return (line) => {
+    const level = /"level":"(\w+)"/.exec(line)?.[1] ?? "info";
+    if (LEVELS.indexOf(level) >= from) process.stderr.write(`${line}\n`);
+  };
+}
+
+/** Failures that the operator can mend, as one line; anything else is a bug and keeps its stack. */
+const EXPECTED = [EnvUnusable, HomeUnusable, HomeLocked, ConfigUnusable, PortInUse];
+
+try {
+  const variables = host.variables();
+  const stop = await start(readEmbeddedEnv(variables), variables);
+  let stopping = false;
+  host.onSignal(() => {
+    // A second Ctrl-C does not wait.
+    if (stopping) host.exit(130);
+    stopping = true;
+    process.stdout.write("\ndraining…\n");
+    stop().then(
+      () => host.exit(0),
+      (cause: unknown) => {
+        process.stderr.write(
+          `bailiwick: could not stop cleanly: ${cause instanceof Error ? cause.message : String(cause)}\n`,
+        );
+        host.exit(1);
+      },
+    );
+  });
+} catch (cause) {
+  if (!EXPECTED.some((kind) => cause instanceof kind)) throw cause;
+  process.stderr.write(`bailiwick: ${(cause as Error).message}\n`); // safe because: every expected kind is an Error
+  host.exit(1);
+}

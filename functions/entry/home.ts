@@ -1,0 +1,59 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { decodeBase64url, encodeBase64url } from "../../shared/crypto/base64url.ts";
+
+/** The home cannot be used; the message is one line for the operator. */
+export class HomeUnusable extends Error {
+  override readonly name = "HomeUnusable";
+}
+
+const PRIVATE = 0o600;
+const ROOT_BYTES = 32;
+
+/** Written whole or not at all: a crash between the two steps leaves the old file, or none. */
+function writePrivate(path: string, text: string): void {
+  const fresh = `${path}.new`;
+  writeFileSync(fresh, text, { mode: PRIVATE });
+  chmodSync(fresh, PRIVATE);
+  renameSync(fresh, path);
+}
+
+export function prepareHome(home: string): void {
+  try {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    writePrivate(join(home, "writable"), "");
+  } catch (cause) {
+    throw new HomeUnusable(`the home ${home} cannot be written`, { cause });
+  }
+}
+
+/** The cell's root secret, made on first start. Losing it loses every sealed byte and every API key. */
+export function rootSecret(home: string, bytes: (count: number) => Uint8Array): Uint8Array {
+  const path = join(home, "root.key");
+  if (existsSync(path)) {
+    const secret = decodeBase64url(readFileSync(path, "utf8").trim());
+    if (secret?.length !== ROOT_BYTES) throw new HomeUnusable(`${path} is damaged`);
+    return secret;
+  }
+  const secret = bytes(ROOT_BYTES);
+  writePrivate(path, `${encodeBase64url(secret)}\n`);
+  return secret;
+}
+
+const KeysFile = z.object({ endpoint: z.string(), tenant: z.string(), api_key: z.string(), admin_key: z.string() });
+/** What `keys.json` tells the person at this machine. */
+export type KeysFile = z.infer<typeof KeysFile>;
+
+export function readKeys(home: string): KeysFile | null {
+  const path = join(home, "keys.json");
+  if (!existsSync(path)) return null;
+  try {
+    return KeysFile.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (cause) {
+    throw new HomeUnusable(`${path} is damaged`, { cause });
+  }
+}
+
+export const writeKeys = (home: string, keys: KeysFile): void =>
+  writePrivate(join(home, "keys.json"), `${JSON.stringify(keys, null, 2)}\n`);

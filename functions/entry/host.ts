@@ -1,0 +1,145 @@
+import { readFileSync } from "node:fs";
+import type { Handler } from "../app.ts";
+import type { Runtime } from "../context.ts";
+
+/** What this process can do that differs between Deno and Node. */
+export interface Host {
+  name: "deno" | "node";
+  variables(): Record<string, string | undefined>;
+  /** Resolves when it listens. Rejects with a `PortInUse` when somebody else does. */
+  serve(options: ServeOptions): Promise<{ port: number; stop(): Promise<void> }>;
+  onSignal(handler: () => void): void;
+  exit(code: number): never;
+}
+interface ServeOptions {
+  host: string;
+  port: number;
+  tls: { cert: string; key: string } | null;
+  handle: Handler;
+  onError(cause: unknown): void;
+}
+
+export class PortInUse extends Error {
+  override readonly name = "PortInUse";
+}
+
+interface DenoServer {
+  addr: { port: number };
+  shutdown(): Promise<void>;
+}
+/** The members of Deno's global that are used here; its types stay out of the project. */
+interface DenoGlobal {
+  env: { toObject(): Record<string, string>; get(name: string): string | undefined };
+  serve(
+    options: {
+      hostname: string;
+      port: number;
+      cert?: string;
+      key?: string;
+      onListen(): void;
+      onError(cause: unknown): Response;
+    },
+    handler: (request: Request, info: { remoteAddr: { hostname?: string } }) => Response | Promise<Response>,
+  ): DenoServer;
+  addSignalListener(signal: string, handler: () => void): void;
+  exit(code: number): never;
+}
+const deno = (globalThis as { Deno?: DenoGlobal }).Deno; // safe because: looked at member by member, absent elsewhere
+
+const runtimeOf = (request: Request, source: string | null, onError: (cause: unknown) => void): Runtime => ({
+  source,
+  // Read on first use: most calls never ask. It also aborts after an answer is complete; whoever listens stops by then.
+  get disconnected() {
+    return request.signal;
+  },
+  defer(work) {
+    work.catch(onError);
+  },
+});
+
+function denoHost(global: DenoGlobal): Host {
+  return {
+    name: "deno",
+    variables: () => global.env.toObject(),
+    async serve({ host, port, tls, handle, onError }) {
+      try {
+        const server = global.serve(
+          {
+            hostname: host,
+            port,
+            ...(tls ?? {}),
+            onListen: () => {},
+            onError(cause) {
+              onError(cause);
+              return new Response(null, { status: 500 });
+            },
+          },
+          (request, info) => handle(request, runtimeOf(request, info.remoteAddr.hostname ?? null, onError)),
+        );
+        return { port: server.addr.port, stop: () => server.shutdown() };
+      } catch (cause) {
+        if (cause instanceof Error && cause.name === "AddrInUse")
+          throw new PortInUse(`${host}:${port} is in use`, { cause });
+        throw cause;
+      }
+    },
+    onSignal(handler) {
+      for (const signal of ["SIGINT", "SIGTERM"]) global.addSignalListener(signal, handler);
+    },
+    exit: (code) => global.exit(code),
+  };
+}
+
+function nodeHost(): Host {
+  return {
+    name: "node",
+    variables: () => process.env,
+    async serve({ host, port, tls, handle, onError }) {
+      const { createAdaptorServer } = await import("@hono/node-server");
+      const fetch = (request: Request, env: { incoming: { socket: { remoteAddress?: string } } }) =>
+        handle(request, runtimeOf(request, env.incoming.socket.remoteAddress ?? null, onError));
+      const server = tls
+        ? createAdaptorServer({
+            fetch: fetch as never, // safe because: the adapter passes exactly these bindings
+            createServer: (await import("node:https")).createServer,
+            serverOptions: { ...tls, minVersion: "TLSv1.3" },
+          })
+        : createAdaptorServer({ fetch: fetch as never }); // safe because: as above
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", (cause: NodeJS.ErrnoException) =>
+          reject(cause.code === "EADDRINUSE" ? new PortInUse(`${host}:${port} is in use`, { cause }) : cause),
+        );
+        server.listen(port, host, () => resolve());
+      });
+      const address = server.address();
+      return {
+        port: typeof address === "object" && address ? address.port : port,
+        stop: () =>
+          new Promise((resolve) => {
+            server.close(() => resolve());
+            if ("closeIdleConnections" in server) server.closeIdleConnections();
+          }),
+      };
+    },
+    onSignal(handler) {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, handler);
+    },
+    exit: (code) => process.exit(code),
+  };
+}
+
+export const host: Host = deno ? denoHost(deno) : nodeHost();
+
+/** The value behind `env:` or `file:`; null when it is not there or cannot be read. */
+export function hostSecret(
+  variables: Readonly<Record<string, string | undefined>>,
+  ref: { source: "env" | "file"; name: string },
+): string | null {
+  if (ref.source === "env") return variables[ref.name] || null;
+  try {
+    return readFileSync(ref.name, "utf8").trim() || null;
+  } catch {
+    // Missing and unreadable are the same to the configuration: it says `secret_missing` and names the reference.
+    return null;
+  }
+}

@@ -1,0 +1,67 @@
+import type { JsonObject } from "../../shared/contracts/json.ts";
+import { unreachable } from "../../shared/contracts/result.ts";
+import type { Call, Deps } from "../context.ts";
+import { ProblemError } from "../problem.ts";
+import type { Prepared } from "../v1/operation.ts";
+import { type CandidateRefusal, candidatesFor, type Offered, policyCandidates } from "./candidates.ts";
+import { type Features, featuresOf, type View } from "./view.ts";
+
+/** What `prepare` carries to `execute`: found once, before the decision. */
+export interface Carried {
+  offered: Offered;
+  features: Features;
+}
+
+/** Candidates of a call from the cached snapshot, for policy to decide on. Throws `ProblemError`. */
+export async function prepareInference(
+  deps: Deps,
+  call: Omit<Call, "decided" | "prepared">,
+  view: View,
+): Promise<Prepared> {
+  const body = call.body as JsonObject; // safe because: the operation's schema is an object
+  const named = (call.params as { deployment?: string } | undefined)?.deployment;
+  const features = featuresOf(view.surface, body, call, named ?? String(body.model));
+  const brought = await deps.tenantCredentials.providers(deps, call);
+  const offered = candidatesFor(call.snapshot, call.snapshot.tenants[call.tenant.id] ?? null, {
+    model: features.model,
+    intent: features.intent,
+    surface: view.surface,
+    features,
+    privacy: call.privacy,
+    classification: call.labels.classification,
+    tenantCredentials: new Set(brought.keys()),
+  });
+  if (!offered.ok) throw refused(offered.error);
+  const carry: Carried = { offered: offered.value, features };
+  return {
+    intent: offered.value.intent?.name ?? null,
+    candidates: policyCandidates(offered.value),
+    features: { stream: features.stream, tools: features.tools, images: features.images, hold_nusd: 0 },
+    carry,
+  };
+}
+
+const PARAM = {
+  surface_unsupported: "model",
+  tools_unsupported: "tools",
+  vision_unsupported: "messages",
+  structured_output_unsupported: "response_format",
+} as const;
+
+function refused(refusal: CandidateRefusal): ProblemError {
+  switch (refusal.reason) {
+    case "unknown_model":
+      return new ProblemError("model-not-found", { param: "model" });
+    case "unknown_intent":
+      return new ProblemError("invalid-request", { param: "x-bailiwick-intent", detail: "There is no such intent." });
+    case "unsupported":
+      return new ProblemError("unsupported-parameter", {
+        param: PARAM[refusal.capability],
+        members: { candidates: refusal.rejected },
+      });
+    case "no_candidate":
+      return new ProblemError("no-route", { retryAfterMs: 1_000, members: { candidates: refusal.rejected } });
+    default:
+      return unreachable(refusal);
+  }
+}

@@ -1,0 +1,188 @@
+import type { Candidate } from "../../shared/contracts/config/snapshot.ts";
+import type { JsonObject } from "../../shared/contracts/json.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import { parseUsd } from "../../shared/contracts/money.ts";
+import type { Call, Deps } from "../context.ts";
+import { inputTokensBound } from "../dialects/input-bound.ts";
+import { outputCap } from "../dialects/rewrite.ts";
+import { translators } from "../dialects/translators.ts";
+import { ProblemError, problemDocument } from "../problem.ts";
+import type { Reply } from "../v1/operation.ts";
+import { admit } from "./admission.ts";
+import { attempt } from "./attempt.ts";
+import { idempotencyClaim, requestCommitment } from "./commitments.ts";
+import type { Delivery } from "./deliver.ts";
+import { hopRequest, injectedCap } from "./hop-request.ts";
+import { OutputBound } from "./output-bound.ts";
+import { type Hop, type Plan, planRoute } from "./plan.ts";
+import type { Carried } from "./prepare.ts";
+import { type Quote, quote, type TaskBudget, taskBudget } from "./quote.ts";
+import { relayStream } from "./relay-stream.ts";
+import { relayUnary, settleFailure } from "./relay-unary.ts";
+import { replay } from "./replay.ts";
+import { openResponseSession, type ResponseSession } from "./response-session.ts";
+import { NO_KEEPER, resultKeeper } from "./result-keeper.ts";
+import { Settlement } from "./settlement.ts";
+import { stopOn } from "./stopper.ts";
+import type { View } from "./view.ts";
+
+/**
+ * The shared steps of every inference view, after the decision: quote, admit, plan, execute, relay, settle. Exactly two
+ * durable calls when no key, session or tenant credential is used.
+ */
+export async function runInference(deps: Deps, call: Call, view: View): Promise<Reply> {
+  const { offered, features } = call.prepared as Carried; // safe because: `prepareInference` made it
+  const dataKey = await deps.keyring.openDataKey(call.tenant.id, call.tenant.data_key);
+  const asked = call.body as JsonObject; // safe because: the operation's schema is an object
+  const session = view.surface === "openai.responses" ? await openResponseSession(deps, call, asked, dataKey) : null;
+  const body = session?.body ?? asked;
+
+  const approved = call.decided.decision.route?.candidates ?? null;
+  const usable = offered.offers.filter(({ candidate }) => approved === null || approved.includes(candidate.id));
+  if (usable.length === 0) throw new ProblemError("forbidden", { members: { reasons: ["no_approved_candidate"] } });
+  const budget = budgetOf(call);
+  const quoted = quoteCall(
+    call,
+    view,
+    body,
+    usable.map(({ candidate }) => candidate),
+    features.choices,
+    budget,
+  );
+
+  const admitted = await admit(deps, call, {
+    operation: view.operation,
+    action: view.action,
+    model: features.model,
+    intent: offered.intent?.name ?? null,
+    hold_nusd: quoted.hold_nusd,
+    tokens: quoted.tokens,
+    idempotency:
+      call.idempotencyKey === null ? null : idempotencyClaim(dataKey, view.operation, call.idempotencyKey, call),
+    detail: { request: requestCommitment(dataKey, call) },
+  });
+  if (admitted.kind === "replay") return replay(deps, call, admitted);
+
+  const keeper = call.idempotencyKey === null ? NO_KEEPER : resultKeeper(deps, call, dataKey);
+  const stopper = stopOn(deps, call);
+  let bound = new OutputBound({ inputTokens: 0, outputTokens: 0 });
+  const settlement = new Settlement(deps, call, () => bound.rows());
+  try {
+    const plan = planned(deps, call, offered, approved, quoted);
+    const capOf = (candidate: Candidate) =>
+      injectedCap(candidate, quoted.candidates.get(candidate.id), budget, admitted.hard, features.choices);
+    const request = (hop: Hop) =>
+      hopRequest(deps, call, { view, body, hop, cap: capOf(hop.candidate), stream: features.stream, dataKey });
+    const accepted = await attempt(deps, call, plan, settlement, request, stopper.abort);
+    const cap = capOf(accepted.hop.candidate);
+    bound = new OutputBound({
+      inputTokens: quoted.candidates.get(accepted.hop.candidate.id)?.input_tokens ?? 0,
+      outputTokens: cap.tokens * features.choices,
+    });
+    const delivery: Delivery = {
+      call,
+      surface: view.surface,
+      dialect: accepted.dialect,
+      translation: accepted.dialect === view.surface ? null : (translators[view.surface][accepted.dialect] ?? null),
+      context: contextOf(call, view, asked, session, features.model),
+      includeUsage: features.includeUsage,
+      cappedByBudget: cap.byBudget,
+      dataKey,
+      settlement,
+      bound,
+      keeper,
+      onAnswer: session?.save ?? null,
+      stopper,
+    };
+    if (features.stream) return relayStream(deps, { ...delivery, events: accepted.events, first: accepted.first });
+    const reply = await relayUnary(delivery, accepted.first);
+    stopper.release();
+    return reply;
+  } catch (thrown) {
+    stopper.release();
+    const problem =
+      stopper.problem ??
+      (thrown instanceof ProblemError ? thrown : new ProblemError("internal", {}, { cause: thrown }));
+    await settleFailure(
+      deps,
+      { call, settlement, keeper },
+      problem,
+      JSON.stringify(problemDocument(problem, call.request)),
+    );
+    throw problem;
+  }
+}
+
+/** The task's budget: the caller's statement, policy's limit and the cell's caps. */
+function budgetOf(call: Call): TaskBudget {
+  const header = call.headers.get("x-bailiwick-budget-usd");
+  const stated = header === null ? null : parseUsd(header);
+  if (header !== null && stated === null)
+    throw new ProblemError("invalid-request", {
+      param: "x-bailiwick-budget-usd",
+      detail: "A budget is dollars as an exact decimal.",
+    });
+  return taskBudget(call.snapshot.policies, stated, call.decided.decision.limits?.budget_nusd ?? null);
+}
+
+function quoteCall(
+  call: Call,
+  view: View,
+  body: JsonObject,
+  candidates: readonly Candidate[],
+  choices: number,
+  budget: TaskBudget,
+): Quote {
+  const quoted = quote({
+    candidates,
+    surface: view.surface,
+    inputTokens: (imageTokens) => inputTokensBound(view.surface, body, imageTokens),
+    outputCap: outputCap(view.surface, body),
+    choices,
+    policyCap: call.decided.decision.limits?.output_tokens_max ?? null,
+    attempts: Math.min(LIMITS.attemptsMax, candidates.length),
+    budget,
+  });
+  if (quoted.ok) return quoted.value;
+  throw new ProblemError("task-budget-too-small", {
+    detail: "The shortest answer of the cheapest model costs more than this task may.",
+    members: { needed_nusd: quoted.error.needed_nusd, budget_nusd: quoted.error.budget_nusd },
+  });
+}
+
+function planned(
+  deps: Deps,
+  call: Call,
+  offered: Carried["offered"],
+  approved: readonly string[] | null,
+  quoted: Quote,
+): Plan {
+  const plan = planRoute({
+    offered,
+    approved,
+    excluded: quoted.excluded,
+    policies: call.snapshot.policies,
+    breaker: (provider) => deps.router.breakers.state(provider),
+    hopsMax: quoted.attempts,
+    latencyMs: (candidate) => deps.router.latencies.get(candidate),
+    costNusd: ({ id }) => quoted.candidates.get(id)?.attempt_nusd ?? 0,
+    random: deps.router.random,
+  });
+  if (!plan.ok)
+    throw new ProblemError("no-route", { retryAfterMs: 1_000, members: { candidates: plan.error.rejected } });
+  return plan.value;
+}
+
+const contextOf = (
+  call: Call,
+  view: View,
+  asked: JsonObject,
+  session: ResponseSession | null,
+  model: string,
+): Delivery["context"] => ({
+  id: session?.id ?? view.answerId(call.task),
+  createdS: Math.floor(call.receivedMs / 1000),
+  model,
+  request: asked,
+  ...(session ? { extra: session.extra } : {}),
+});

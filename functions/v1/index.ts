@@ -1,0 +1,80 @@
+import { deleteBudget } from "./budgets/delete.ts";
+import { listBudgets } from "./budgets/list.ts";
+import { createBudget, putBudget } from "./budgets/put.ts";
+import { openApi, reference } from "./cell/documents.ts";
+import { health, metrics, protectedResource, ready } from "./cell/health.ts";
+import {
+  createConversation,
+  deleteConversation,
+  getConversation,
+  updateConversation,
+} from "./conversations/conversations.ts";
+import { createItems, deleteItem, getItem, listItems } from "./conversations/items.ts";
+import { createCredential } from "./credentials/create.ts";
+import { deleteCredential } from "./credentials/delete.ts";
+import { listCredentials } from "./credentials/list.ts";
+import { chatCompletions, completions, embeddings, messages, responses } from "./inference/views.ts";
+import { createKey } from "./keys/create.ts";
+import { listKeys } from "./keys/list.ts";
+import { revokeKey } from "./keys/revoke.ts";
+import { rotateKey } from "./keys/rotate.ts";
+import { listLedger } from "./ledger/list.ts";
+import { getModel, listModels } from "./models/list.ts";
+import type { Operation } from "./operation.ts";
+import { environmentOperations, projectOperations, workspaceOperations } from "./registry/scopes.ts";
+import { deleteResponse, getResponse, listResponseInput } from "./responses/stored.ts";
+import { getTask } from "./tasks/get.ts";
+import { createTenant } from "./tenants/create.ts";
+import { getTenant } from "./tenants/get.ts";
+import { listTenants } from "./tenants/list.ts";
+import { updateTenant } from "./tenants/update.ts";
+import { reportUsage } from "./usage/report.ts";
+
+/** Every route of the cell. Router, OpenAPI document, policy actions and tests derive from it. */
+export const OPERATIONS: readonly Operation[] = [
+  chatCompletions,
+  responses,
+  completions,
+  embeddings,
+  messages,
+  listModels,
+  getModel,
+  getTask,
+  getResponse,
+  listResponseInput,
+  deleteResponse,
+  createConversation,
+  getConversation,
+  updateConversation,
+  deleteConversation,
+  listItems,
+  createItems,
+  getItem,
+  deleteItem,
+  createTenant,
+  listTenants,
+  getTenant,
+  updateTenant,
+  ...workspaceOperations,
+  ...projectOperations,
+  ...environmentOperations,
+  createKey,
+  listKeys,
+  rotateKey,
+  revokeKey,
+  createBudget,
+  listBudgets,
+  putBudget,
+  deleteBudget,
+  createCredential,
+  listCredentials,
+  deleteCredential,
+  reportUsage,
+  listLedger,
+  health,
+  ready,
+  metrics,
+  protectedResource,
+  openApi,
+  reference,
+];

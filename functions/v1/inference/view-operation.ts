@@ -1,0 +1,69 @@
+import type { z } from "zod";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { prepareInference } from "../../inference/prepare.ts";
+import { runInference } from "../../inference/run.ts";
+import type { View } from "../../inference/view.ts";
+import type { ProblemShape } from "../../problem.ts";
+import { type Operation, operation } from "../operation.ts";
+
+const ACTION = "inference:invoke";
+
+interface ViewSpec extends Omit<View, "operation" | "action"> {
+  id: string;
+  path: string;
+  aliases?: readonly string[];
+  body: z.ZodType;
+  answer: z.ZodType;
+  streams: boolean;
+  summary: string;
+  shape?: ProblemShape;
+}
+
+/** An inference view: one surface over the shared steps. All views are one action to policy. */
+export function viewOperation(spec: ViewSpec): Operation {
+  const view: View = { surface: spec.surface, operation: spec.id, action: ACTION, answerId: spec.answerId };
+  return operation({
+    id: spec.id,
+    method: "post",
+    path: spec.path,
+    ...(spec.aliases ? { aliases: spec.aliases } : {}),
+    action: ACTION,
+    gate: "governed",
+    effect: "ambiguous",
+    retry: "idempotency-key",
+    ack: spec.streams ? "progress" : "commit",
+    kind: spec.streams ? "stream" : "unary",
+    media: "application/json",
+    bodyBytesMax: LIMITS.inferenceBodyBytesMax,
+    body: spec.body,
+    success: [
+      200,
+      spec.answer,
+      spec.streams ? "The answer; with `stream: true` its frames as server-sent events." : "The answer.",
+    ],
+    problems: [
+      "model-not-found",
+      "unsupported-parameter",
+      "privacy-loosened",
+      "task-budget-too-small",
+      "budget-exhausted",
+      "tenant-locked",
+      "no-route",
+      "upstream-rejected",
+      "upstream-failed",
+      "upstream-timeout",
+      "deadline-exceeded",
+      "idempotency-key-invalid",
+      "idempotency-in-progress",
+      "idempotency-key-reused",
+      "idempotency-result-expired",
+      "outcome-unknown",
+    ],
+    ...(spec.shape ? { shape: spec.shape } : {}),
+    summary: spec.summary,
+    tag: "Inference",
+    resource: { kind: "model" },
+    prepare: (deps, call) => prepareInference(deps, call, view),
+    execute: (deps, call) => runInference(deps, call, view),
+  });
+}
