@@ -87,7 +87,7 @@ export function tenantsWith(states: TenantState[], keys: { record: KeyRecord }[]
       const state = states.find(({ id }) => id === tenant);
       if (state === undefined) return err({ reason: "unknown_tenant" });
       const key = keys.find(({ record }) => record.kid === kid && owners.get(record.kid) === tenant)?.record ?? null;
-      return ok({ state, key });
+      return ok(structuredClone({ state, key }));
     },
   };
   return store;

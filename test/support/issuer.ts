@@ -27,7 +27,7 @@ export async function testIssuer(issuer: string, algorithm = "ES256"): Promise<T
     sign: (claims, header = {}) =>
       new SignJWT(claims)
         .setProtectedHeader({ alg: algorithm, typ: "at+jwt", kid: current.kid, ...header })
-        .sign(current.privateKey),
+        .sign(current.privateKey, { crit: { exp: true } }),
   };
 }
 

@@ -63,17 +63,17 @@ export function createKeyVerifier(deps: Pick<AuthenticatorDeps, "tenants" | "key
   }
 
   /** Another tenant, for operators of the cell: their key is compared in its own tenant for this very call. */
-  async function select(home: Known, tenant: TenantId): Promise<Result<Authenticated, Denial>> {
+  async function select(home: Known, tenant: TenantId, now: number): Promise<Result<Authenticated, Denial>> {
     const [own, other] = await Promise.all([
       deps.tenants.lookup(home.who.state.id, home.key.kid),
       deps.tenants.lookup(tenant, null),
     ]);
-    const live = own.ok ? own.value.key : null;
-    if (live === null || live.version !== home.key.version || live.revoked_ms !== null || !live.cell_operator)
-      return BAD;
-    if (!other.ok) return err({ reason: "tenant_not_selectable", who: home.who });
+    if (!own.ok || own.value.key === null) return BAD;
+    const live = own.value.key;
+    if (!inForce(live, now) || !constantTimeEqualText(live.digest, home.key.digest)) return BAD;
+    const { actor } = authenticated(live, own.value.state);
+    if (!live.cell_operator || !other.ok) return err({ reason: "tenant_not_selectable", who: home.who });
     const { state } = other.value;
-    const { actor } = home.who;
     return ok({
       actor: { ...actor, scopes: { ...actor.scopes, tenant }, kid: null },
       access: { kid: null, versions: { credential: 0, ...state.versions } },
@@ -90,7 +90,7 @@ export function createKeyVerifier(deps: Pick<AuthenticatorDeps, "tenants" | "key
       if (selected === null || selected === entry.who.state.id) return ok(entry.who);
       const tenant = entry.key.cell_operator ? TenantId.safeParse(selected) : null;
       return tenant?.success === true
-        ? select(entry, tenant.data)
+        ? select(entry, tenant.data, context.now)
         : err({ reason: "tenant_not_selectable", who: entry.who });
     },
   };

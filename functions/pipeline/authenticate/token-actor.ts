@@ -64,7 +64,7 @@ export function actorOf(claims: JsonObject, config: IssuerConfig, tenant: Tenant
   const { sub, acr, amr } = claims;
   if (!isSubject(sub) || (config.kind === "workload" && !isSpiffeId(sub))) return null;
   const carried = config.claims.workspace === null ? undefined : claimAt(claims, config.claims.workspace);
-  const workspace = WorkspaceId.safeParse(carried ?? config.defaults.workspace);
+  const workspace = WorkspaceId.safeParse(carried === undefined ? config.defaults.workspace : carried);
   const act = actChain(claims.act);
   if (!workspace.success || act === null) return null;
   return {
