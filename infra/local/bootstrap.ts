@@ -1,28 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { secretKeyring } from "../../functions/adapters/keyring/secret.ts";
-import {
-  CellId,
-  EnvironmentId,
-  KeyId,
-  ProjectId,
-  TenantId,
-  type UnixMs,
-  WorkspaceId,
-} from "../../shared/contracts/ids.ts";
-import type { ProvisionTenant } from "../../shared/contracts/ports/tenant-store.ts";
+import { type FirstKey, firstKeys } from "../../functions/entry/bootstrap.ts";
+import { CellId, KeyId, TenantId, type UnixMs } from "../../shared/contracts/ids.ts";
 import { mintApiKey } from "../../shared/crypto/api-key.ts";
 import { encodeBase62 } from "../../shared/crypto/base62.ts";
 
 /** What a cell without a set-up of its own is told about its first tenant: digests, never a secret. */
-export interface Bootstrap extends Pick<ProvisionTenant, "settings" | "keys"> {
+export interface Bootstrap {
   tenant: string;
+  keys: FirstKey[];
 }
 
 export interface MintedBootstrap {
   bootstrap: Bootstrap;
-  /** Of a developer of the tenant. */
+  /** Of an application of the tenant. */
   apiKey: string;
-  /** Of an operator of the cell. */
+  /** Of an administrator, who also operates the cell. */
   adminKey: string;
 }
 
@@ -38,28 +31,12 @@ export async function mintBootstrap(options: {
   const clock = { now: () => Date.now() as UnixMs }; // safe because: the wall clock
   const [macKey] = (await secretKeyring([options.root], clock)).macKeys();
   if (!macKey) throw new Error("the keyring has no key");
-  const cell = CellId.parse(options.cell);
-  const tenant = TenantId.parse(options.tenant);
-  const scope = {
-    workspace: WorkspaceId.parse("default"),
-    project: ProjectId.parse("default"),
-    environment: EnvironmentId.parse("default"),
-  };
-  const mint = (name: string, role: Pick<Bootstrap["keys"][number], "roles" | "cell_operator">) => {
+  const names = { cell: CellId.parse(options.cell), tenant: TenantId.parse(options.tenant) };
+  const mint = () => {
     const kid = KeyId.parse(encodeBase62(randomBytes(KID_BYTES), KID_CHARS).slice(-KID_CHARS));
-    const { text, digest } = mintApiKey({ cell, tenant, kid }, randomBytes(32), macKey);
-    const record = { kid, digest, name, ...scope, subject: `key:${kid}`, kind: "service" as const, granted: ["*"] };
-    return { text, record: { ...record, ...role, expires_ms: null } };
+    return mintApiKey({ ...names, kid }, randomBytes(32), macKey);
   };
-  const developer = mint("demo", { roles: ["developer"], cell_operator: false });
-  const operator = mint("operator", { roles: ["admin", "operator"], cell_operator: true });
-  return {
-    bootstrap: {
-      tenant,
-      settings: { name: tenant, privacy: "allow-api", content: "store", transit: "refused" },
-      keys: [developer.record, operator.record],
-    },
-    apiKey: developer.text,
-    adminKey: operator.text,
-  };
+  const [api, admin] = [mint(), mint()];
+  const keys = firstKeys({ kid: api.kid, digest: api.digest }, { kid: admin.kid, digest: admin.digest });
+  return { bootstrap: { tenant: options.tenant, keys }, apiKey: api.text, adminKey: admin.text };
 }

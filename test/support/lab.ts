@@ -23,7 +23,9 @@ export interface Lab {
   /** Reached over TLS, so that it may be an `api` provider. */
   readonly remote: Upstream;
   /** A tenant that no other test knows. */
-  newTenant(settings?: { privacy?: string; content?: string; id?: string }): Promise<Tenant>;
+  newTenant(settings?: { privacy?: string; content?: string }): Promise<Tenant>;
+  /** A tenant of the configuration, with new keys. */
+  configuredTenant(id: string): Promise<Tenant>;
   newKey(tenant: Tenant, spec?: Record<string, unknown>): Promise<{ id: string; secret: string }>;
   /** Asks the cell; `body` is sent as JSON unless it is text or bytes. */
   ask(path: string, options?: Ask): Promise<Response>;
@@ -86,8 +88,14 @@ export function labOver(cell: () => Cell, upstream: () => Upstream, remote: () =
     get remote() {
       return remote();
     },
-    async newTenant({ privacy = "allow-api", content = "store", id } = {}) {
-      const body = { name: "Test", privacy, content, ...(id ? { id } : {}) };
+    async configuredTenant(id) {
+      const make = (roles: string[]) =>
+        lab.json("/v1/keys", { key: lab.cell.adminKey, headers: { "x-tenant": id }, body: { name: "test", roles } });
+      const [admin, developer] = [await make(["admin"]), await make(["developer"])];
+      return { id, adminKey: admin.secret, apiKey: developer.secret };
+    },
+    async newTenant({ privacy = "allow-api", content = "store" } = {}) {
+      const body = { name: "Test", privacy, content };
       const created = await lab.json("/v1/tenants", { key: lab.cell.adminKey, body });
       const tenant = { id: created.id, adminKey: created.admin_key.secret, apiKey: "" };
       return { ...tenant, apiKey: (await lab.newKey(tenant)).secret };

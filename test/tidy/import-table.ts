@@ -17,7 +17,9 @@ const contracts = /^shared\/contracts\//;
 const crypto = /^shared\/crypto\//;
 const telemetry = /^shared\/telemetry\//;
 const noble = /^@noble\//;
-const durableShells = /^durable\/([a-z-]+)\/(?:object|remote|embedded)\.ts$/;
+/** Everything that decides; the named files are shells: they do I/O, keep time and deliver. */
+export const DURABLE_CORES =
+  /^durable\/(?!runtime\/)([a-z-]+)\/(?!(?:object|object-class|remote|embedded|shedding)\.ts$)/;
 
 export const IMPORT_TABLE: readonly ImportRule[] = [
   {
@@ -42,11 +44,16 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
     because: "the policy engine is deterministic: no I/O, clock or randomness",
   },
   {
-    files: durableShells,
-    may: [/^durable\/\$own\//, /^durable\/runtime\//, /^shared\//, /^durable\/[a-z-]+\/remote\.ts$/],
-    packages: [],
-    builtins: anyBuiltin,
-    because: "a shell performs its own core's intents and knows other objects only through their remote.ts",
+    files: DURABLE_CORES,
+    may: [
+      /^durable\/\$own\/(?!(?:object|object-class|remote|embedded|shedding)\.ts$)/,
+      /^durable\/runtime\//,
+      contracts,
+      crypto,
+    ],
+    packages: [noble, /^zod$/],
+    builtins: [],
+    because: "a core decides synchronously: it never reaches its shell, a framework, a clock or a runtime module",
   },
   {
     files: /^durable\/runtime\//,
@@ -56,11 +63,11 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
     because: "the durable runtime serves every object and knows none",
   },
   {
-    files: /^durable\//,
-    may: [/^durable\/\$own\/(?!(?:object|remote|embedded)\.ts$)/, /^durable\/runtime\//, contracts, crypto],
-    packages: [noble, /^zod$/],
-    builtins: [],
-    because: "a core decides synchronously: it never reaches its shell, a framework, a clock or a runtime module",
+    files: /^durable\/([a-z-]+)\//,
+    may: [/^durable\/\$own\//, /^durable\/runtime\//, /^shared\//, /^durable\/[a-z-]+\/remote\.ts$/],
+    packages: [],
+    builtins: anyBuiltin,
+    because: "a shell performs its own core's intents and knows other objects only through their remote.ts",
   },
   {
     files: /^functions\/dialects\//,
@@ -84,6 +91,7 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
       telemetry,
       /^policies\/engine\//,
       /^functions\/(?:v1|pipeline|inference|dialects)\//,
+      /^functions\/reference\/page\.ts$/,
       /^functions\/(?:app|env|context|problem)\.ts$/,
     ],
     packages: [/^zod$/, /^hono(?:\/|$)/, /^@hono\/zod-openapi$/, /^jose$/],
@@ -92,14 +100,35 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
       "operations reach the world through ports: never an adapter, an entry, a durable object or the environment",
   },
   {
-    files: /^functions\/(?:adapters|engines)\/([a-z0-9-]+)(?:\/|\.ts$)/,
+    files: /^functions\/engines\//,
+    may: [
+      contracts,
+      crypto,
+      telemetry,
+      /^functions\/dialects\//,
+      /^functions\/engines\/(?:\$own\/|upstream\/|[a-z-]+\.ts$)/,
+    ],
+    packages: [],
+    builtins: [],
+    because:
+      "an engine adapts one provider over Egress: it knows dialects and the shared upstream call, no other engine",
+  },
+  {
+    files: /^functions\/reference\//,
+    may: [/^functions\/reference\//, crypto],
+    packages: [],
+    builtins: [],
+    because: "the reference page is a document: its script runs in a browser",
+  },
+  {
+    files: /^functions\/adapters\/([a-z0-9-]+)(?:\/|\.ts$)/,
     may: [
       contracts,
       crypto,
       telemetry,
       /^functions\/dialects\//,
       /^functions\/config\//,
-      /^functions\/(?:adapters|engines)\/\$own(?:\/|\.ts$)/,
+      /^functions\/adapters\/\$own(?:\/|\.ts$)/,
     ],
     packages: [/^(?!hono)/],
     builtins: anyBuiltin,

@@ -59,7 +59,7 @@ export function moneySuite(lab: Lab): void {
     });
 
     it("answers 429 with when to come back once a key's rate is used up, and names the rate before", async () => {
-      const tenant = await lab.newTenant({ id: "slowlane" });
+      const tenant = await lab.configuredTenant("slowlane");
       const body = { model: "echo", messages: [user("x")] };
       const answers: Response[] = [];
       for (let n = 0; n < 4; n++) answers.push(await call(lab, tenant.apiKey, body));
