@@ -1,5 +1,4 @@
-import { writeSync } from "node:fs";
-import { argv } from "node:process";
+import { argv, stdout } from "node:process";
 import { openEmbeddedHost } from "../../durable/runtime/embedded-host.ts";
 import { setTimer } from "../../durable/runtime/timers.ts";
 import type { UnixMs } from "../../shared/contracts/ids.ts";
@@ -36,7 +35,7 @@ async function write(): Promise<never> {
       if (k % 50 === 0) setTimer(sql, { kind: "wake", key: "", due_ms: env.now + 3_600_000 });
       return ok(null);
     });
-    writeSync(1, `${name} ${k}\n`);
+    await new Promise((resolve) => stdout.write(`${name} ${k}\n`, resolve));
   }
 }
 await Promise.all(Array.from({ length: WRITERS }, write));
