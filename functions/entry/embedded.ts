@@ -14,6 +14,7 @@ import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
 import { TenantId } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ConfigUnusable } from "../../shared/contracts/ports/config-source.ts";
+import { ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { systemClock } from "../adapters/clock/system.ts";
 import { folderConfigSource } from "../adapters/config-source/folder.ts";
@@ -95,7 +96,11 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     clock,
     ids,
     classes: [tenantClass, sessionClass, taskClass, cellClass],
-    onError: (cause, where) => telemetry.log.error("object.failed", cause, { class: where.class }),
+    onError(cause, where) {
+      // Events wait in their object until Postgres answers: that is no fault of the object.
+      if (cause instanceof ControlDbUnavailable) telemetry.log.info("outbox.waiting", { class: where.class });
+      else telemetry.log.error("object.failed", cause, { class: where.class });
+    },
   });
   const tenants = embeddedTenantStore(objects, tenantClass);
   const cellStore = embeddedCellStore(objects, { cell: CELL.id, release });

@@ -39,14 +39,14 @@ export function rateHeaders(states: readonly RateState[]): Record<string, string
   const limits: string[] = [];
   for (const unit of ["requests", "tokens"] as const) {
     const tightest = states
-      .filter((state) => state.unit === unit)
+      .filter((state) => state.unit === unit && (state.dimension !== "user-second" || states.length === 1))
       .sort((a, b) => a.remaining / a.limit - b.remaining / b.limit)[0];
     if (!tightest) continue;
     const remaining = Math.max(0, Math.floor(tightest.remaining));
     headers[`x-ratelimit-limit-${unit}`] = String(tightest.limit);
     headers[`x-ratelimit-remaining-${unit}`] = String(remaining);
     headers[`x-ratelimit-reset-${unit}`] = `${seconds(tightest.reset_ms)}s`;
-    policies.push(`"${tightest.dimension}-${unit}";q=${tightest.limit};w=60`);
+    policies.push(`"${tightest.dimension}-${unit}";q=${tightest.limit};w=${tightest.dimension === "user-second" ? 1 : 60}`);
     limits.push(`"${tightest.dimension}-${unit}";r=${remaining};t=${seconds(tightest.reset_ms)}`);
   }
   if (policies.length > 0) {

@@ -90,7 +90,7 @@ export async function openResponseSession(
 
   return {
     id,
-    body: { ...body, input: [...(before?.items ?? []), ...input] },
+    body: { ...stateless(body), input: [...(before?.items ?? []), ...input] },
     extra: {
       store,
       previous_response_id: previous,
@@ -98,6 +98,12 @@ export async function openResponseSession(
     },
     save: store ? save : null,
   };
+}
+
+/** State is the cell's: engines and translations never hear of it. */
+function stateless(body: JsonObject): JsonObject {
+  const { previous_response_id: _previous, conversation: _conversation, store: _store, ...rest } = body;
+  return rest;
 }
 
 function conversationOf(value: JsonValue | undefined): string | null {

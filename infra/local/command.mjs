@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const ENTRY = join(ROOT, "functions/entry/embedded.ts");
+const DEFAULT_CONFIG = join(ROOT, "infra/local/config");
 
 /** @type {{ embedded: Record<string, string> }} */
 const ENVIRONMENT = JSON.parse(readFileSync(join(ROOT, "infra/local/environment.json"), "utf8"));
@@ -61,7 +62,7 @@ export function nodeBinary() {
  */
 export function embeddedCommand(env) {
   const home = env.BAILIWICK_HOME ? resolve(env.BAILIWICK_HOME) : join(ROOT, ".bailiwick");
-  const config = env.BAILIWICK_CONFIG ? resolve(env.BAILIWICK_CONFIG) : undefined;
+  const config = env.BAILIWICK_CONFIG ? resolve(env.BAILIWICK_CONFIG) : DEFAULT_CONFIG;
   const secrets = secretReferences(config);
   const names = [...Object.keys(ENVIRONMENT.embedded), ...secrets.env].sort();
   /** @type {NodeJS.ProcessEnv} */
@@ -85,6 +86,8 @@ export function embeddedCommand(env) {
       "run",
       "--quiet",
       "--no-prompt",
+      // The request's signal then means a disconnect only, never the end of a good answer.
+      "--unstable-no-legacy-abort",
       "--no-remote",
       "--cached-only",
       "--no-lock",
