@@ -76,6 +76,7 @@ export async function attempt(
       const accepted = await open(engine.execute({ ...request(hop), traceparent: span.traceparent }, abort.signal));
       permit.value.succeed();
       deps.router.latencies.observe(candidate.id, deps.clock.now() - startedMs);
+      if (engine.describeCapabilities().synthetic) call.reply["x-bailiwick-synthetic"] = "true";
       note("chosen", index === 0 ? "first_choice" : "fallback");
       span.end("ok");
       return { hop, ...accepted };

@@ -12,17 +12,17 @@ export function engineProblem(failure: EngineFailure): ProblemError {
         members: { upstream: { status: failure.status, code: failure.code } },
       });
     case "overloaded":
-      return new ProblemError("no-route", {
-        detail: "Every approved engine is overloaded.",
+      return new ProblemError(failure.status === 429 ? "engine-overloaded" : "no-route", {
+        detail: "The approved engines take no more requests now.",
         retryAfterMs: Math.min(failure.retry_after_ms ?? 1_000, 59_000),
       });
     case "unreachable":
-    case "unauthorized":
       return new ProblemError("no-route", { detail: "No approved engine could be reached.", retryAfterMs: 1_000 });
     case "timeout":
       return new ProblemError("upstream-timeout");
     case "canceled":
       return new ProblemError("canceled");
+    case "unauthorized":
     case "failed":
     case "model_mismatch":
       return new ProblemError("upstream-failed");

@@ -46,7 +46,9 @@ export function rateHeaders(states: readonly RateState[]): Record<string, string
     headers[`x-ratelimit-limit-${unit}`] = String(tightest.limit);
     headers[`x-ratelimit-remaining-${unit}`] = String(remaining);
     headers[`x-ratelimit-reset-${unit}`] = `${seconds(tightest.reset_ms)}s`;
-    policies.push(`"${tightest.dimension}-${unit}";q=${tightest.limit};w=${tightest.dimension === "user-second" ? 1 : 60}`);
+    policies.push(
+      `"${tightest.dimension}-${unit}";q=${tightest.limit};w=${tightest.dimension === "user-second" ? 1 : 60}`,
+    );
     limits.push(`"${tightest.dimension}-${unit}";r=${remaining};t=${seconds(tightest.reset_ms)}`);
   }
   if (policies.length > 0) {

@@ -40,11 +40,9 @@ export async function openResponseSession(
   const mint = () => deps.ids.base62(26);
   const previous = typeof body.previous_response_id === "string" ? body.previous_response_id : null;
   const conversation = conversationOf(body.conversation);
+  // A tenant that keeps no content has no stored response and no conversation: the same 404.
   if ((previous !== null || conversation !== null) && !mayStore(call))
-    throw new ProblemError("unsupported-parameter", {
-      param: previous === null ? "conversation" : "previous_response_id",
-      detail: "This tenant keeps no content.",
-    });
+    throw new ProblemError("not-found", { param: previous === null ? "conversation" : "previous_response_id" });
   const before =
     previous !== null
       ? await chainOf(deps, tenant, previous, dataKey)

@@ -55,6 +55,7 @@ export class Settlement {
     const call = this.#call;
     const ran = this.#candidate;
     const estimated = usage === null && ran !== null;
+    const synthetic = ran !== null && call.snapshot.providers[ran.provider]?.kind === "synthetic";
     const rows = usage ?? (ran === null ? [] : this.#bound());
     const span = call.span.child("settle");
     try {
@@ -70,7 +71,7 @@ export class Settlement {
           estimated,
           route: this.#route,
           result,
-          detail,
+          detail: synthetic ? { ...detail, synthetic } : detail,
         },
       ]);
       if (!settled?.ok) throw new Error(`settle refused: ${settled?.error.reason ?? "no answer"}`);

@@ -53,6 +53,12 @@ export interface OperationSpec<
   /** `<namespace>:<verb>`; the scope of the same name is derived from it. */
   action: string;
   gate: Gate;
+  /**
+   * How the credential is held against the tenant's object: `compared` by the store that `execute` calls with
+   * `call.access`, or `fresh`, read anew by the seam because `execute` calls no such store. Either way a revoked key
+   * is refused on the next request.
+   */
+  credential: "compared" | "fresh";
   effect: Effect;
   retry: Retry;
   ack: Ack;

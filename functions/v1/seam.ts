@@ -46,7 +46,7 @@ async function answer(
   request: Request,
   path: Record<string, string>,
 ): Promise<Reply> {
-  const identified = await identify(operation, deps, incoming);
+  const identified = await admissible(operation, deps, incoming, operation.credential === "fresh");
   const params = operation.params ? parseInput(operation.params, path, "path") : undefined;
   const query = operation.query ? parseInput(operation.query, queryObject(request.url), "query") : undefined;
   let rawBody = new Uint8Array() as Uint8Array;
@@ -62,10 +62,30 @@ async function answer(
     return await governed(operation, deps, incoming, identified, input);
   } catch (thrown) {
     if (!(thrown instanceof StaleAccess)) throw thrown;
-    const again = await identify(operation, deps, incoming, { fresh: true });
+    const again = await admissible(operation, deps, incoming, true);
     if (again === null) throw thrown;
     return governed(operation, deps, incoming, again, input);
   }
+}
+
+/**
+ * Who calls, if their tenant may be called at all. Suspension and lock are compared again inside the stores' own
+ * transactions; here they also cover operations that call none.
+ */
+async function admissible(
+  operation: Operation,
+  deps: Deps,
+  incoming: Incoming,
+  fresh: boolean,
+): Promise<Identified | null> {
+  const identified = await identify(operation, deps, incoming, { fresh });
+  if (identified === null || identified.actor.cell_operator) return identified;
+  const { suspended, locked } = identified.state;
+  const refused = suspended ? "tenant-suspended" : locked && operation.effect !== "read" ? "tenant-locked" : null;
+  if (refused === null) return identified;
+  // What is cached may be older than the resumption.
+  if (!fresh) return admissible(operation, deps, incoming, true);
+  throw new ProblemError(refused);
 }
 
 interface Input {

@@ -154,6 +154,7 @@ export const PROBLEMS = {
   ),
   // execution
   "no-route": problem(503, "api_error", "no_route", "No approved engine is available"),
+  "engine-overloaded": problem(429, "rate_limit_error", "engine_overloaded", "The engine takes no more requests now"),
   "upstream-rejected": problem(400, "invalid_request_error", "upstream_rejected", "The engine rejected the request"),
   "upstream-failed": problem(502, "api_error", "upstream_failed", "The engine failed"),
   "upstream-timeout": problem(504, "api_error", "upstream_timeout", "The engine did not answer in time"),

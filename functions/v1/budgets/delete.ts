@@ -10,6 +10,7 @@ export const deleteBudget = operation({
   path: "/v1/budgets/{budget_id}",
   action: "budget:write",
   gate: "governed",
+  credential: "compared",
   effect: "irreversible-write",
   retry: "safe",
   ack: "commit",

@@ -12,6 +12,7 @@ export const listBudgets = operation({
   path: "/v1/budgets",
   action: "budget:read",
   gate: "governed",
+  credential: "compared",
   effect: "read",
   retry: "safe",
   ack: "commit",

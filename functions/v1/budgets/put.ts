@@ -20,6 +20,7 @@ async function put(deps: Deps, call: Call<PutBudget>, id: BudgetId, expected: nu
 const common = {
   action: "budget:write",
   gate: "governed",
+  credential: "compared",
   effect: "reversible-write",
   ack: "commit",
   kind: "unary",

@@ -6,6 +6,7 @@ const common = {
   method: "get",
   action: "cell:health",
   gate: "public",
+  credential: "fresh",
   effect: "read",
   retry: "safe",
   ack: "commit",

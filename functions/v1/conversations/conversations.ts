@@ -19,7 +19,7 @@ import {
   versionHeader,
 } from "./conversation.ts";
 
-const common = { gate: "governed", ack: "commit", kind: "unary", tag: "Conversations" } as const;
+const common = { gate: "governed", credential: "fresh", ack: "commit", kind: "unary", tag: "Conversations" } as const;
 const one = {
   path: "/v1/conversations/{conversation_id}",
   params: ConversationPath,

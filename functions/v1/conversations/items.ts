@@ -25,6 +25,7 @@ export const itemList = (items: readonly JsonObject[], more: boolean) => ({
 const ItemPath = z.strictObject({ conversation_id: z.string().max(128), item_id: z.string().max(128) });
 const common = {
   gate: "governed",
+  credential: "fresh",
   ack: "commit",
   kind: "unary",
   tag: "Conversations",

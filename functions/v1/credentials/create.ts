@@ -15,6 +15,7 @@ export const createCredential = operation({
   path: "/v1/credentials",
   action: "credential:write",
   gate: "governed",
+  credential: "compared",
   effect: "reversible-write",
   retry: "never",
   ack: "commit",

@@ -11,6 +11,7 @@ export const deleteCredential = operation({
   path: "/v1/credentials/{credential_id}",
   action: "credential:write",
   gate: "governed",
+  credential: "compared",
   effect: "irreversible-write",
   retry: "safe",
   ack: "commit",

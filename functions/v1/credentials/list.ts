@@ -12,6 +12,7 @@ export const listCredentials = operation({
   path: "/v1/credentials",
   action: "credential:read",
   gate: "governed",
+  credential: "compared",
   effect: "read",
   retry: "safe",
   ack: "commit",

@@ -14,6 +14,7 @@ export const createKey = operation({
   path: "/v1/keys",
   action: "key:write",
   gate: "governed",
+  credential: "compared",
   effect: "reversible-write",
   retry: "never",
   ack: "commit",

@@ -12,6 +12,7 @@ export const listKeys = operation({
   path: "/v1/keys",
   action: "key:read",
   gate: "governed",
+  credential: "compared",
   effect: "read",
   retry: "safe",
   ack: "commit",

@@ -12,6 +12,7 @@ export const revokeKey = operation({
   path: "/v1/keys/{kid}",
   action: "key:write",
   gate: "governed",
+  credential: "compared",
   effect: "irreversible-write",
   retry: "safe",
   ack: "commit",

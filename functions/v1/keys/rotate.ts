@@ -16,6 +16,7 @@ export const rotateKey = operation({
   path: "/v1/keys/{kid}/rotate",
   action: "key:write",
   gate: "governed",
+  credential: "compared",
   effect: "reversible-write",
   retry: "never",
   ack: "commit",

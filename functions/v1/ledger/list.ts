@@ -9,6 +9,7 @@ export const listLedger = operation({
   path: "/v1/ledger",
   action: "ledger:read",
   gate: "governed",
+  credential: "compared",
   effect: "read",
   retry: "safe",
   ack: "commit",

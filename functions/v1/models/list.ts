@@ -23,6 +23,7 @@ const common = {
   method: "get",
   action: "model:read",
   gate: "governed",
+  credential: "fresh",
   effect: "read",
   retry: "safe",
   ack: "commit",

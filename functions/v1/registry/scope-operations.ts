@@ -51,6 +51,7 @@ export function scopeOperations<Path extends object, Parent extends object>(
   const read = {
     action: `${kind}:read`,
     gate: "governed",
+    credential: "fresh",
     effect: "read",
     retry: "safe",
     ack: "commit",
@@ -61,6 +62,7 @@ export function scopeOperations<Path extends object, Parent extends object>(
   const write = {
     action: `${kind}:write`,
     gate: "governed",
+    credential: "fresh",
     effect: "reversible-write",
     ack: "commit",
     kind: "unary",

@@ -16,6 +16,7 @@ const ResponsePath = z.strictObject({ response_id: z.string().max(128) });
 
 const common = {
   gate: "governed",
+  credential: "fresh",
   retry: "safe",
   ack: "commit",
   kind: "unary",

@@ -12,6 +12,7 @@ export const getTask = operation({
   path: "/v1/tasks/{task_id}",
   action: "task:read",
   gate: "governed",
+  credential: "compared",
   effect: "read",
   retry: "safe",
   ack: "commit",

@@ -5,7 +5,7 @@ import { JSON_INPUT } from "../input.ts";
 import { mint } from "../keys/mint.ts";
 import { keyObject } from "../keys/view.ts";
 import { operation, value } from "../operation.ts";
-import { requireLiveOperator } from "./target.ts";
+import { requireCellOperator } from "./target.ts";
 import { tenantObject } from "./view.ts";
 
 /** The tenant's object comes first and is the authority; its rows in Postgres follow, at once or by the outbox. */
@@ -15,6 +15,7 @@ export const createTenant = operation({
   path: "/v1/tenants",
   action: "tenant:create",
   gate: "governed",
+  credential: "fresh",
   effect: "reversible-write",
   retry: "never",
   ack: "commit",
@@ -27,7 +28,7 @@ export const createTenant = operation({
   tag: "Tenants",
   resource: { kind: "tenant" },
   async execute(deps, call) {
-    await requireLiveOperator(deps, call);
+    requireCellOperator(call);
     const { body, by } = call;
     const id = body.id ?? TenantId.parse(deps.ids.base62(16));
     const { kid, digest, text } = mint(deps, id);

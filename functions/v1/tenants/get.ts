@@ -14,6 +14,7 @@ export const getTenant = operation({
   path: "/v1/tenants/{tenant_id}",
   action: "tenant:read",
   gate: "governed",
+  credential: "fresh",
   effect: "read",
   retry: "safe",
   ack: "commit",

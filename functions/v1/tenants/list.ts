@@ -4,7 +4,7 @@ import { TenantId } from "../../../shared/contracts/ids.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { NO_INPUT } from "../input.ts";
 import { operation, value } from "../operation.ts";
-import { requireLiveOperator } from "./target.ts";
+import { requireCellOperator } from "./target.ts";
 import { tenantObject } from "./view.ts";
 
 export const listTenants = operation({
@@ -13,6 +13,7 @@ export const listTenants = operation({
   path: "/v1/tenants",
   action: "tenant:list",
   gate: "governed",
+  credential: "fresh",
   effect: "read",
   retry: "safe",
   ack: "commit",
@@ -25,7 +26,7 @@ export const listTenants = operation({
   tag: "Tenants",
   resource: { kind: "tenant" },
   async execute(deps, call) {
-    await requireLiveOperator(deps, call);
+    requireCellOperator(call);
     const ids = await deps.cellStore.tenants({
       after: decodeCursor("tenants", call.query.cursor),
       limit: call.query.limit + 1,

@@ -15,6 +15,7 @@ export const updateTenant = operation({
   path: "/v1/tenants/{tenant_id}",
   action: "tenant:update",
   gate: "governed",
+  credential: "fresh",
   effect: "reversible-write",
   retry: "safe",
   ack: "commit",

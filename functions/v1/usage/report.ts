@@ -15,6 +15,7 @@ export const reportUsage = operation({
   path: "/v1/usage",
   action: "usage:read",
   gate: "governed",
+  credential: "compared",
   effect: "read",
   retry: "safe",
   ack: "commit",

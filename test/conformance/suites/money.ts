@@ -49,12 +49,23 @@ export function moneySuite(lab: Lab): void {
       expect(second.headers.get("x-bailiwick-budget-warning")).toContain(id);
     });
 
-    it("refuses a request that would cost more than a task may, before any engine is asked", async () => {
+    it("tells the engine to stop where the task's budget ends, so that no answer costs more than was held", async () => {
       const { apiKey } = await lab.newTenant();
       const mark = marker();
-      const refused = await call(lab, apiKey, { model: "dear", messages: [user(mark)], max_completion_tokens: 16_000 });
-      expect([400, 429]).toContain(refused.status);
-      expect((await refused.json()).error.code).toBe("task_budget_exceeded");
+      const body = { model: "dear", messages: [user(mark)], max_completion_tokens: 16_000 };
+      expect((await call(lab, apiKey, body)).status).toBe(200);
+      const sent = lab.upstream.about(mark)[0]?.body;
+      const cap = Number(sent?.max_completion_tokens ?? sent?.max_tokens);
+      // 0.02 USD at 60 USD a million output tokens.
+      expect(cap).toBeLessThanOrEqual(333);
+      expect(cap).toBeGreaterThan(100);
+    });
+
+    it("refuses a request that no useful answer fits into, before any engine is asked", async () => {
+      const { apiKey } = await lab.newTenant();
+      const mark = marker();
+      const refused = await call(lab, apiKey, { model: "ruinous", messages: [user(mark)] });
+      expect([refused.status, (await refused.json()).error.code]).toEqual([400, "task_budget_exceeded"]);
       expect(lab.upstream.about(mark)).toHaveLength(0);
     });
 
