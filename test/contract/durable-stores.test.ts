@@ -1,0 +1,131 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cellClass } from "../../durable/cell/core.ts";
+import { embeddedCellStore } from "../../durable/cell/embedded.ts";
+import type { EmbeddedHost } from "../../durable/runtime/embedded-host.ts";
+import { sessionClass } from "../../durable/session/core.ts";
+import { embeddedSessionStore } from "../../durable/session/embedded.ts";
+import { taskClass } from "../../durable/task/core.ts";
+import { embeddedTaskStore } from "../../durable/task/embedded.ts";
+import { TaskId, TenantId, type UnixMs } from "../../shared/contracts/ids.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { CellStore } from "../../shared/contracts/ports/cell-store.ts";
+import type { SessionStore } from "../../shared/contracts/ports/session-store.ts";
+import type { TaskStore } from "../../shared/contracts/ports/task-store.ts";
+import { type ObjectsHome, objectsHome } from "../support/objects-home.ts";
+import { portInside, startObjects, type TestObjects } from "../support/workerd-objects.ts";
+import { cellStoreContract } from "./cell-store.contract.ts";
+import { sessionStoreContract } from "./session-store.contract.ts";
+import { taskStoreContract } from "./task-store.contract.ts";
+
+const classes = [sessionClass, taskClass, cellClass];
+const tenant = TenantId.parse("acme");
+const task = TaskId.parse(`task_${"0".repeat(26)}`);
+const result = { status: 200, content_type: "text/plain", stream: false, sealed: new Uint8Array([1]) };
+let cells = 0;
+
+describe("embedded", () => {
+  let home: ObjectsHome;
+  let host: EmbeddedHost;
+  beforeAll(() => {
+    home = objectsHome({ classes });
+    host = home.open({ clock: { now: () => Date.now() as UnixMs } }); // safe because: Unix milliseconds
+  });
+  afterAll(async () => {
+    await host.close();
+    home.remove();
+  });
+  sessionStoreContract("the embedded host", () => embeddedSessionStore(host));
+  taskStoreContract("the embedded host", () => embeddedTaskStore(host));
+  cellStoreContract("the embedded host", () => embeddedCellStore(host, { cell: `test${cells++}`, release: "test" }));
+});
+
+describe("alarms of the embedded objects", () => {
+  let home: ObjectsHome;
+  let host: EmbeddedHost;
+  const files = (folder: string) => readdirSync(join(home.path, "objects", folder));
+  beforeAll(() => {
+    home = objectsHome({ classes });
+    host = home.open();
+  });
+  afterAll(async () => {
+    await host.close();
+    home.remove();
+  });
+  const expiresIn = (ms: number) => (home.clock.now() + ms) as UnixMs; // safe because: Unix milliseconds
+
+  it("remove an expired session with its file, so that content ends when it was promised to", async () => {
+    await embeddedSessionStore(host).create(tenant, "s", { expires_ms: expiresIn(1_000), meta: null, items: [] });
+    home.clock.advance(1_000);
+    await host.runDueAlarms();
+    await expect.poll(() => files("session")).toEqual([]);
+  });
+
+  it("remove a task's bytes when they expire and the tombstone 30 days later", async () => {
+    const store = embeddedTaskStore(host);
+    await store.putResult(tenant, task, { ...result, expires_ms: expiresIn(1_000) });
+    home.clock.advance(1_000);
+    await host.runDueAlarms();
+    const bytes = await host.call(taskClass, `${tenant}:${task}`, (sql) => sql.all("SELECT * FROM result_chunk"));
+    expect(bytes).toEqual([]);
+    expect(await store.result(tenant, task)).toEqual({ ok: false, error: { reason: "expired" } });
+    home.clock.advance(LIMITS.taskRowMsMax);
+    await host.runDueAlarms();
+    await expect.poll(() => files("task")).toEqual([]);
+  });
+
+  it("write the number of repeats when a window closes, so that no refusal goes uncounted", async () => {
+    const store = embeddedCellStore(host, { cell: "test", release: "1" });
+    const event = { kind: "call.refused", reason: "forbidden", source: "192.0.2.1", detail: {} } as const;
+    await store.system(Array.from({ length: 7 }, () => event));
+    home.clock.advance(LIMITS.refusalCoalesceMs);
+    await host.runDueAlarms();
+    const { entries } = await store.systemLedger({ from: 0, limit: 10 });
+    expect(entries.map(({ detail }) => detail)).toEqual([
+      { reason: "forbidden" },
+      { reason: "forbidden", first: 0, repeats: 6 },
+    ]);
+    await store.system([event]);
+    expect((await store.systemLedger({ from: 0, limit: 10 })).size).toBe(3);
+  });
+});
+
+describe("inside workerd", () => {
+  let objects: TestObjects;
+  beforeAll(async () => {
+    objects = await startObjects();
+  });
+  afterAll(() => objects.stop());
+  sessionStoreContract("Durable Objects", () => portInside<SessionStore>(objects, "session"));
+  taskStoreContract("Durable Objects", () => portInside<TaskStore>(objects, "task"));
+  cellStoreContract("Durable Objects", () => portInside<CellStore>(objects, "cell", `test${cells++}`));
+
+  const inMs = (ms: number) => (Date.now() + ms) as UnixMs; // safe because: Unix milliseconds
+
+  it("creates no table for a call to an object that was never provisioned", async () => {
+    await portInside<SessionStore>(objects, "session").info(tenant, "guess");
+    expect(await objects.call("tables", "session", [`${tenant}:guess`])).toEqual([]);
+  });
+
+  it("removes an expired session's tables by its alarm, without any call", async () => {
+    const session = portInside<SessionStore>(objects, "session");
+    await session.create(tenant, "brief", { expires_ms: inMs(300), meta: null, items: [] });
+    expect(await objects.call("tables", "session", [`${tenant}:brief`])).toContain("session");
+    await expect.poll(() => objects.call("tables", "session", [`${tenant}:brief`]), { timeout: 10_000 }).toEqual([]);
+  });
+
+  it("keeps acknowledged writes and pending alarms over a kill -9", async () => {
+    const session = portInside<SessionStore>(objects, "session");
+    const tasks = portInside<TaskStore>(objects, "task");
+    await session.create(tenant, "kept", { expires_ms: inMs(3_600_000), meta: null, items: [] });
+    await session.create(tenant, "late", { expires_ms: inMs(1_500), meta: null, items: [] });
+    const stored = { ...result, expires_ms: inMs(60_000) };
+    await tasks.putResult(tenant, task, stored);
+    await objects.kill();
+    await objects.start();
+    expect(await session.info(tenant, "kept")).toMatchObject({ ok: true });
+    expect(await tasks.result(tenant, task)).toEqual({ ok: true, value: stored });
+    await expect.poll(() => objects.call("tables", "session", [`${tenant}:late`]), { timeout: 10_000 }).toEqual([]);
+  });
+});
