@@ -23,12 +23,17 @@ const child = spawn(command.file, command.args, { cwd: ROOT, env: command.env, s
 const stderr = crashLine((text) => process.stderr.write(text));
 child.stderr.setEncoding("utf8").on("data", stderr.write);
 
-// The child drains on its own bound; this process only waits. A terminal's Ctrl-C reaches both processes by itself.
+// The child drains on its own bound; this process only waits. A terminal's Ctrl-C reaches both processes by itself, and
+// npm passes on what its whole group got: one signal is one, however often it arrives at once.
+const ONE_SIGNAL_MS = 1_000;
+let forwardedMs = Number.NEGATIVE_INFINITY;
 const forward = (/** @type {NodeJS.Signals} */ signal) => {
-  if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+  if (signal === "SIGINT" && process.stdin.isTTY) return;
+  if (performance.now() - forwardedMs < ONE_SIGNAL_MS) return;
+  forwardedMs = performance.now();
+  child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
 };
-for (const signal of /** @type {NodeJS.Signals[]} */ (["SIGINT", "SIGTERM"])) process.on(signal, forward);
-process.on("SIGHUP", () => child.kill("SIGTERM"));
+for (const signal of /** @type {NodeJS.Signals[]} */ (["SIGINT", "SIGTERM", "SIGHUP"])) process.on(signal, forward);
 
 child.on("error", (error) => fail(`${command.file} could not be run: ${error.message}`));
 child.on("close", (code, signal) => {

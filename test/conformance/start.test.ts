@@ -125,7 +125,7 @@ describe("npm start", () => {
     const tls = join(ROOT, "test/support/tls");
     const env = { TLS_CERT: join(tls, "localhost.crt"), TLS_KEY: join(tls, "localhost.key") };
     const { child, ended } = start({ BAILIWICK_HOME: home, PORT: String(port), ...env });
-    const ca = readFileSync(env.TLS_CERT);
+    const ca = readFileSync(join(tls, "authority.crt"));
     const shake = () =>
       new Promise<{ protocol: string | null; group: string | undefined }>((resolve, reject) => {
         const socket = connect({ host: "127.0.0.1", port, ca, ecdhCurve: "X25519MLKEM768" }, () => {

@@ -58,7 +58,7 @@ export function createLab(runtime: CellRuntime): Lab {
       runtime,
       config: testConfig({ local: upstream.url, api: remote.url }),
       env: { TEST_UPSTREAM_KEY },
-      trusted: join(import.meta.dirname, "tls/localhost.crt"),
+      trusted: join(import.meta.dirname, "tls/authority.crt"),
     });
   });
   afterAll(async () => {

@@ -40,6 +40,7 @@ ${upstream.api === undefined ? "" : `  remote: { kind: openai, base_url: "${upst
     "models.yml": `
 models:
   dear: { provider: upstream, model: dear, prices: { input: "10", output: "60" } }
+  ruinous: { provider: upstream, model: ruinous, prices: { input: "10", output: "5000" } }
   embed: { provider: upstream, model: embed, prices: { input: "1" }, capabilities: [embeddings] }
 ${models.join("\n")}
   synthetic: { provider: synthetic, model: synthetic-1 }

@@ -114,7 +114,7 @@ export function routingSuite(lab: Lab): void {
     it.each([
       ["status-400", 400, "upstream_rejected"],
       ["status-401", 502, "upstream_failed"],
-      ["status-429", 429, ""],
+      ["status-429", 429, "engine_overloaded"],
       ["status-500", 502, "upstream_failed"],
       ["garbage", 502, "upstream_failed"],
       ["other-model", 502, "upstream_failed"],
@@ -123,8 +123,9 @@ export function routingSuite(lab: Lab): void {
       const tenant = await lab.newTenant();
       const response = await chat(tenant.apiKey, { model, messages: [user("x")] });
       const document = JSON.parse(await response.text());
-      expect([response.status, code === "" ? "" : document.error.code]).toEqual([status, code]);
+      expect([response.status, document.error.code]).toEqual([status, code]);
       expect(JSON.stringify(document)).not.toContain("canary-upstream-key");
+      if (model === "status-429") expect(Number(response.headers.get("retry-after-ms"))).toBeGreaterThan(0);
       const task = await lab.task(tenant, response.headers.get("x-bailiwick-task") ?? "");
       expect(task).toMatchObject({ status: "ERROR", phase: "done" });
     });
