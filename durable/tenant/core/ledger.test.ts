@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { expectInvariants, NOON, openTenant } from "../../../test/support/tenant-core.ts";
+import { access, admitRequest, attribution, settleRequest, taskId } from "../../../test/support/tenant-fixtures.ts";
+import { ledgerPage, record } from "../core.ts";
+
+describe("ledger", () => {
+  it("is canonical whatever the edge attaches, so that anybody can recompute its hashes", () => {
+    const t = openTenant();
+    const detail = { z: [3, { b: 1, a: -0 }], "10": 1e21, "9": 0.1, é: "\u2028\u007f\u0000", a: null };
+    t.admit(admitRequest(taskId(1), NOON, { detail, by: attribution({ subject: 'user:"quoted"\\' }) }));
+    t.settle(settleRequest(taskId(1), { detail: { unsorted: 1, also: { y: 1, x: 2 } } }));
+    expectInvariants(t);
+  });
+
+  it("repairs what I-JSON cannot carry, so a settlement is never lost to a broken character", () => {
+    const t = openTenant();
+    const by = attribution({ subject: "user:\ud800" });
+    t.admit(admitRequest(taskId(1), NOON, { by, detail: { bad: "\udfff", worse: Number.NaN } }));
+    t.settle(settleRequest(taskId(1), { by, detail: { "key\ud800": "x" } }));
+    expect(
+      t
+        .entries()
+        .slice(-2)
+        .map(({ subject }) => subject),
+    ).toEqual(["user:\ufffd", "user:\ufffd"]);
+    expect(t.entries().at(-2)?.detail.call).toEqual({ bad: "\ufffd", worse: null });
+    expectInvariants(t);
+  });
+
+  it("replaces an attachment that does not fit by its digest, so that size never blocks a settlement", () => {
+    const t = openTenant();
+    t.admit(admitRequest(taskId(1), NOON, { detail: { big: "x".repeat(70_000) } }));
+    t.settle(settleRequest(taskId(1), { detail: { big: "é".repeat(40_000) } }));
+    for (const entry of t.entries().slice(-2)) expect(entry.detail.call).toMatchObject({ omitted: "oversize" });
+    expect(t.entries().at(-1)?.detail.cost_nusd).toBe(1_450_000);
+    expectInvariants(t);
+  });
+
+  it("records what happened elsewhere once per dedupe, so a repeated outbox leaves one entry", () => {
+    const t = openTenant();
+    const entry = {
+      kind: "data.changed",
+      action: "projects:create",
+      by: attribution(),
+      detail: { id: "p" },
+      dedupe: "d",
+    } as const;
+    const first = record(t.sql, t.env, entry);
+    expect(record(t.sql, t.env, entry)).toEqual(first);
+    expect(t.kinds().filter((kind) => kind === "data.changed").length).toBe(1);
+    expect(() => record(t.sql, t.env, { ...entry, kind: "task.closed" })).toThrow(RangeError);
+    expectInvariants(t);
+  });
+
+  it("answers pages with size and head of one instant, so a reader can follow the chain to its end", () => {
+    const t = openTenant();
+    for (let n = 0; n < 150; n++) t.admit(admitRequest(taskId(n), NOON));
+    const page = ledgerPage(t.sql, t.env, access(), { from: 100, limit: 1_000 });
+    if (!page.ok) throw new Error("refused");
+    expect([page.value.entries.length, page.value.entries[0]?.seq, page.value.size]).toEqual([52, 100, 152]);
+    expect(page.value.head).toBe(t.sql.get("SELECT hash FROM ledger WHERE seq = 151")?.hash);
+    expect(ledgerPage(t.sql, t.env, access(), { from: 0, limit: 1_000 })).toMatchObject({
+      value: { entries: { length: 100 } },
+    });
+  });
+});
