@@ -37,6 +37,8 @@ export function upstashRateLimiter(options: UpstashOptions): RateLimiter {
     url: options.url,
     token: options.token,
     enableTelemetry: false,
+    // Batching would tie one request's answer to another request's I/O, which workerd cuts off with it.
+    enableAutoPipelining: false,
     retry: false,
     signal: () => AbortSignal.timeout(TIMEOUT_MS),
   });
