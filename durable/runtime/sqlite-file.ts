@@ -33,6 +33,7 @@ export class SqliteFile {
   #data: SyncFile | null = null;
   #foldersChanged: readonly string[];
   #commits = 0;
+  #newLog = false;
   /** Set by whoever changed tables: SQLite counts changed rows only. */
   schemaChanged = false;
 
@@ -49,7 +50,10 @@ export class SqliteFile {
       this.#db.exec("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL");
       if (options.checkpoints === "owner") this.#db.exec("PRAGMA wal_autocheckpoint = 0");
       if (options.recover) this.#db.exec("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)");
-      this.#db.exec("PRAGMA synchronous = NORMAL");
+      // SQLite would sync the header of a log before its first frame, which protects from old frames behind a new
+      // header. A log that does not exist yet has none, so its first commit needs no blocking sync.
+      this.#newLog = !leftover;
+      this.#db.exec(leftover ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = OFF");
     } catch (cause) {
       this.#db.close();
       throw cause;
@@ -63,6 +67,9 @@ export class SqliteFile {
   wrote(): void {
     this.#commits++;
     this.#gate.wrote();
+    if (!this.#newLog) return;
+    this.#newLog = false;
+    this.#db.exec("PRAGMA synchronous = NORMAL");
   }
 
   /** Ends the transaction that the owner opened with `sql.enter()`; one that only read leaves nothing to sync. */
@@ -86,6 +93,13 @@ export class SqliteFile {
 
   /** Copies the log into the database and empties it. Nothing may be written until this resolves. */
   async checkpoint(): Promise<void> {
+    await this.#copyLog();
+    this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.#db.exec("PRAGMA synchronous = NORMAL");
+    this.#commits = 0;
+  }
+
+  async #copyLog(): Promise<void> {
     // The order is SQLite's own: log on disk, copy, database on disk, and only then may the log be overwritten. A
     // crash after any step finds either the whole log or a whole database.
     await this.durable();
@@ -93,15 +107,13 @@ export class SqliteFile {
     this.#db.exec("PRAGMA wal_checkpoint(PASSIVE)");
     this.#data ??= this.#files.open(this.#path);
     await this.#data.sync();
-    this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-    this.#db.exec("PRAGMA synchronous = NORMAL");
-    this.#commits = 0;
   }
 
   /** Makes everything durable and closes. */
   async close(): Promise<void> {
     try {
-      if (this.#commits > 0) await this.checkpoint();
+      // SQLite removes the log, which by then holds nothing that the database does not.
+      if (this.#commits > 0) await this.#copyLog();
     } finally {
       this.#release();
     }
