@@ -84,7 +84,7 @@ export function writeBudget(
   ledger.append({
     kind: "budget.changed",
     outcome: "success",
-    action: "budgets:write",
+    action: "budget:write",
     task: null,
     by,
     detail: { budget: { id, scope: { ...scope }, period, limit_nusd, hard, version: view.version } },
@@ -100,7 +100,7 @@ export function putBudget(
   budget: NewBudget,
   expected_version: number | null,
 ): Result<BudgetView, ChangeRefusal | PutRefusal> {
-  return changing<BudgetView, PutRefusal>(sql, env, change, "budgets:write", (ledger) => {
+  return changing<BudgetView, PutRefusal>(sql, env, change, "budget:write", (ledger) => {
     const was = sql.get<{ version: number }>("SELECT version FROM budget WHERE id = ?", budget.id);
     if (expected_version !== null && expected_version !== (was?.version ?? 0))
       return err({ reason: "version_conflict" });
@@ -117,14 +117,14 @@ export function deleteBudget(
   change: Change,
   id: BudgetId,
 ): Result<null, ChangeRefusal | { reason: "not_found" }> {
-  return changing<null, { reason: "not_found" }>(sql, env, change, "budgets:delete", (ledger) => {
+  return changing<null, { reason: "not_found" }>(sql, env, change, "budget:write", (ledger) => {
     if (sql.run("DELETE FROM budget WHERE id = ?", id) === 0) return err({ reason: "not_found" });
     sql.run("DELETE FROM budget_span WHERE budget = ?", id);
     sql.run("DELETE FROM hold WHERE budget = ?", id);
     sql.run("UPDATE tenant SET budgets = (SELECT count(*) FROM budget)");
     const { by } = change;
     const detail = { budget: { id } };
-    ledger.append({ kind: "budget.deleted", outcome: "success", action: "budgets:delete", task: null, by, detail });
+    ledger.append({ kind: "budget.deleted", outcome: "success", action: "budget:write", task: null, by, detail });
     return ok(null);
   });
 }

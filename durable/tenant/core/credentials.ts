@@ -25,7 +25,7 @@ export function putCredential(
   change: Change,
   { ref, provider, name, sealed }: NewCredential,
 ): Result<View, ChangeRefusal | { reason: "limit" }> {
-  return changing<View, { reason: "limit" }>(sql, env, change, "credentials:create", (ledger) => {
+  return changing<View, { reason: "limit" }>(sql, env, change, "credential:write", (ledger) => {
     const known = sql.get<{ created_ms: UnixMs }>("SELECT created_ms FROM credential WHERE ref = ?", ref);
     const count = sql.get<{ n: number }>("SELECT count(*) AS n FROM credential")?.n ?? 0;
     if ((!known && count >= LIMITS.credentialsPerTenantMax) || sealed.length > SEALED_CHARS_MAX)
@@ -44,7 +44,7 @@ export function putCredential(
     ledger.append({
       kind: "credential.created",
       outcome: "success",
-      action: "credentials:create",
+      action: "credential:write",
       task: null,
       by: change.by,
       detail: { credential: { ref, provider, name, replaced: known !== undefined } },
@@ -59,12 +59,12 @@ export function deleteCredential(
   change: Change,
   ref: CredentialRef,
 ): Result<null, ChangeRefusal | { reason: "not_found" }> {
-  return changing<null, { reason: "not_found" }>(sql, env, change, "credentials:delete", (ledger) => {
+  return changing<null, { reason: "not_found" }>(sql, env, change, "credential:write", (ledger) => {
     if (sql.run("DELETE FROM credential WHERE ref = ?", ref) === 0) return err({ reason: "not_found" });
     ledger.append({
       kind: "credential.deleted",
       outcome: "success",
-      action: "credentials:delete",
+      action: "credential:write",
       task: null,
       by: change.by,
       detail: { credential: { ref } },

@@ -91,7 +91,7 @@ export function insertKey(sql: Sql, nowMs: number, ledger: LedgerWriter, by: Cha
   );
   const view = mustView(sql, key.kid);
   const detail = { key: describe(view) };
-  ledger.append({ kind: "key.created", outcome: "success", action: "keys:create", task: null, by, detail });
+  ledger.append({ kind: "key.created", outcome: "success", action: "key:write", task: null, by, detail });
   return view;
 }
 
@@ -114,7 +114,7 @@ export function createKey(
   change: Change,
   key: NewKey,
 ): Result<KeyView, ChangeRefusal | CreateRefusal> {
-  return changing<KeyView, CreateRefusal>(sql, env, change, "keys:create", (ledger) => {
+  return changing<KeyView, CreateRefusal>(sql, env, change, "key:write", (ledger) => {
     if (keyRow(sql, key.kid)) return err({ reason: "exists" });
     if (liveKeys(sql, env.now) >= LIMITS.keysPerTenantMax) return err({ reason: "limit" });
     const view = insertKey(sql, env.now, ledger, change.by, key);
@@ -134,7 +134,7 @@ export function rotateKey(
   kid: KeyId,
   successor: { kid: KeyId; digest: string; overlap_ms: number },
 ): Result<KeyView, ChangeRefusal | RotateRefusal> {
-  return changing<KeyView, RotateRefusal>(sql, env, change, "keys:rotate", (ledger) => {
+  return changing<KeyView, RotateRefusal>(sql, env, change, "key:write", (ledger) => {
     const old = keyRow(sql, kid);
     if (!old) return err({ reason: "not_found" });
     if (old.rotated_to === successor.kid) return ok(mustView(sql, successor.kid));
@@ -150,7 +150,7 @@ export function rotateKey(
       successor.kid,
       kid,
     );
-    ledgerKey(sql, ledger, change, "key.rotated", "keys:rotate", kid);
+    ledgerKey(sql, ledger, change, "key.rotated", "key:write", kid);
     return ok(mustView(sql, successor.kid));
   });
 }
@@ -161,12 +161,12 @@ export function revokeKey(
   change: Change,
   kid: KeyId,
 ): Result<KeyView, ChangeRefusal | { reason: "not_found" }> {
-  return changing<KeyView, { reason: "not_found" }>(sql, env, change, "keys:revoke", (ledger) => {
+  return changing<KeyView, { reason: "not_found" }>(sql, env, change, "key:write", (ledger) => {
     const key = keyRow(sql, kid);
     if (!key) return err({ reason: "not_found" });
     if (key.revoked_ms !== null) return ok(viewOf(key));
     sql.run("UPDATE api_key SET revoked_ms = ?, version = version + 1 WHERE kid = ?", env.now, kid);
-    ledgerKey(sql, ledger, change, "key.revoked", "keys:revoke", kid);
+    ledgerKey(sql, ledger, change, "key.revoked", "key:write", kid);
     return ok(mustView(sql, kid));
   });
 }

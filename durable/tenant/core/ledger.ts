@@ -64,7 +64,7 @@ export class LedgerWriter {
   /** Answers the entry's sequence number. Throws when the attribution alone is larger than an entry may be. */
   append(draft: Draft): number {
     const seq = this.#head.size;
-    const at = new Date(this.#nowMs).toISOString();
+    const at = isoOf(this.#nowMs);
     let body = entryText(this.#tenant, seq, at, this.#head.hash, draft);
     let size = encodedBytes(body);
     if (size === null) {
@@ -84,6 +84,13 @@ export function ledgerWriter(sql: Sql, nowMs: number): LedgerWriter {
   const row = sql.get<HeadRow & { id: string }>(`SELECT t.id, ${HEAD_COLUMNS} FROM tenant t ${HEAD_JOIN}`);
   if (!row) throw new Error("the tenant's row is missing");
   return new LedgerWriter(sql, row.id, nowMs, headOf(row));
+}
+
+/** The calls of one tick share their instant, and formatting it costs as much as a look-up. */
+let formatted = { ms: 0, text: "1970-01-01T00:00:00.000Z" };
+function isoOf(ms: number): string {
+  if (formatted.ms !== ms) formatted = { ms, text: new Date(ms).toISOString() };
+  return formatted.text;
 }
 
 /** Members in the order RFC 8785 demands, so that the fixed part needs no sorting. */

@@ -40,7 +40,7 @@ export function provision(
     ledger.append({
       kind: "tenant.provisioned",
       outcome: "success",
-      action: "tenants:create",
+      action: "tenant:create",
       task: null,
       by,
       detail: { tenant: describeTenant(state) },

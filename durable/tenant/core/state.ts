@@ -77,7 +77,7 @@ export function change(sql: Sql, env: CoreEnv, change: Change, patch: TenantPatc
     sql,
     env,
     change,
-    "tenants:update",
+    "tenant:update",
     (ledger) => {
       const was = tenantState(sql);
       const { name, privacy, content, transit } = { ...was.settings, ...patch };
@@ -97,7 +97,7 @@ export function change(sql: Sql, env: CoreEnv, change: Change, patch: TenantPatc
       ledger.append({
         kind: "tenant.changed",
         outcome: "success",
-        action: "tenants:update",
+        action: "tenant:update",
         task: null,
         by: change.by,
         detail: { changed: Object.keys(patch).sort(), tenant: describeTenant(state) },

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { EmbeddedHost } from "../../durable/runtime/embedded-host.ts";
+import { embeddedTenantStore } from "../../durable/tenant/embedded.ts";
+import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
+import { TenantId, type UnixMs } from "../../shared/contracts/ids.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { EventSink } from "../../shared/contracts/ports/event-sink.ts";
+import type { OutboxRow, TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
+import { fromBytesJson, toBytesJson } from "../support/bytes-json.ts";
+import { type ObjectsHome, objectsHome } from "../support/objects-home.ts";
+import { access, admitRequest, budget, provisionSpec, settleRequest, taskId } from "../support/tenant-fixtures.ts";
+import { startWorkerd, type WorkerdProcess } from "../support/workerd-process.ts";
+import { tenantStoreContract } from "./tenant-store.contract.ts";
+
+const tenant = TenantId.parse("acme1");
+const quiet = tenantObjectClass(null);
+
+describe("embedded", () => {
+  let home: ObjectsHome;
+  let host: EmbeddedHost;
+  beforeAll(() => {
+    home = objectsHome({ classes: [quiet] });
+    host = home.open({ clock: { now: () => Date.now() as UnixMs } }); // safe because: Unix milliseconds
+  });
+  afterAll(async () => {
+    await host.close();
+    home.remove();
+  });
+  tenantStoreContract("the embedded host", () => embeddedTenantStore(host, quiet));
+});
+
+describe("alarms of an embedded tenant", () => {
+  let home: ObjectsHome;
+  const delivered: OutboxRow[] = [];
+  const sink: EventSink = { deliver: async (_tenant, rows) => void delivered.push(...rows) };
+  const of = tenantObjectClass(sink);
+  beforeAll(() => {
+    home = objectsHome({ classes: [of] });
+  });
+  afterAll(() => home.remove());
+
+  it("close an abandoned task after a restart, deliver every event once it is due, and take one late settlement", async () => {
+    let host = home.open();
+    let store = embeddedTenantStore(host, of);
+    await store.provision(tenant, provisionSpec({ budgets: [budget({ period: "total" })] }));
+    await store.admit(tenant, [admitRequest(taskId(1), home.clock.now()), admitRequest(taskId(2), home.clock.now())]);
+    await store.settle(tenant, [settleRequest(taskId(2))]);
+    await host.close();
+
+    host = home.open();
+    store = embeddedTenantStore(host, of);
+    home.clock.advance(60_000 + LIMITS.abandonGraceMs);
+    await host.runDueAlarms();
+    expect(await store.task(tenant, access(), taskId(1))).toMatchObject({
+      value: { status: "ERROR", estimated: true, error: { code: "outcome_unknown" } },
+    });
+    home.clock.advance(LIMITS.outboxDelayMs);
+    await host.runDueAlarms();
+    const lifecycle = delivered.filter(({ type }) => type === "bailiwick.tasks.lifecycle.v1");
+    expect(lifecycle.map(({ data }) => data.event)).toEqual(["opened", "opened", "closed", "abandoned"]);
+    expect(await store.settle(tenant, [settleRequest(taskId(1))])).toMatchObject([{ value: { corrected: true } }]);
+    expect(await store.listBudgets(tenant, access())).toMatchObject({
+      value: [{ spent_nusd: 2 * 1_450_000, held_nusd: 0 }],
+    });
+    await host.close();
+    expect(home.errors).toEqual([]);
+  });
+});
+
+describe("inside workerd", () => {
+  let workerd: WorkerdProcess;
+  async function call(method: string, args: unknown[]): Promise<unknown> {
+    const response = await fetch(`${workerd.url}/${method}`, { method: "POST", body: toBytesJson(args) });
+    const text = await response.text();
+    if (!response.ok) throw new Error(text);
+    const answer = fromBytesJson(text);
+    if (typeof answer !== "object" || answer === null || !("value" in answer)) throw new Error("no answer");
+    return answer.value;
+  }
+  const store = new Proxy({} as TenantStore, {
+    // safe because: every member of the port is an asynchronous method
+    get:
+      (_target, method) =>
+      (...args: unknown[]) =>
+        call(String(method), args),
+  });
+  beforeAll(async () => {
+    workerd = await startWorkerd({
+      entry: new URL("../runtime/tenants-worker.ts", import.meta.url).pathname,
+      objects: { TENANTS: "TenantProbe" },
+    });
+  });
+  afterAll(() => workerd.stop());
+  tenantStoreContract("Durable Objects", () => store);
+
+  it("creates no table for calls to a tenant that was never made, so strangers fill no disk", async () => {
+    await store.admit(TenantId.parse("guess"), [admitRequest(taskId(1), Date.now())]);
+    expect(await call("tables", ["guess"])).toEqual([]);
+  });
+
+  it("loses no acknowledged admission to a kill -9, so what was promised is charged or closed", async () => {
+    await store.provision(tenant, provisionSpec({ budgets: [budget({ period: "total" })] }));
+    await store.admit(tenant, [admitRequest(taskId(1), Date.now())]);
+    await workerd.kill();
+    await workerd.start();
+    expect(await store.listBudgets(tenant, access())).toMatchObject({ value: [{ held_nusd: 2_000_000 }] });
+    expect(await store.settle(tenant, [settleRequest(taskId(1))])).toMatchObject([{ ok: true }]);
+  });
+});
