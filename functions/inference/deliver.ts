@@ -2,6 +2,7 @@ import type { JsonObject } from "../../shared/contracts/json.ts";
 import type { Dialect, ModelEvent } from "../../shared/contracts/ports/engine.ts";
 import type { Call } from "../context.ts";
 import type { AnswerContext, Translation } from "../dialects/translation.ts";
+import type { ProblemShape } from "../problem.ts";
 import type { OutputBound } from "./output-bound.ts";
 import type { ResultKeeper } from "./result-keeper.ts";
 import type { Settlement } from "./settlement.ts";
@@ -11,6 +12,8 @@ import type { Stopper } from "./stopper.ts";
 export interface Delivery {
   call: Call;
   surface: Dialect;
+  /** Form of errors on this surface. */
+  shape: ProblemShape;
   dialect: Dialect;
   /** Null where dialect and surface agree: bytes then travel untouched. */
   translation: Translation | null;

@@ -9,7 +9,8 @@ import { errorMember, ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
 import type { StreamDelivery } from "./deliver.ts";
 import { engineProblem } from "./engine-problem.ts";
-import { concat } from "./result-keeper.ts";
+import { failedStatus } from "./relay-unary.ts";
+import { concat, keepProblem } from "./result-keeper.ts";
 import { StreamFrames } from "./stream-frames.ts";
 
 const CONTENT_TYPE = "text/event-stream; charset=utf-8";
@@ -62,8 +63,9 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
     stopper.release();
     try {
       const error = problem ? { code: errorMember(problem).code, message: errorMember(problem).message } : null;
-      const result =
-        status === "OK" ? await keeper.store({ status: 200, contentType: CONTENT_TYPE, stream: true }) : "none";
+      const result = problem
+        ? await keepProblem(keeper, problem, call.request, delivery.shape)
+        : await keeper.store({ status: 200, contentType: CONTENT_TYPE, stream: true });
       await settlement.finish({
         status,
         error,
@@ -135,10 +137,7 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
     if (problem.slug === "internal")
       deps.telemetry.log.error("stream.failed", thrown, { request: call.request, task: call.task });
     deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: problem.slug });
-    await settle(
-      problem.slug === "deadline-exceeded" || problem.slug === "upstream-timeout" ? "TIMEOUT" : "ERROR",
-      problem,
-    ).catch((cause: unknown) =>
+    await settle(failedStatus(problem), problem).catch((cause: unknown) =>
       deps.telemetry.log.error("settle.failed", cause, { request: call.request, task: call.task }),
     );
     await stop();

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "../../shared/contracts/json.ts";
 import { isJsonObject } from "../../shared/contracts/json.ts";
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
-import { PROBLEMS } from "../../shared/contracts/problems.ts";
+import type { TaskStatus } from "../../shared/contracts/task.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
 import type { Deps } from "../context.ts";
 import { readUsage } from "../dialects/meter.ts";
@@ -9,6 +9,7 @@ import { errorMember, ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
 import { responseCommitment } from "./commitments.ts";
 import type { Delivery } from "./deliver.ts";
+import { keepProblem } from "./result-keeper.ts";
 
 const CONTENT_TYPE = "application/json";
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -63,34 +64,27 @@ function parseAnswer(raw: Uint8Array, dialect: Dialect): JsonObject {
   return parsed;
 }
 
-/** Settles a call that failed after admission, keeping the refusal for its key; the problem is then the answer. */
+/** Settles a call that failed after admission, keeping the problem for its key; the problem is then the answer. */
 export async function settleFailure(
   deps: Deps,
-  delivery: Pick<Delivery, "settlement" | "keeper" | "call">,
+  { settlement, keeper, call, shape }: Pick<Delivery, "settlement" | "keeper" | "call" | "shape">,
   problem: ProblemError,
-  document: string,
 ): Promise<void> {
-  const { settlement, keeper } = delivery;
+  deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: problem.slug });
   if (settlement.finished) return;
   const { code, message } = errorMember(problem);
-  keeper.add(utf8(document));
-  const result = await keeper.store({
-    status: PROBLEMS[problem.slug].status,
-    contentType: "application/problem+json",
-    stream: false,
-  });
-  const status =
-    problem.slug === "deadline-exceeded" || problem.slug === "upstream-timeout"
-      ? "TIMEOUT"
-      : problem.slug === "canceled"
-        ? "CANCELED"
-        : "ERROR";
+  const status = failedStatus(problem);
   await settlement.finish({
     status,
     error: { code, message },
     usage: status === "ERROR" ? [] : null,
-    result,
+    result: await keepProblem(keeper, problem, call.request, shape),
     detail: {},
   });
-  deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: problem.slug });
+}
+
+/** How a task ends that a problem ended. */
+export function failedStatus({ slug }: ProblemError): TaskStatus {
+  if (slug === "deadline-exceeded" || slug === "upstream-timeout") return "TIMEOUT";
+  return slug === "canceled" ? "CANCELED" : "ERROR";
 }

@@ -1,17 +1,22 @@
 import type { UnixMs } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import { PROBLEMS } from "../../shared/contracts/problems.ts";
 import { seal } from "../../shared/crypto/seal.ts";
+import { utf8 } from "../../shared/crypto/utf8.ts";
 import type { Call, Deps } from "../context.ts";
+import { type ProblemError, type ProblemShape, problemDocument, problemHeaders } from "../problem.ts";
 
 /** Collects what a keyed call delivered, so that a repeat is answered with the same bytes and no second run. */
 export interface ResultKeeper {
   add(bytes: Uint8Array): void;
+  /** Forgets what was added: a failure is answered by its problem, not by what went before it. */
+  reset(): void;
   /** Stores what was added; durable before it resolves. Answers what the settlement is to say. */
   store(head: { status: number; contentType: string; stream: boolean }): Promise<"stored" | "none" | "too_large">;
 }
 
 /** For calls without a key: nothing is collected and no object is touched. */
-export const NO_KEEPER: ResultKeeper = { add: () => {}, store: async () => "none" };
+export const NO_KEEPER: ResultKeeper = { add: () => {}, reset: () => {}, store: async () => "none" };
 
 export function resultKeeper(deps: Pick<Deps, "tasks" | "clock">, call: Call, dataKey: Uint8Array): ResultKeeper {
   let parts: Uint8Array[] = [];
@@ -21,6 +26,10 @@ export function resultKeeper(deps: Pick<Deps, "tasks" | "clock">, call: Call, da
       size += bytes.byteLength;
       if (size <= LIMITS.keyedResultBytesMax) parts.push(bytes);
       else parts = [];
+    },
+    reset() {
+      parts = [];
+      size = 0;
     },
     async store({ status, contentType, stream }) {
       if (size > LIMITS.keyedResultBytesMax) return "too_large";
@@ -36,6 +45,19 @@ export function resultKeeper(deps: Pick<Deps, "tasks" | "clock">, call: Call, da
       return "stored";
     },
   };
+}
+
+/** Keeps a failure as its key's outcome: a repeat gets the same problem and no second run. */
+export function keepProblem(
+  keeper: ResultKeeper,
+  problem: ProblemError,
+  request: string,
+  shape: ProblemShape,
+): Promise<"stored" | "none" | "too_large"> {
+  keeper.reset();
+  keeper.add(utf8(JSON.stringify(problemDocument(problem, request, shape))));
+  const contentType = problemHeaders(problem, shape)["content-type"] ?? "application/json";
+  return keeper.store({ status: PROBLEMS[problem.slug].status, contentType, stream: false });
 }
 
 export function concat(parts: readonly Uint8Array[], size: number): Uint8Array {

@@ -6,7 +6,7 @@ import type { Call, Deps } from "../context.ts";
 import { inputTokensBound } from "../dialects/input-bound.ts";
 import { outputCap } from "../dialects/rewrite.ts";
 import { translators } from "../dialects/translators.ts";
-import { ProblemError, problemDocument } from "../problem.ts";
+import { ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
 import { admit } from "./admission.ts";
 import { attempt } from "./attempt.ts";
@@ -82,6 +82,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
     const delivery: Delivery = {
       call,
       surface: view.surface,
+      shape: view.shape,
       dialect: accepted.dialect,
       translation: accepted.dialect === view.surface ? null : (translators[view.surface][accepted.dialect] ?? null),
       context: contextOf(call, view, asked, session, features.model),
@@ -103,12 +104,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
     const problem =
       stopper.problem ??
       (thrown instanceof ProblemError ? thrown : new ProblemError("internal", {}, { cause: thrown }));
-    await settleFailure(
-      deps,
-      { call, settlement, keeper },
-      problem,
-      JSON.stringify(problemDocument(problem, call.request)),
-    );
+    await settleFailure(deps, { call, settlement, keeper, shape: view.shape }, problem);
     throw problem;
   }
 }

@@ -2,10 +2,13 @@ import { isJsonObject, type JsonObject } from "../../shared/contracts/json.ts";
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 import type { Call } from "../context.ts";
 import { countImages } from "../dialects/input-bound.ts";
+import type { ProblemShape } from "../problem.ts";
 
 /** What the shared steps of inference must know about a surface. */
 export interface View {
   surface: Dialect;
+  /** Form of errors on this surface. */
+  shape: ProblemShape;
   /** Id of the operation, as task and ledger name it. */
   operation: string;
   action: string;

@@ -8,7 +8,7 @@ import { type Operation, operation } from "../operation.ts";
 
 const ACTION = "inference:invoke";
 
-interface ViewSpec extends Omit<View, "operation" | "action"> {
+interface ViewSpec extends Omit<View, "operation" | "action" | "shape"> {
   id: string;
   path: string;
   aliases?: readonly string[];
@@ -21,7 +21,13 @@ interface ViewSpec extends Omit<View, "operation" | "action"> {
 
 /** An inference view: one surface over the shared steps. All views are one action to policy. */
 export function viewOperation(spec: ViewSpec): Operation {
-  const view: View = { surface: spec.surface, operation: spec.id, action: ACTION, answerId: spec.answerId };
+  const view: View = {
+    surface: spec.surface,
+    shape: spec.shape ?? "openai",
+    operation: spec.id,
+    action: ACTION,
+    answerId: spec.answerId,
+  };
   return operation({
     id: spec.id,
     method: "post",
