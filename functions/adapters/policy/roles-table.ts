@@ -40,7 +40,7 @@ export const CELL_ACTIONS: readonly string[] = [
 
 const PLACES = ["tenant:read", "workspace:read", "project:read", "environment:read"] as const;
 
-/** Role × action; what is not listed is denied. `developer` reads the usage of its own calls only by its key's scopes. */
+/** Role × action; what is not listed is denied. Usage is the tenant's: the table cannot narrow it to own calls. */
 export const ROLE_ACTIONS: Readonly<Record<Role, readonly TenantAction[]>> = {
   admin: TENANT_ACTIONS,
   operator: [
