@@ -21,6 +21,8 @@ export interface EmbeddedHostOptions {
   /** Failures that no caller is told of, or that callers see only as `ObjectUnavailable`. */
   onError: (cause: unknown, where: { class: string; name: string }) => void;
   files?: HostFiles;
+  /** At most so many files stay open, unless more are in use. */
+  openObjectsMax?: number;
 }
 
 export interface EmbeddedHost extends ObjectHost {
@@ -37,6 +39,7 @@ export interface EmbeddedHost extends ObjectHost {
 export function openEmbeddedHost(options: EmbeddedHostOptions): EmbeddedHost {
   const { home, clock, ids, onError } = options;
   const files = options.files ?? hostFiles;
+  const openObjectsMax = options.openObjectsMax ?? LIMITS.openObjectsMax;
   const lock = lockHome(home);
   const classes = new Map<string, { of: ObjectClass; folder: string; objects: Map<string, EmbeddedObject> }>();
   for (const of of options.classes)
@@ -64,7 +67,7 @@ export function openEmbeddedHost(options: EmbeddedHostOptions): EmbeddedHost {
         object.tick();
       }
     }
-    let surplus = open.size - LIMITS.openObjectsMax;
+    let surplus = open.size - openObjectsMax;
     if (surplus <= 0) return;
     for (const object of open) {
       if (surplus <= 0) break;

@@ -156,7 +156,6 @@ export class EmbeddedObject {
           (cause) => call.threw(cause),
         );
     }
-    if (!sql.inTransaction) throw new Error("the transaction of the tick was rolled back by SQLite");
     this.#next = this.#provisioned ? (this.of.nextDue?.(sql) ?? null) : null;
     const wanted = this.#next === null ? null : Math.max(this.#next, this.notBefore);
     if (wanted !== null && (this.#indexed === null || wanted < this.#indexed)) return wanted;
@@ -180,6 +179,8 @@ export class EmbeddedObject {
       sql.abandon();
       threw(cause);
     }
+    // On a full disk or an I/O error SQLite ends the whole transaction: nothing of the tick is left to commit.
+    if (!sql.inTransaction) throw new Error("the transaction of the tick was rolled back by SQLite");
     if (sql.takeSchemaTouched()) {
       this.#provisioned = isProvisioned(sql);
       file.schemaChanged = true;

@@ -49,6 +49,8 @@ export class NodeSql implements Sql {
 
   /** Opens a transaction, or a savepoint inside the open one. For owners of the connection; cores use `transaction`. */
   enter(): void {
+    // A savepoint outside a transaction would begin one of its own and commit it, past whoever owns the outer one.
+    if (this.#depth > 0 && !this.#db.isTransaction) throw new Error("the outer transaction is gone");
     this.run(this.#depth === 0 ? "BEGIN" : `SAVEPOINT s${this.#depth}`);
     this.#depth++;
   }

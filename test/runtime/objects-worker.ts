@@ -2,11 +2,16 @@ import { DurableObject } from "cloudflare:workers";
 import { CellObject } from "../../durable/cell/object.ts";
 import { remoteCellStore } from "../../durable/cell/remote.ts";
 import type { DurableNamespace, DurableStorage, Stub } from "../../durable/runtime/durable-object.ts";
+import { DurableObjectShell } from "../../durable/runtime/durable-object-shell.ts";
 import { durableSql } from "../../durable/runtime/durable-sql.ts";
+import type { ObjectClass } from "../../durable/runtime/object-class.ts";
+import { drainOutbox, enqueue, nextDelivery, OUTBOX_SCHEMA } from "../../durable/runtime/outbox.ts";
 import { SessionObject } from "../../durable/session/object.ts";
 import { remoteSessionStore } from "../../durable/session/remote.ts";
 import { TaskObject } from "../../durable/task/object.ts";
 import { remoteTaskStore } from "../../durable/task/remote.ts";
+import type { UnixMs } from "../../shared/contracts/ids.ts";
+import { ok } from "../../shared/contracts/result.ts";
 import { SQL_CASES } from "../contract/sql.cases.ts";
 import { fromBytesJson, toBytesJson } from "../support/bytes-json.ts";
 
@@ -15,6 +20,7 @@ interface Env {
   SESSIONS: DurableNamespace<SessionProbe>;
   TASKS: DurableNamespace<TaskProbe>;
   CELLS: DurableNamespace<CellObject>;
+  OUTBOXES: DurableNamespace<OutboxProbe>;
 }
 
 const tablesOf = (storage: DurableStorage): string[] =>
@@ -45,6 +51,38 @@ export class TaskProbe extends TaskObject {
 }
 export { CellObject };
 
+/** What the receiver of the outbox probe took; its first delivery fails. */
+const delivered: number[] = [];
+let attempts = 0;
+const outboxClass: ObjectClass = {
+  name: "outbox",
+  migrations: [{ id: 1, sql: OUTBOX_SCHEMA }],
+  nextDue: nextDelivery,
+  effects: (object) =>
+    drainOutbox(object, async (_source, rows) => {
+      if (attempts++ === 0) throw new Error("the receiver is down");
+      delivered.push(...rows.map(({ seq }) => seq));
+    }),
+};
+/** An object with nothing but an outbox, around the shipped shell. */
+export class OutboxProbe extends DurableObject {
+  readonly #shell = new DurableObjectShell(this.ctx, outboxClass);
+
+  async send(subjects: string[]): Promise<void> {
+    await this.#shell.provision((sql, env) => {
+      const at_ms = env.now as UnixMs; // safe because: shells give Unix milliseconds
+      for (const subject of subjects) enqueue(sql, { type: "bailiwick.test.v1", subject, at_ms, data: {} });
+      return ok(null);
+    });
+  }
+  delivered(): number[] {
+    return delivered;
+  }
+  alarm(): Promise<void> {
+    return this.#shell.alarm();
+  }
+}
+
 /** `POST /<port>/<method>` with the arguments; the answer is the method's. */
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
@@ -58,6 +96,10 @@ export default {
       tables: {
         session: (name: string) => env.SESSIONS.getByName(name).tables(),
         task: (name: string) => env.TASKS.getByName(name).tables(),
+      },
+      outbox: {
+        send: (subjects: string[]) => env.OUTBOXES.getByName("one").send(subjects),
+        delivered: () => env.OUTBOXES.getByName("one").delivered(),
       },
       session: remoteSessionStore(env.SESSIONS as DurableNamespace<Stubbed<SessionObject>>),
       task: remoteTaskStore(env.TASKS as DurableNamespace<Stubbed<TaskObject>>),

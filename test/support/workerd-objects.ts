@@ -10,7 +10,13 @@ export interface TestObjects extends WorkerdProcess {
 export async function startObjects(): Promise<TestObjects> {
   const process = await startWorkerd({
     entry: new URL("../runtime/objects-worker.ts", import.meta.url).pathname,
-    objects: { SQL: "SqlProbe", SESSIONS: "SessionProbe", TASKS: "TaskProbe", CELLS: "CellObject" },
+    objects: {
+      SQL: "SqlProbe",
+      SESSIONS: "SessionProbe",
+      TASKS: "TaskProbe",
+      CELLS: "CellObject",
+      OUTBOXES: "OutboxProbe",
+    },
   });
   async function call(port: string, method: string, args: unknown[], cell = "test"): Promise<unknown> {
     const response = await fetch(`${process.url}/${port}/${method}`, {
