@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { secretKeyring } from "../../functions/adapters/keyring/secret.ts";
-import { type FirstKey, firstKeys } from "../../functions/entry/bootstrap.ts";
 import { CellId, KeyId, TenantId, type UnixMs } from "../../shared/contracts/ids.ts";
 import { mintApiKey } from "../../shared/crypto/api-key.ts";
 import { encodeBase62 } from "../../shared/crypto/base62.ts";
@@ -8,7 +7,8 @@ import { encodeBase62 } from "../../shared/crypto/base62.ts";
 /** What a cell without a set-up of its own is told about its first tenant: digests, never a secret. */
 export interface Bootstrap {
   tenant: string;
-  keys: FirstKey[];
+  api: { kid: string; digest: string };
+  admin: { kid: string; digest: string };
 }
 
 export interface MintedBootstrap {
@@ -37,6 +37,10 @@ export async function mintBootstrap(options: {
     return mintApiKey({ ...names, kid }, randomBytes(32), macKey);
   };
   const [api, admin] = [mint(), mint()];
-  const keys = firstKeys({ kid: api.kid, digest: api.digest }, { kid: admin.kid, digest: admin.digest });
-  return { bootstrap: { tenant: options.tenant, keys }, apiKey: api.text, adminKey: admin.text };
+  const told = ({ kid, digest }: typeof api) => ({ kid, digest });
+  return {
+    bootstrap: { tenant: options.tenant, api: told(api), admin: told(admin) },
+    apiKey: api.text,
+    adminKey: admin.text,
+  };
 }

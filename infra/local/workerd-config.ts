@@ -43,6 +43,8 @@ export async function bundleWorker(entry: string, outfile: string): Promise<void
     mainFields: ["module", "main"],
     conditions: ["workerd", "worker", "import"],
     external: ["cloudflare:*", "node:*"],
+    loader: { ".yml": "text" },
+    loader: { ".yml": "text" },
     sourcemap: "inline",
     logLevel: "error",
   });

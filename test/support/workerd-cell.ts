@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { releaseOf } from "../../functions/entry/release.ts";
 import { mintBootstrap } from "../../infra/local/bootstrap.ts";
 import { ROOT } from "../../infra/local/command.mjs";
 import { bundleWorker, workerdConfig } from "../../infra/local/workerd-config.ts";
@@ -56,6 +57,8 @@ export async function prepareWorkerd(options: {
       text: {
         BAILIWICK_CELL: CELL,
         BAILIWICK_JURISDICTION: "local",
+        BAILIWICK_ENDPOINT: `http://127.0.0.1:${port}`,
+        BAILIWICK_RELEASE: releaseOf(ROOT).release,
         BAILIWICK_CONFIG_JSON: JSON.stringify(options.config ?? {}),
         BAILIWICK_ROOT_SECRET: set.root,
         BAILIWICK_BOOTSTRAP: set.bootstrap,

@@ -1,0 +1,181 @@
+import { remoteCellStore } from "../../durable/cell/remote.ts";
+import { remoteSessionStore } from "../../durable/session/remote.ts";
+import { remoteTaskStore } from "../../durable/task/remote.ts";
+import { remoteTenantStore } from "../../durable/tenant/remote.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { ControlDb } from "../../shared/contracts/ports/control-db.ts";
+import type { RateLimiter } from "../../shared/contracts/ports/rate-limiter.ts";
+import { hkdfSha256 } from "../../shared/crypto/hkdf.ts";
+import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
+import { systemClock } from "../adapters/clock/system.ts";
+import { bundledConfigSource } from "../adapters/config-source/bundled.ts";
+import { absentControlDb } from "../adapters/control-db/absent.ts";
+import type { MigratableControlDb } from "../adapters/control-db/control-db.ts";
+import { neonControlDb } from "../adapters/control-db/neon.ts";
+import { drain } from "../adapters/control-db/outbox-drain.ts";
+import { controlRepository } from "../adapters/control-db/repository.ts";
+import { workerdEgress } from "../adapters/egress/workerd.ts";
+import { randomIds } from "../adapters/ids/random.ts";
+import { secretKeyring } from "../adapters/keyring/secret.ts";
+import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
+import { upstashRateLimiter } from "../adapters/rate-limit/upstash.ts";
+import { otlpExporter } from "../adapters/telemetry/otlp.ts";
+import { requestTimer } from "../adapters/telemetry/timer.ts";
+import type { Handler } from "../app.ts";
+import { snapshotCompiler } from "../config/compiler.ts";
+import { firstKeys, provisionTenants } from "./bootstrap.ts";
+import { composeCell } from "./compose.ts";
+import { dependenciesOf } from "./dependencies.ts";
+import { createLifecycle } from "./lifecycle.ts";
+import { logSink } from "./log-sink.ts";
+import { placed, type WorkerdEnv } from "./workerd-env.ts";
+import { afterwards, controlDbUpkeep, type Execution, watchedControlDb } from "./workerd-upkeep.ts";
+
+/** Rows in an outbox and finished spans wait this long for more of their kind. */
+const DRAIN_DELAY_MS = 1_000;
+const FLUSH_DELAY_MS = 500;
+const FLUSH_MS_MAX = 5_000;
+
+/** One isolate's cell. */
+export interface IsolateCell {
+  handle: Handler;
+  /** Provisions what the configuration and the bootstrap name; repeating it changes nothing. */
+  bootstrap(): Promise<void>;
+  /** Called after each answer: starts what is due. */
+  upkeep(context: Execution): void;
+  failed(event: string): (cause: unknown) => void;
+}
+
+/** Null when the cell has no control database. The same one serves the edge and the tenants' event sinks. */
+export const controlDbOf = (env: WorkerdEnv): MigratableControlDb | null =>
+  env.NEON_DATABASE_URL === undefined
+    ? null
+    : neonControlDb({
+        cell: env.BAILIWICK_CELL,
+        connectionString: env.NEON_DATABASE_URL.reveal(),
+        ...(env.NEON_FETCH_ENDPOINT === undefined ? {} : { endpoint: env.NEON_FETCH_ENDPOINT }),
+      });
+
+/**
+ * Wires one isolate. Nothing here waits for I/O, so that the requests which share its promise never hang on one that was
+ * cut off. Throws `ConfigUnusable`.
+ */
+export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
+  const clock = systemClock;
+  const ids = randomIds(clock);
+  const egress = workerdEgress(env.PUBLIC_EGRESS);
+  const release = env.BAILIWICK_RELEASE;
+  const [version = release] = release.split("+");
+  const cell = {
+    id: env.BAILIWICK_CELL,
+    jurisdiction: env.BAILIWICK_JURISDICTION,
+    endpoint: env.BAILIWICK_ENDPOINT,
+    release,
+    loopback: false,
+  };
+  const telemetry = createTelemetry({
+    service: "bailiwick",
+    cell: cell.id,
+    sink: logSink(env.BAILIWICK_LOG, (line) => console.log(line)),
+    exporter:
+      env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+        ? null
+        : otlpExporter({
+            endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
+            headers: {},
+            resource: { "service.name": "bailiwick", "service.version": version, "bailiwick.cell": cell.id },
+            scope: { name: "bailiwick", version },
+            fetch: egress.operatorFetch,
+            timer: requestTimer,
+          }),
+    clock,
+    ids,
+    sample: { ratio: 1, followParent: true },
+  });
+  const failed = (event: string) => (cause: unknown) => telemetry.log.error(event, cause);
+
+  const config = bundledConfigSource(
+    env.BAILIWICK_CONFIG_JSON,
+    snapshotCompiler({
+      cell: { id: cell.id, jurisdiction: cell.jurisdiction },
+      secretsPresent: (ref) => ref.source === "env" && env.variable(ref.name) !== null,
+      variable: env.variable,
+    }),
+  );
+  const tenants = remoteTenantStore(placed(env, env.TENANT));
+  const cellStore = remoteCellStore(placed(env, env.CELL), { cell: cell.id, release });
+  const db = controlDbOf(env);
+  let outboxUsed = db !== null;
+  const controlDb: ControlDb = db
+    ? watchedControlDb(db, () => {
+        outboxUsed = true;
+      })
+    : absentControlDb;
+  const { deps, handle } = composeCell({
+    cell,
+    clock,
+    ids,
+    config,
+    tenants,
+    sessions: remoteSessionStore(placed(env, env.SESSION)),
+    tasks: remoteTaskStore(placed(env, env.TASK)),
+    cellStore,
+    keyring: await secretKeyring([env.BAILIWICK_ROOT_SECRET], clock),
+    control: controlRepository({ db: controlDb, clock }),
+    controlDb,
+    preauth: preauthLimiter(env, () => config.current().rates.preauth_per_minute, failed("preauth.degraded")),
+    telemetry,
+    dependencies: dependenciesOf({ db: controlDb, config, cellStore }),
+    lifecycle: createLifecycle(),
+    egress,
+    readSecret: (ref) => (ref.source === "env" ? env.variable(ref.name) : null),
+    version,
+  });
+
+  const drainLater = db
+    ? afterwards(
+        clock.now,
+        DRAIN_DELAY_MS,
+        controlDbUpkeep({ telemetry, migrate: () => db.migrate(), drain: () => drain({ db, tenants, clock }) }),
+      )
+    : null;
+  const flushLater =
+    env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+      ? null
+      : afterwards(clock.now, FLUSH_DELAY_MS, () => telemetry.flush(FLUSH_MS_MAX));
+  const first = env.BAILIWICK_BOOTSTRAP;
+  return {
+    handle,
+    failed,
+    async bootstrap() {
+      const { snapshot, files } = config.active();
+      await cellStore.activate(snapshot.digest, files);
+      await provisionTenants(deps, snapshot, {
+        tenant: first?.tenant ?? "",
+        keys: first ? firstKeys(first.api, first.admin) : [],
+      });
+    },
+    upkeep(context) {
+      flushLater?.(context);
+      if (!outboxUsed || !drainLater) return;
+      outboxUsed = false;
+      drainLater(context);
+    },
+  };
+}
+
+function preauthLimiter(env: WorkerdEnv, perMinute: () => number, onDegraded: (cause: unknown) => void): RateLimiter {
+  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = env;
+  if (url === undefined || token === undefined)
+    return memoryRateLimiter({ perMinute, keysMax: LIMITS.preauthAddressesMax }, systemClock);
+  const hmacKey = hkdfSha256(env.BAILIWICK_ROOT_SECRET, undefined, "bailiwick/preauth/v1", 32);
+  return upstashRateLimiter({
+    url,
+    token: token.reveal(),
+    cell: env.BAILIWICK_CELL,
+    hmacKey,
+    perMinute,
+    clock: systemClock,
+    onDegraded,
+  });
+}

@@ -1,0 +1,98 @@
+import { z } from "zod";
+import type { CellObject } from "../../durable/cell/object.ts";
+import type { DurableNamespace } from "../../durable/runtime/durable-object.ts";
+import type { SessionObject } from "../../durable/session/object.ts";
+import type { TaskObject } from "../../durable/task/object.ts";
+import type { TenantObject } from "../../durable/tenant/object.ts";
+import { CellId, KeyId, TenantId } from "../../shared/contracts/ids.ts";
+import { decodeBase64url } from "../../shared/crypto/base64url.ts";
+import { Redacted } from "../../shared/telemetry/redacted.ts";
+import type { PublicNetwork } from "../adapters/egress/workerd.ts";
+import { EnvUnusable, parseVariables } from "./env-unusable.ts";
+import { LOG_LEVELS } from "./log-sink.ts";
+import { STANDARD_CONFIG } from "./standard-config.ts";
+
+const ROOT_BYTES = 32;
+const rootSecret = (text: string, issues: { addIssue(message: string): void }): Uint8Array => {
+  const secret = decodeBase64url(text.trim());
+  if (secret?.length === ROOT_BYTES) return secret;
+  issues.addIssue("not 32 bytes in base64url");
+  return z.NEVER;
+};
+const secret = z.string().transform((text) => new Redacted(text));
+const json = (text: string, issues: { addIssue(message: string): void }): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    issues.addIssue("not JSON");
+    return z.NEVER;
+  }
+};
+const member = (name: string) =>
+  z.custom<object>((value) => typeof value === "object" && value !== null && name in value);
+const objects = <T>() => z.custom<PlaceableNamespace<T>>((value) => member("getByName").safeParse(value).success);
+
+const PublicKeyPart = z.strictObject({ kid: KeyId, digest: z.string().regex(/^[0-9a-f]{64}$/) });
+/** The first tenant and its first two keys: digests, never a secret. */
+const Bootstrap = z.strictObject({ tenant: TenantId, api: PublicKeyPart, admin: PublicKeyPart });
+
+const Env = z.object({
+  TENANT: objects<TenantObject>(),
+  SESSION: objects<SessionObject>(),
+  TASK: objects<TaskObject>(),
+  CELL: objects<CellObject>(),
+  PUBLIC_EGRESS: z.custom<PublicNetwork>((value) => member("fetch").safeParse(value).success),
+  BAILIWICK_CELL: CellId,
+  BAILIWICK_JURISDICTION: z.enum(["local", "eu", "us", "fedramp", "fedramp-high"]),
+  BAILIWICK_PLATFORM: z.enum(["workerd", "cloudflare"]).default("workerd"),
+  BAILIWICK_ENDPOINT: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, "")),
+  BAILIWICK_RELEASE: z.string().regex(/^\d+\.\d+\.\d+[0-9A-Za-z.-]*\+[0-9a-f]{16}$/),
+  BAILIWICK_ROOT_SECRET: z.string().transform(rootSecret),
+  BAILIWICK_CONFIG_JSON: z
+    .string()
+    .default("{}")
+    .transform(json)
+    .pipe(z.record(z.string(), z.string()))
+    .transform((files) => (Object.keys(files).length > 0 ? files : STANDARD_CONFIG)),
+  BAILIWICK_BOOTSTRAP: z.string().transform(json).pipe(Bootstrap).optional(),
+  BAILIWICK_LOG: z.enum(LOG_LEVELS).default("warn"),
+  NEON_DATABASE_URL: secret.optional(),
+  NEON_FETCH_ENDPOINT: z.url().optional(),
+  UPSTASH_REDIS_REST_URL: z.url().optional(),
+  UPSTASH_REDIS_REST_TOKEN: secret.optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
+});
+
+/** A namespace of the platform; `jurisdiction` exists on the deployed platform only, and throws on stock workerd. */
+interface PlaceableNamespace<T> extends DurableNamespace<T> {
+  jurisdiction?(name: string): DurableNamespace<T>;
+}
+
+/** What a Workers-style cell is told by its bindings, parsed once per isolate. */
+export type WorkerdEnv = Readonly<z.infer<typeof Env>> & {
+  /** A secret or variable that the configuration names; null when it is not bound. */
+  variable(name: string): string | null;
+};
+
+/** Throws `EnvUnusable` with the names of the bindings that are missing or wrong. */
+export function readWorkerdEnv(bindings: Readonly<Record<string, unknown>>): WorkerdEnv {
+  const env = parseVariables(Env, bindings);
+  if ((env.UPSTASH_REDIS_REST_URL === undefined) !== (env.UPSTASH_REDIS_REST_TOKEN === undefined))
+    throw new EnvUnusable("UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN go together");
+  if (env.BAILIWICK_PLATFORM === "cloudflare" && env.BAILIWICK_JURISDICTION === "local")
+    throw new EnvUnusable("BAILIWICK_JURISDICTION: a deployed cell lies in a jurisdiction");
+  return Object.freeze({
+    ...env,
+    variable: (name: string) => {
+      const value = bindings[name];
+      return typeof value === "string" && value !== "" ? value : null;
+    },
+  });
+}
+
+/** The same objects, held to the cell's jurisdiction where the platform places them; elsewhere they lie on this disk. */
+export function placed<T>(env: WorkerdEnv, namespace: PlaceableNamespace<T>): DurableNamespace<T> {
+  if (env.BAILIWICK_PLATFORM === "workerd") return namespace;
+  if (!namespace.jurisdiction) throw new EnvUnusable("BAILIWICK_PLATFORM: these objects cannot be placed");
+  return namespace.jurisdiction(env.BAILIWICK_JURISDICTION);
+}

@@ -1,0 +1,61 @@
+import { type ControlDb, ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
+import type { Telemetry } from "../../shared/contracts/ports/telemetry.ts";
+
+/** The part of a request's context that outlives its answer. */
+export interface Execution {
+  waitUntil(work: Promise<unknown>): void;
+}
+
+/** What waits for `waitUntil` is cut off after 30 s: whoever began a run longer ago than this has gone. */
+const RUN_MS_MAX = 30_000;
+
+/**
+ * Work of the isolate that no call waits for and no clock starts: a request that finds it due runs it after its own
+ * answer, `delayMs` later, so that one run serves all that came before it. One at a time; what is asked for during a run
+ * is done by the next.
+ */
+export function afterwards(now: () => number, delayMs: number, work: () => Promise<unknown>) {
+  let pendingSinceMs: number | null = null;
+  return (context: Execution): void => {
+    if (pendingSinceMs !== null && now() - pendingSinceMs < RUN_MS_MAX) return;
+    pendingSinceMs = now();
+    context.waitUntil(
+      (async () => {
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
+        pendingSinceMs = null;
+        await work();
+      })(),
+    );
+  };
+}
+
+/** The database, telling of each use: who used it may have left rows in its outbox. */
+export const watchedControlDb = (db: ControlDb, used: () => void): ControlDb => ({
+  ...db,
+  withTenant(tenant, statements) {
+    used();
+    return db.withTenant(tenant, statements);
+  },
+});
+
+interface ControlDbUpkeep {
+  telemetry: Telemetry;
+  migrate(): Promise<unknown>;
+  drain(): Promise<unknown>;
+}
+
+/** Brings the schema up to date, once per isolate, then drains the outbox. Never rejects. */
+export function controlDbUpkeep({ telemetry, migrate, drain }: ControlDbUpkeep): () => Promise<void> {
+  let migrated = false;
+  return async () => {
+    const step = migrated ? "drain" : "migrate";
+    try {
+      if (!migrated) await migrate();
+      migrated = true;
+      await drain();
+    } catch (cause) {
+      if (cause instanceof ControlDbUnavailable) telemetry.log.warn("control-db.unavailable", { step });
+      else telemetry.log.error(`control-db.${step}`, cause);
+    }
+  };
+}

@@ -1,0 +1,93 @@
+import type { DurableState } from "../../durable/runtime/durable-object.ts";
+import { TenantObject as Tenant } from "../../durable/tenant/object.ts";
+import type { EventSink } from "../../shared/contracts/ports/event-sink.ts";
+import { describeError } from "../../shared/telemetry/log-line.ts";
+import { systemClock } from "../adapters/clock/system.ts";
+import { controlDbEventSink } from "../adapters/event-sink/control-db.ts";
+import type { Runtime } from "../context.ts";
+import { composeIsolate, controlDbOf, type IsolateCell } from "./workerd-compose.ts";
+import { readWorkerdEnv } from "./workerd-env.ts";
+import type { Execution } from "./workerd-upkeep.ts";
+
+export { CellObject } from "../../durable/cell/object.ts";
+export { SessionObject } from "../../durable/session/object.ts";
+export { TaskObject } from "../../durable/task/object.ts";
+
+type Bindings = Readonly<Record<string, unknown>>;
+
+/** A tenant whose events go to the control database; without one they wait in its ledger. */
+export class TenantObject extends Tenant {
+  constructor(ctx: DurableState, env: Bindings) {
+    super(ctx, env, eventSinkOf(env));
+  }
+}
+
+function eventSinkOf(bindings: Bindings): EventSink | null {
+  const env = readWorkerdEnv(bindings);
+  const db = controlDbOf(env);
+  return db ? controlDbEventSink({ db, cell: env.BAILIWICK_CELL, clock: systemClock }) : null;
+}
+
+/** After a failed bootstrap, calls go on without it for this long: what it provisions may well be there. */
+const BOOTSTRAP_RETRY_MS = 1_000;
+
+interface Isolate {
+  cell: Promise<IsolateCell>;
+  bootstrapped: boolean;
+  retryAtMs: number;
+  /** Whether the platform tells the caller's address truthfully; stock workerd passes on what the caller wrote. */
+  addressed: boolean;
+}
+const isolates = new WeakMap<Bindings, Isolate>();
+
+function isolateOf(bindings: Bindings): Isolate {
+  let isolate = isolates.get(bindings);
+  if (!isolate) {
+    const cell = (async () => composeIsolate(readWorkerdEnv(bindings)))();
+    isolate = { cell, bootstrapped: false, retryAtMs: 0, addressed: bindings.BAILIWICK_PLATFORM === "cloudflare" };
+    isolates.set(bindings, isolate);
+    cell.catch((cause: unknown) =>
+      console.error(JSON.stringify({ level: "error", event: "cell.unusable", errors: describeError(cause) })),
+    );
+  }
+  return isolate;
+}
+
+/**
+ * Every request that comes before one of them succeeded does it by itself: a shared promise would hang with the request
+ * that began it, should that one be cut off.
+ */
+async function bootstrap(isolate: Isolate, cell: IsolateCell): Promise<void> {
+  if (isolate.bootstrapped || systemClock.now() < isolate.retryAtMs) return;
+  try {
+    await cell.bootstrap();
+    isolate.bootstrapped = true;
+  } catch (cause) {
+    isolate.retryAtMs = systemClock.now() + BOOTSTRAP_RETRY_MS;
+    cell.failed("cell.bootstrap")(cause);
+  }
+}
+
+export default {
+  async fetch(request: Request, bindings: Bindings, context: Execution): Promise<Response> {
+    const isolate = isolateOf(bindings);
+    let cell: IsolateCell;
+    try {
+      cell = await isolate.cell;
+    } catch {
+      // Logged once, with the names of what is wrong; nobody outside learns them.
+      return new Response(null, { status: 503 });
+    }
+    if (!isolate.bootstrapped) await bootstrap(isolate, cell);
+    const runtime: Runtime = {
+      source: isolate.addressed ? request.headers.get("cf-connecting-ip") : null,
+      get disconnected() {
+        return request.signal;
+      },
+      defer: (work) => context.waitUntil(work.catch(cell.failed("deferred"))),
+    };
+    const response = await cell.handle(request, runtime);
+    cell.upkeep(context);
+    return response;
+  },
+};
