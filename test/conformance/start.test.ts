@@ -94,7 +94,7 @@ describe("npm start", () => {
     expect(await ended).not.toBe(0);
     server.close();
     expect(output.err.trim().split("\n")).toHaveLength(1);
-    expect(output.err).toMatch(/port/i);
+    expect(output.err).toContain(`${port} is in use`);
   });
 
   it("says in one line that the home cannot be written", async () => {
@@ -109,7 +109,7 @@ describe("npm start", () => {
   it("says in one line what is wrong with the configuration", async () => {
     const config = newHome();
     mkdirSync(config, { recursive: true });
-    writeFileSync(join(config, "models.yml"), "models: { broken: { provider: nobody, model: m } }\n");
+    writeFileSync(join(config, "models.yml"), "models: { broken: { provider: 12, model: m } }\n");
     const { output, ended } = start({
       BAILIWICK_HOME: newHome(),
       BAILIWICK_CONFIG: config,
