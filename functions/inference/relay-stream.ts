@@ -157,6 +157,9 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
       async pull(controller) {
         // The error frame went out with the pull before this one; only now may the connection be destroyed.
         if (failed) {
+          // workerd reads on while answers come at once and throws all of them away with the error: a turn in between
+          // makes it send the frame first.
+          await new Promise((resolve) => setTimeout(resolve, 0));
           controller.error(new Error("stream failed"));
           return;
         }
