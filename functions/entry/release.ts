@@ -4,7 +4,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { encodeHex } from "../../shared/crypto/hex.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
 
-const CODE = ["functions", "durable", "shared", "policies"];
+const CODE = ["functions", "durable", "shared"];
 
 /** `<version>+<digest>` of the code that runs: SHA-256 over the names and bytes of its source files and the lock file. */
 export function releaseOf(project: string): { version: string; release: string } {
