@@ -100,6 +100,8 @@ export const LIMITS = {
   engineIdleMsMax: 5 * MINUTE,
   keepAliveMs: 15 * SECOND,
   drainMsMax: 20 * SECOND,
+  /** Text that is searched before a fallback leaves the cell: half a million tokens; hostile text takes about 1 s a MiB. */
+  redactionCharsMax: 2 * MiB,
   /** A keyed stream's frames are kept for replay up to this; above it the key stores `outcome_too_large`. */
   keyedResultBytesMax: 1 * MiB,
 

@@ -1,0 +1,65 @@
+/** Values that must never reach a provider behind our own pool, by the kind that finds them. All invented. */
+export const CANARIES: Readonly<Record<string, readonly string[]>> = {
+  email: ["alice.moore+tag@mail.example.com", "bob@example.co.uk", "jürgen@büro.example.org", "x%40example.com"],
+  phone: [
+    "+49 30 901820",
+    "+1 (415) 555-0123",
+    "+442079460958",
+    "0049 89 636 48018",
+    "(415) 555-0123",
+    "415-555-0123",
+    "4155550123",
+    "1-415-555-0123",
+    "020 7946 0958",
+    "030/90182000",
+    "06 12 34 56 78",
+  ],
+  card: [
+    "4111111111111111",
+    "4111 1111 1111 1111",
+    "5555-5555-5555-4444",
+    "378282246310005",
+    "6011 0009 9013 9424",
+    "30569309025904",
+    "3530111333300000",
+  ],
+  iban: ["DE89370400440532013000", "DE89 3704 0044 0532 0130 00", "GB82 WEST 1234 5698 7654 32", "NO93-8601-1117-947"],
+  ssn: ["078-05-1120", "219 09 9999"],
+  ip: [
+    "192.168.17.204",
+    "203.0.113.9",
+    "2001:db8:85a3::8a2e:370:7334",
+    "fe80::1",
+    "2001:0db8:0000:0000:0000:ff00:0042:8329",
+  ],
+  "api-key": [
+    "sk-proj-9fQ2xLm4T7vB1nKc8Z0",
+    "sk-ant-api03-Zk3jd92_LLq0-aaAA",
+    "bw_local_default_k3Jd82LmQ0aa_9sKdj38ZmQpL20dkLsie8",
+    "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    "glpat-9sKdj38ZmQpL20dkLsie",
+    "xoxb-123456789012-abcdefABCDEF",
+    "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+  ],
+  "aws-key": ["AKIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE"],
+  jwt: ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJlLWJ5dGVz"],
+  bearer: ["Bearer 8fJ2kd9ZmQpL20dkLsie83", "basic YWxpY2U6aHVudGVyMg=="],
+  "private-key": [
+    "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq98hG4\n-----END RSA PRIVATE KEY-----",
+  ],
+  "data-url": ["data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"],
+};
+
+/** Secrets that only their name gives away: text, and the part of it that must not survive. */
+export const ASSIGNED: readonly (readonly [text: string, secret: string])[] = [
+  ["password=hunter2", "hunter2"],
+  ['"password": "correct horse battery"', "correct horse battery"],
+  ["DB_PASSWORD='p w d'", "p w d"],
+  ["pwd: swordfish", "swordfish"],
+  ["passphrase => tr0ub4dor&3", "tr0ub4dor"],
+  ["api_key=9fQ2xLm4T7vB", "9fQ2xLm4T7vB"],
+  ["client secret: 8d7f6a5b4c3d2e1f", "8d7f6a5b4c3d2e1f"],
+  ["token = 'Zk3jd92LLq0aaAAb'", "Zk3jd92LLq0aaAAb"],
+  ["postgres://app:s3cr3t-pw@db.example.com/x", "s3cr3t-pw"],
+];
