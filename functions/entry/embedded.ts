@@ -25,6 +25,7 @@ import { postgresControlDb } from "../adapters/control-db/postgres.ts";
 import { controlRepository } from "../adapters/control-db/repository.ts";
 import { hostEgress } from "../adapters/egress/deno.ts";
 import { controlDbEventSink } from "../adapters/event-sink/control-db.ts";
+import { pacedEventSink } from "../adapters/event-sink/paced.ts";
 import { randomIds } from "../adapters/ids/random.ts";
 import { secretKeyring } from "../adapters/keyring/secret.ts";
 import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
@@ -90,7 +91,14 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     ? postgresControlDb({ cell: CELL.id, connectionString: env.BAILIWICK_DATABASE_URL })
     : pgliteControlDb({ cell: CELL.id, dataDir: join(home, "control-db") });
   const control = controlRepository({ db, clock });
-  const tenantClass = tenantObjectClass(controlDbEventSink({ db, cell: CELL.id, clock }));
+  const tenantClass = tenantObjectClass(
+    pacedEventSink(controlDbEventSink({ db, cell: CELL.id, clock }), {
+      share: 0.25,
+      restMsMax: 2_000,
+      nowMs: () => performance.now(),
+      pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    }),
+  );
   const objects = openEmbeddedHost({
     home,
     clock,

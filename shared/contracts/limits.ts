@@ -118,7 +118,8 @@ export const LIMITS = {
   /** Larger values are kept in pieces of this size, well below a row's limit. */
   sqlChunkBytes: 1 * MiB,
   ledgerEntryBytesMax: 65_535,
-  outboxBatchMax: 100,
+  /** One statement takes a batch as one JSON parameter: 400 rows of about 1 KiB. */
+  outboxBatchMax: 400,
   outboxRetryMsMin: 1 * SECOND,
   outboxRetryMsMax: 5 * MINUTE,
   /** Events wait this long for company, so that a busy object delivers batches and re-arms its alarm once a second. */

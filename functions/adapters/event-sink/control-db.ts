@@ -57,13 +57,21 @@ export function controlDbEventSink(deps: { db: ControlDb; cell: string; clock: C
   };
 }
 
+/** A NUL or a lone surrogate, as JSON text writes them. */
+const UNSTORABLE = /\\u(?:0000|d[89a-f])/i;
+
 /** Postgres holds neither U+0000 nor lone surrogates, and an event must not wait for ever because of one. */
-const storable = (row: OutboxRow): OutboxRow => ({
-  ...row,
-  type: storableText(row.type),
-  subject: storableText(row.subject),
-  data: Object.fromEntries(Object.entries(row.data).map(([key, value]) => [storableText(key), storableValue(value)])),
-});
+const storable = (row: OutboxRow): OutboxRow =>
+  UNSTORABLE.test(JSON.stringify(row))
+    ? {
+        ...row,
+        type: storableText(row.type),
+        subject: storableText(row.subject),
+        data: Object.fromEntries(
+          Object.entries(row.data).map(([key, value]) => [storableText(key), storableValue(value)]),
+        ),
+      }
+    : row;
 
 const storableText = (text: string): string => text.toWellFormed().replaceAll("\u0000", "\uFFFD");
 

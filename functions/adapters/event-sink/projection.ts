@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import type { AuditActivityV1 } from "../../../shared/contracts/events/audit-activity.ts";
 import { CloudEvent, EVENTS, type EventType, isEventType } from "../../../shared/contracts/events/envelope.ts";
 import type { RouterDecisionV1 } from "../../../shared/contracts/events/router-decisions.ts";
@@ -61,14 +62,12 @@ const decisionRow = ({ task, route, decision, policy, snapshot, ...rest }: Route
 const metricsRow = ({ from_ms, to_ms, metrics }: RuntimeMetricsV1): JsonObject => ({ from_ms, to_ms, metrics });
 
 /** Each type's handler; total over the known types, so a new type cannot be forgotten. */
-const PROJECT: { [T in EventType]: (into: Projection, at: At, data: unknown) => void } = {
-  "bailiwick.tasks.lifecycle.v1": (into, at, data) => {
-    const event = EVENTS["bailiwick.tasks.lifecycle.v1"].parse(data);
+const PROJECT: { [T in EventType]: (into: Projection, at: At, event: z.infer<(typeof EVENTS)[T]>) => void } = {
+  "bailiwick.tasks.lifecycle.v1": (into, at, event) => {
     into.rows.tasks.push({ ...taskRow(event), ...at });
     if (event.billing !== null) into.rows.usage_billing.push({ ...billingRow(event.task.id, event.billing), ...at });
   },
-  "bailiwick.audit.activity.v1": (into, at, data) => {
-    const event = EVENTS["bailiwick.audit.activity.v1"].parse(data);
+  "bailiwick.audit.activity.v1": (into, at, event) => {
     into.rows.audit_activity.push({ ...auditRow(event), ...at });
     if (event.key !== null) {
       const { kid, ...key } = event.key;
@@ -76,11 +75,11 @@ const PROJECT: { [T in EventType]: (into: Projection, at: At, data: unknown) => 
     }
     if (event.tenant !== null) into.tenant = event.tenant;
   },
-  "bailiwick.router.decisions.v1": (into, at, data) => {
-    into.rows.router_decisions.push({ ...decisionRow(EVENTS["bailiwick.router.decisions.v1"].parse(data)), ...at });
+  "bailiwick.router.decisions.v1": (into, at, event) => {
+    into.rows.router_decisions.push({ ...decisionRow(event), ...at });
   },
-  "bailiwick.metrics.runtime.v1": (into, at, data) => {
-    into.rows.runtime_metrics.push({ ...metricsRow(EVENTS["bailiwick.metrics.runtime.v1"].parse(data)), ...at });
+  "bailiwick.metrics.runtime.v1": (into, at, event) => {
+    into.rows.runtime_metrics.push({ ...metricsRow(event), ...at });
   },
 };
 
@@ -91,12 +90,11 @@ export function projectEvents(events: readonly CloudEvent[]): Projection {
     tenant: null,
     parked: [],
   };
+  const superseded = openedAndEnded(events);
   for (const event of events) {
-    const reason = unreadable(event);
+    if (superseded.has(event.id)) continue;
+    const reason = isEventType(event.type) ? projectOne(into, event, event.type) : "unknown_type";
     if (reason !== null) into.parked.push(parkedRow(event, reason));
-    else if (isEventType(event.type)) {
-      PROJECT[event.type](into, { event_id: event.id, event_seq: Number(event.sequence) }, event.data);
-    }
   }
   into.rows.tasks = newestOf(into.rows.tasks, "task_id");
   into.rows.keys = newestOf(into.rows.keys, "key_id");
@@ -111,13 +109,33 @@ export const parkedRow = (event: CloudEvent, reason: string): JsonObject => ({
   event,
 });
 
-function unreadable(event: CloudEvent): string | null {
-  if (!isEventType(event.type)) return "unknown_type";
-  if (!CloudEvent.safeParse(event).success) return "invalid_envelope";
-  const parsed = EVENTS[event.type].safeParse(event.data);
-  if (parsed.success) return null;
-  const where = parsed.error.issues[0];
-  return `invalid_data: ${where?.path.join(".") ?? ""} ${where?.code ?? ""}`;
+/** The envelope is this cell's own making; its data is parsed once, by the event's schema. */
+const Envelope = CloudEvent.omit({ data: true });
+
+/** Projects one event, or answers why it cannot be read. */
+function projectOne<T extends EventType>(into: Projection, event: CloudEvent, type: T): string | null {
+  if (!Envelope.safeParse(event).success) return "invalid_envelope";
+  const parsed = EVENTS[type].safeParse(event.data);
+  if (!parsed.success) {
+    const where = parsed.error.issues[0];
+    return `invalid_data: ${where?.path.join(".") ?? ""} ${where?.code ?? ""}`;
+  }
+  const data = parsed.data as z.infer<(typeof EVENTS)[T]>; // safe because: the schema of this very type parsed it
+  PROJECT[type](into, { event_id: event.id, event_seq: Number(event.sequence) }, data);
+  return null;
+}
+
+/** Events that only say that a task began which the same batch ends: the end says everything again. */
+function openedAndEnded(events: readonly CloudEvent[]): ReadonlySet<string> {
+  const opened = new Map<string, string>();
+  const superseded = new Set<string>();
+  for (const { id, type, subject, data } of events) {
+    if (type !== "bailiwick.tasks.lifecycle.v1") continue;
+    const before = opened.get(subject);
+    if (data.event === "opened") opened.set(subject, id);
+    else if (before !== undefined) superseded.add(before);
+  }
+  return superseded;
 }
 
 /** A statement may not touch a row twice, so of each key only the last event of the batch is written. */
