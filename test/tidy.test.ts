@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { completeLock } from "../infra/local/complete-lock.mjs";
 import { DURABLE_CORES, IMPORT_TABLE, type ImportRule } from "./tidy/import-table.ts";
 import { type Import, importsOf, projectFiles, readSource, withoutComments } from "./tidy/source-tree.ts";
 
@@ -129,6 +130,11 @@ describe("style", () => {
       (path) => !BARRELS.has(path) && (path.endsWith("/index.ts") || /^export \* from/m.test(readSource(path))),
     );
     expect(barrels).toEqual([]);
+  });
+
+  it("names every platform's binaries in the lock file, so that a fresh clone installs anywhere", () => {
+    // `node infra/local/complete-lock.mjs` adds what is missing.
+    expect(completeLock(JSON.parse(readSource("package-lock.json")))).toEqual([]);
   });
 
   it("leaves no unfinished work, machine path or package host in the tree", () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 const NODE_MAJOR_MIN = 20;
 /** npm's own words that are kept for the one line that a failed installation prints. */
-const NPM_TAIL_BYTES = 4096;
+const NPM_TAIL_BYTES = 64 * 1024;
 
 /**
  * @param {string} version of the running Node, without the `v`.
@@ -97,5 +97,5 @@ function npm(root, args) {
 /** @param {string} text */
 function lastErrorLine(text) {
   const lines = text.split("\n").map((line) => line.replace(/^npm (?:error|ERR!)\s*/, "").trim());
-  return lines.filter((line) => line !== "" && !line.startsWith("A complete log")).at(0) ?? "";
+  return lines.find((line) => line !== "" && !/^(?:code|errno|syscall|path|A complete log)\b/.test(line)) ?? "";
 }
