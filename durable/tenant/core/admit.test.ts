@@ -4,6 +4,7 @@ import { expectInvariants, NOON, openTenant } from "../../../test/support/tenant
 import {
   access,
   admitRequest,
+  at,
   attribution,
   bucket,
   budget,
@@ -33,7 +34,7 @@ describe("admit", () => {
   });
 
   it("refuses an expired key at the very millisecond, so its last second is not its last minute", () => {
-    const t = openTenant({ keys: [newKey({ expires_ms: (NOON + 10) as never })] });
+    const t = openTenant({ keys: [newKey({ expires_ms: at(NOON + 10) })] });
     t.env.now = NOON + 9;
     expect(t.admit(admitRequest(taskId(1), NOON)).ok).toBe(true);
     t.env.now = NOON + 10;
@@ -198,7 +199,7 @@ describe("admit", () => {
     const t = openTenant();
     const before = t.entries().length;
     for (const over of [{ hold_nusd: -1 }, { hold_nusd: 1.5 }, { tokens: Number.NaN }, { schema_version: 2 }])
-      expect(() => t.admit({ ...admitRequest(taskId(1), NOON), ...over } as never)).toThrow(RangeError);
+      expect(() => t.admit(Object.assign(admitRequest(taskId(1), NOON), over))).toThrow(RangeError);
     expect(t.entries().length).toBe(before);
   });
 });
