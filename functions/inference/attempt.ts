@@ -1,13 +1,12 @@
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
-import {
-  EngineError,
-  type EngineFailure,
-  type EngineRequest,
-  type ModelEvent,
-} from "../../shared/contracts/ports/engine.ts";
+import { EngineError, type EngineFailure, type ModelEvent } from "../../shared/contracts/ports/engine.ts";
+import type { Result } from "../../shared/contracts/result.ts";
 import type { Call, Deps } from "../context.ts";
 import { ProblemError } from "../problem.ts";
+import type { Permit } from "./breaker.ts";
 import { engineProblem } from "./engine-problem.ts";
+import { notRedacted, type RedactionRefused, reasonWith } from "./hop-redaction.ts";
+import type { HopAsk } from "./hop-request.ts";
 import type { Hop, Plan } from "./plan.ts";
 import { routeRecord, type Try } from "./route-record.ts";
 import type { Settlement } from "./settlement.ts";
@@ -37,18 +36,18 @@ const UNHEALTHY: ReadonlySet<EngineFailure["reason"]> = new Set(["unreachable", 
 
 /**
  * Tries the plan's hops in order until one delivers its first bytes; never afterwards. Each try is recorded with its
- * reason. Throws `ProblemError` when none does.
+ * reason and with how much was taken out of the request for it. Throws `ProblemError` when none does.
  */
 export async function attempt(
   deps: Deps,
   call: Call,
   plan: Plan,
   settlement: Settlement,
-  request: (hop: Hop) => EngineRequest,
+  ask: (hop: Hop) => Result<HopAsk, RedactionRefused>,
   abort: AbortController,
 ): Promise<Accepted> {
   const tries: Try[] = [];
-  let last: EngineFailure = { reason: "unreachable" };
+  let problem: ProblemError | null = null;
   for (const [index, hop] of plan.hops.entries()) {
     const { candidate, provider } = hop;
     const note = (outcome: Try["outcome"], reason: string) => {
@@ -56,9 +55,16 @@ export async function attempt(
       settlement.took(outcome === "chosen" ? candidate : null, routeRecord(plan, tries));
     };
     const engine = deps.engine(call.snapshot, provider.name);
-    const permit = deps.router.breakers.acquire(provider.name, provider.breaker);
-    if (!engine || !permit.ok) {
+    const permit = engine === null ? null : deps.router.breakers.acquire(provider.name, provider.breaker);
+    if (!engine || !permit?.ok) {
       note("failed", engine ? "breaker_open" : "engine_unavailable");
+      continue;
+    }
+    const asked = released(permit.value, () => ask(hop));
+    if (!asked.ok) {
+      permit.value.release();
+      note("failed", asked.error.reason);
+      problem ??= notRedacted(asked.error);
       continue;
     }
     if (index === 0) deps.router.retries.called(provider.name);
@@ -67,17 +73,19 @@ export async function attempt(
       note("failed", "retry_budget_exhausted");
       continue;
     }
+    const { request, redaction } = asked.value;
+    if (redaction) settlement.redacted(redaction);
     const span = call.span.child(`engine ${provider.name}`, {
       "gen_ai.provider.name": provider.name,
       "gen_ai.request.model": candidate.model,
     });
     const startedMs = deps.clock.now();
     try {
-      const accepted = await open(engine.execute({ ...request(hop), traceparent: span.traceparent }, abort.signal));
+      const accepted = await open(engine.execute({ ...request, traceparent: span.traceparent }, abort.signal));
       permit.value.succeed();
       deps.router.latencies.observe(candidate.id, deps.clock.now() - startedMs);
       if (engine.describeCapabilities().synthetic) call.reply["x-bailiwick-synthetic"] = "true";
-      note("chosen", index === 0 ? "first_choice" : "fallback");
+      note("chosen", reasonWith(index === 0 ? "first_choice" : "fallback", redaction));
       span.end("ok");
       return { hop, ...accepted };
     } catch (thrown) {
@@ -86,15 +94,26 @@ export async function attempt(
         permit.value.release();
         throw thrown;
       }
-      last = thrown.failure;
-      if (UNHEALTHY.has(last.reason)) permit.value.fail();
+      const { failure } = thrown;
+      problem = engineProblem(failure);
+      if (UNHEALTHY.has(failure.reason)) permit.value.fail();
       else permit.value.release();
-      note("failed", last.reason);
-      if (last.reason === "unauthorized") deps.tenantCredentials.forget(call.tenant.id);
-      if (!FALLS_BACK[last.reason] || abort.signal.aborted) throw abortedBy(abort) ?? engineProblem(last);
+      note("failed", reasonWith(failure.reason, redaction));
+      if (failure.reason === "unauthorized") deps.tenantCredentials.forget(call.tenant.id);
+      if (!FALLS_BACK[failure.reason] || abort.signal.aborted) throw abortedBy(abort) ?? problem;
     }
   }
-  throw abortedBy(abort) ?? engineProblem(last);
+  throw abortedBy(abort) ?? problem ?? engineProblem({ reason: "unreachable" });
+}
+
+/** Nothing was learnt about the engine when its question could not even be made. */
+function released<T>(permit: Permit, make: () => T): T {
+  try {
+    return make();
+  } catch (thrown) {
+    permit.release();
+    throw thrown;
+  }
 }
 
 /** The problem that stopped the call, when it was stopped: deadline, disconnect, drain. */

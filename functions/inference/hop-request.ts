@@ -2,10 +2,12 @@ import type { Candidate } from "../../shared/contracts/config/snapshot.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { EngineRequest } from "../../shared/contracts/ports/engine.ts";
+import { ok, type Result } from "../../shared/contracts/result.ts";
 import type { Call, Deps } from "../context.ts";
 import { rewriteRequest } from "../dialects/rewrite.ts";
 import { engineDialect, translators } from "../dialects/translators.ts";
 import { ProblemError } from "../problem.ts";
+import { type HopRedaction, type RedactionRefused, redactForHop } from "./hop-redaction.ts";
 import type { Hop } from "./plan.ts";
 import type { CandidateQuote, TaskBudget } from "./quote.ts";
 import { openCredential } from "./tenant-credentials.ts";
@@ -51,8 +53,21 @@ interface HopInput {
   dataKey: Uint8Array;
 }
 
-/** What one hop's engine is asked: translated into a dialect it speaks, rewritten and capped. Throws `ProblemError`. */
-export function hopRequest(deps: Deps, call: Call, { view, body, hop, cap, stream, dataKey }: HopInput): EngineRequest {
+/** A hop's question, and what was taken out of it; `redaction` is null where nothing had to be. */
+export interface HopAsk {
+  request: EngineRequest;
+  redaction: HopRedaction | null;
+}
+
+/**
+ * What one hop's engine is asked: translated into a dialect it speaks, rewritten, capped, and for a provider behind our
+ * own pool redacted; a body that cannot be redacted is not asked at all. Throws `ProblemError`.
+ */
+export function hopRequest(
+  deps: Deps,
+  call: Call,
+  { view, body, hop, cap, stream, dataKey }: HopInput,
+): Result<HopAsk, RedactionRefused> {
   const { candidate, provider } = hop;
   const spoken = deps.engine(call.snapshot, provider.name)?.describeCapabilities().dialects ?? [];
   const dialect = engineDialect(view.surface, spoken);
@@ -62,19 +77,25 @@ export function hopRequest(deps: Deps, call: Call, { view, body, hop, cap, strea
       detail: "The model does not offer this operation.",
     });
   const brought = provider.tenant_credentials ? deps.tenantCredentials.known(call.tenant.id, provider.name) : null;
-  return {
-    task: call.task,
-    dialect,
-    body: rewriteRequest(dialect, translated(view, body, dialect, cap.tokens), {
-      model: candidate.model,
-      stream,
-      outputTokensMax: cap.tokens > 0 ? cap.tokens : null,
-    }),
-    stream,
+  const rewritten = rewriteRequest(dialect, translated(view, body, dialect, cap.tokens), {
     model: candidate.model,
-    traceparent: call.span.traceparent,
-    secret: brought ? openCredential(deps, call, brought, dataKey) : null,
-  };
+    stream,
+    outputTokensMax: cap.tokens > 0 ? cap.tokens : null,
+  });
+  const sent = redactForHop(deps, call, hop, dialect, rewritten);
+  if (!sent.ok) return sent;
+  return ok({
+    request: {
+      task: call.task,
+      dialect,
+      body: sent.value.body,
+      stream,
+      model: candidate.model,
+      traceparent: call.span.traceparent,
+      secret: brought ? openCredential(deps, call, brought, dataKey) : null,
+    },
+    redaction: sent.value.redaction,
+  });
 }
 
 function translated(view: View, body: JsonObject, dialect: EngineRequest["dialect"], outputTokens: number): JsonObject {

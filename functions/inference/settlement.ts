@@ -4,6 +4,7 @@ import type { RouteRecord, TaskError, TaskStatus } from "../../shared/contracts/
 import { costOf, quantityOf, type UsageRow } from "../../shared/contracts/usage.ts";
 import type { Call, Deps } from "../context.ts";
 import { ProblemError } from "../problem.ts";
+import type { HopRedaction } from "./hop-redaction.ts";
 
 export interface Outcome {
   status: TaskStatus;
@@ -27,6 +28,7 @@ export class Settlement {
   readonly #bound: UsageBound;
   #route: RouteRecord | null = null;
   #candidate: Candidate | null = null;
+  #redaction: HopRedaction | null = null;
   #finished: Promise<void> | null = null;
 
   constructor(deps: Deps, call: Call, bound: UsageBound) {
@@ -43,6 +45,11 @@ export class Settlement {
   took(candidate: Candidate | null, route: RouteRecord): void {
     this.#candidate = candidate;
     this.#route = route;
+  }
+
+  /** What was taken out of the request before it went to a provider behind our own pool; goes into the ledger. */
+  redacted(redaction: HopRedaction): void {
+    this.#redaction = redaction;
   }
 
   finish(outcome: Outcome): Promise<void> {
@@ -71,7 +78,11 @@ export class Settlement {
           estimated,
           route: this.#route,
           result,
-          detail: synthetic ? { ...detail, synthetic } : detail,
+          detail: {
+            ...detail,
+            ...(synthetic ? { synthetic } : {}),
+            ...(this.#redaction === null ? {} : { redaction: this.#redaction }),
+          },
         },
       ]);
       if (!settled?.ok) throw new Error(`settle refused: ${settled?.error.reason ?? "no answer"}`);

@@ -102,6 +102,51 @@ export function routingSuite(lab: Lab): void {
       expect(task.engine).toMatchObject({ route: "hybrid", provider: "remote" });
     });
 
+    it.each([
+      ["chat", "/v1/chat/completions", (text: string) => ({ messages: [user(text)] })],
+      ["a chat stream", "/v1/chat/completions", (text: string) => ({ messages: [user(text)], stream: true })],
+      ["responses", "/v1/responses", (text: string) => ({ input: text, instructions: text })],
+      ["messages", "/v1/messages", (text: string) => ({ max_tokens: 50, system: text, messages: [user(text)] })],
+    ])("shows the provider behind our own pool placeholders only, in %s", async (_name, path, body) => {
+      const tenant = await lab.newTenant({ privacy: "hybrid" });
+      const mark = marker();
+      const text = `${mark} mail alice@example.com or +49 30 901820, key sk-canary-9fQ2xLm4T7vB1nKc8Z0`;
+      const response = await lab.ask(path, { key: tenant.apiKey, body: { model: "hybrid", ...body(text) } });
+      expect([response.status, await response.text()]).toEqual([200, expect.stringContaining("[email-1]")]);
+      const [seen] = lab.remote.about(mark);
+      expect(seen?.raw).toContain("[email-1] or [phone-1], key [api-key-1]");
+      expect(seen?.raw).not.toMatch(/alice|901820|sk-canary/);
+      const id = response.headers.get("x-bailiwick-task") ?? "";
+      const { engine } = await lab.task(tenant, id);
+      // Our own pool has failed so often by now that its breaker may be open: the provider is then the first that is asked.
+      const chosen = engine.candidates.find((row: { outcome: string }) => row.outcome === "chosen");
+      expect(chosen.reason).toMatch(/^(?:fallback|first_choice) \(redacted: api-key \d, email \d, phone \d\)$/);
+      const log = await lab.json("/v1/ledger?limit=100", { key: tenant.adminKey });
+      const closed = log.data.find(
+        (entry: { kind: string; task: string }) => entry.kind === "task.closed" && entry.task === id,
+      );
+      expect(closed.detail.call.redaction).toMatchObject({ email: expect.any(Number), phone: expect.any(Number) });
+      expect(JSON.stringify(log)).not.toMatch(/alice|901820|sk-canary/);
+    });
+
+    it("asks no provider behind our own pool when a part cannot be redacted, so that no file leaves unread", async () => {
+      const tenant = await lab.newTenant({ privacy: "hybrid" });
+      const mark = marker();
+      const content = [
+        { type: "text", text: mark },
+        { type: "file", file: { file_data: "data:application/pdf;base64,JVBERi0=" } },
+      ];
+      const response = await chat(tenant.apiKey, { model: "hybrid", messages: [{ role: "user", content }] });
+      expect([response.status, (await response.json()).error.code]).toEqual([503, "no_route"]);
+      expect(lab.remote.about(mark)).toHaveLength(0);
+      const { engine } = await lab.task(tenant, response.headers.get("x-bailiwick-task") ?? "");
+      expect(engine.candidates).toContainEqual({
+        candidate: "remote:echo",
+        outcome: "failed",
+        reason: "redaction_impossible",
+      });
+    });
+
     it("marks synthetic answers in header and body, so that nobody takes them for a model's", async () => {
       const { apiKey } = await lab.newTenant();
       const response = await chat(apiKey, { model: "synthetic", messages: [user("x")] });
