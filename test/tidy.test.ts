@@ -81,7 +81,7 @@ describe("the import table, so that deleting an adapter breaks only an entry", (
 describe("purity, so that one call is one atomic step and simulations repeat", () => {
   const cores = product.filter((path) => DURABLE_CORES.test(path));
   const pure = product.filter((path) =>
-    /^(?:functions\/(?:dialects|config)|policies\/engine|shared\/contracts)\//.test(path),
+    /^(?:functions\/(?:dialects|config|redaction)|policies\/engine|shared\/contracts)\//.test(path),
   );
 
   it("keeps cores synchronous", () => {
@@ -101,7 +101,7 @@ describe("purity, so that one call is one atomic step and simulations repeat", (
 
   it("sends every outgoing call through Egress, so that no operation reaches an address unchecked", () => {
     const governed = product.filter((path) =>
-      /^functions\/(?:v1|pipeline|inference|dialects|config|engines)\//.test(path),
+      /^functions\/(?:v1|pipeline|inference|dialects|redaction|config|engines)\//.test(path),
     );
     expect(findings(governed, /(?<![.#\w]|async )fetch\(|\bglobalThis\.fetch\b/)).toEqual([]);
   });

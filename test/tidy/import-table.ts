@@ -77,6 +77,13 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
     because: "dialects are pure functions between wire shapes",
   },
   {
+    files: /^functions\/redaction\//,
+    may: [contracts, /^functions\/redaction\//],
+    packages: [],
+    builtins: [],
+    because: "redaction is a pure function of text: nothing that could keep or send what it reads",
+  },
+  {
     files: /^functions\/config\//,
     may: [contracts, crypto, /^functions\/config\//],
     packages: [/^zod$/, /^yaml$/],
@@ -90,7 +97,7 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
       crypto,
       telemetry,
       /^policies\/engine\//,
-      /^functions\/(?:v1|pipeline|inference|dialects)\//,
+      /^functions\/(?:v1|pipeline|inference|dialects|redaction)\//,
       /^functions\/reference\/page\.ts$/,
       /^functions\/(?:app|env|context|problem)\.ts$/,
     ],
