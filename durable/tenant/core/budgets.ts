@@ -1,8 +1,7 @@
 import type { BudgetId } from "../../../shared/contracts/ids.ts";
-import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { NANO_USD_MAX } from "../../../shared/contracts/money.ts";
 import type { BudgetRecord } from "../../../shared/contracts/ports/tenant-store.ts";
-import type { Sql, SqlValue } from "../../runtime/sql.ts";
+import type { Sql } from "../../runtime/sql.ts";
 import { spanEndMs, spansAt } from "./calendar.ts";
 
 export interface Charged {
@@ -64,33 +63,27 @@ export function planHold(sql: Sql, nowMs: number, of: Charged, holdNusd: number)
   return { ok: true, warnings, hard, count: budgets.length, write: (task) => writeHold(sql, task, budgets, holdNusd) };
 }
 
-/** Four parameters a row, 100 a statement. */
-const ROWS_MAX = Math.floor(LIMITS.sqlParametersMax / 4);
-const rowsOf = (count: number, row: string): string => Array(count).fill(row).join(", ");
-const upTo = (text: (rows: number) => string): string[] => Array.from({ length: ROWS_MAX + 1 }, (_, n) => text(n));
-const HOLD_SPANS = upTo(
-  (rows) => `INSERT INTO budget_span (budget, span, spent_nusd, held_nusd) VALUES ${rowsOf(rows, "(?, ?, 0, ?)")}
-    ON CONFLICT (budget, span) DO UPDATE SET held_nusd = held_nusd + excluded.held_nusd`,
-);
-const HOLD_ROWS = upTo((rows) => `INSERT INTO hold (task, budget, span) VALUES ${rowsOf(rows, "(?, ?, ?)")}`);
+const HOLD_SPAN = `INSERT INTO budget_span (budget, span, spent_nusd, held_nusd) VALUES (?, ?, 0, ?)
+  ON CONFLICT (budget, span) DO UPDATE SET held_nusd = held_nusd + excluded.held_nusd`;
 
+/** A statement a budget: most calls match one or two, and small statements cost less than one over a list. */
 function writeHold(sql: Sql, task: number, budgets: readonly Matching[], holdNusd: number): void {
-  for (let from = 0; from < budgets.length; from += ROWS_MAX) {
-    const some = budgets.slice(from, from + ROWS_MAX);
-    sql.run(HOLD_SPANS[some.length] ?? "", ...some.flatMap(({ id, span }): SqlValue[] => [id, span, holdNusd]));
-    sql.run(HOLD_ROWS[some.length] ?? "", ...some.flatMap(({ id, span }): SqlValue[] => [task, id, span]));
+  for (const { id, span } of budgets) {
+    sql.run(HOLD_SPAN, id, span, holdNusd);
+    sql.run("INSERT INTO hold (task, budget, span) VALUES (?, ?, ?)", task, id, span);
   }
 }
 
 const CHARGE = `UPDATE budget_span SET held_nusd = held_nusd - ?, spent_nusd = max(0, min(spent_nusd + ?, ${NANO_USD_MAX}))
-  FROM hold h WHERE h.task = ? AND budget_span.budget = h.budget AND budget_span.span = h.span`;
+  WHERE budget = ? AND span = ?`;
 
 /**
  * Gives `releasedNusd` of each hold back and charges `costNusd` (negative in a correction) to the period in which the
  * call was admitted. A budget that was deleted meanwhile is not charged.
  */
 export function chargeHold(sql: Sql, task: number, releasedNusd: number, costNusd: number): void {
-  sql.run(CHARGE, releasedNusd, costNusd, task);
+  const held = sql.all<{ budget: string; span: number }>("SELECT budget, span FROM hold WHERE task = ?", task);
+  for (const { budget, span } of held) sql.run(CHARGE, releasedNusd, costNusd, budget, span);
 }
 
 export const dropHold = (sql: Sql, task: number): void => {
