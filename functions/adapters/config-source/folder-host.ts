@@ -1,5 +1,5 @@
 import { watch } from "node:fs";
-import { open, readdir } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 
 /** The few file calls that the folder source needs. */
 export interface FolderHost {
@@ -15,21 +15,12 @@ export interface FolderHost {
 export const nodeFolderHost: FolderHost = {
   list: (folder) => readdir(folder),
   async read(path, bytesMax) {
-    const file = await open(path, "r");
-    try {
-      // One byte more than allowed tells a full file from one that is too large, whatever its size says.
-      const buffer = new Uint8Array(bytesMax + 1);
-      let length = 0;
-      for (;;) {
-        const { bytesRead } = await file.read(buffer, length, buffer.length - length, length);
-        length += bytesRead;
-        if (bytesRead === 0 || length === buffer.length) break;
-      }
-      if (length > bytesMax) throw new RangeError(`is larger than ${bytesMax} bytes`);
-      return new TextDecoder("utf-8", { fatal: true }).decode(buffer.subarray(0, length));
-    } finally {
-      await file.close();
-    }
+    const tooLarge = () => new RangeError(`is larger than ${bytesMax} bytes`);
+    if ((await stat(path)).size > bytesMax) throw tooLarge();
+    const bytes = await readFile(path);
+    // It may have grown meanwhile, and some files tell no size.
+    if (bytes.length > bytesMax) throw tooLarge();
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   },
   watch(folder, changed, failed) {
     const watcher = watch(folder, { persistent: false }, () => changed());
