@@ -146,7 +146,12 @@ function detailText(detail: JsonObject): string {
     const text = JSON.stringify(detail);
     if (!text.includes("\\ud")) return text;
   }
-  return canonicalJson(repaired(detail));
+  try {
+    return canonicalJson(detail);
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    return canonicalJson(repaired(detail));
+  }
 }
 
 /** Whether every object's members stand in the order of UTF-16 code units, and all numbers have a JSON form. */
