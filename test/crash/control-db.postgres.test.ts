@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { postgresControlDb } from "../../functions/adapters/control-db/postgres.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import { type ControlDb, ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
+import { statement } from "../contract/control-db.contract.ts";
+import { neonHarness, postgresBinaries, postgresHarness } from "../support/control-db.ts";
+
+const park = (id: string) =>
+  statement(
+    "insert into parked_events (event_id, type, reason, event, parked_ms) values ($1, 'test', 'test', '{}'::jsonb, 0)",
+    id,
+  );
+const parked = async (db: ControlDb, tenant: string) => {
+  const [rows] = await db.withTenant(tenant, [statement("select event_id from parked_events order by event_id")]);
+  return rows?.map((row) => row.event_id);
+};
+const bin = postgresBinaries();
+
+describe.skipIf(bin === null)(
+  "ControlDb over PostgreSQL, when things break (skipped: no PostgreSQL on this machine)",
+  () => {
+    let harness: Awaited<ReturnType<typeof postgresHarness>>;
+    let db: Awaited<ReturnType<typeof harness.connect>>;
+    /** Resolves with the server's process of the transaction that sleeps. */
+    const sleeping = async (): Promise<number> => {
+      for (;;) {
+        const rows = await harness.postgres.sql("select pid from pg_stat_activity where query = 'select pg_sleep(4)'");
+        if (rows[0] !== undefined) return Number(rows[0].pid);
+      }
+    };
+
+    beforeAll(async () => {
+      harness = await postgresHarness(bin ?? "");
+      db = await harness.connect({ cell: "local" });
+      await db.migrate();
+    }, 120_000);
+    afterAll(() => harness.stop(), 60_000);
+
+    it("leaves nothing of a transaction whose connection drops, and serves the next call", async () => {
+      const call = db.withTenant("dropped", [park("half"), statement("select pg_sleep(4)")]);
+      const refused = expect(call).rejects.toBeInstanceOf(ControlDbUnavailable);
+      await harness.postgres.sql(`select pg_terminate_backend(${await sleeping()})`);
+      await refused;
+      expect(await parked(db, "dropped")).toEqual([]);
+    });
+
+    it("leaves nothing of a transaction that the server's crash ends, keeps what was acknowledged, and recovers by itself", async () => {
+      await db.withTenant("crashed", [park("kept")]);
+      const call = db.withTenant("crashed", [park("half"), statement("select pg_sleep(4)")]);
+      const refused = expect(call).rejects.toBeInstanceOf(ControlDbUnavailable);
+      await sleeping();
+      await harness.postgres.crash();
+      await refused;
+      await expect(db.withTenant("crashed", [park("down")])).rejects.toBeInstanceOf(ControlDbUnavailable);
+      expect((await db.ready()).ready).toBe(false);
+      await harness.postgres.start();
+      expect(await parked(db, "crashed")).toEqual(["kept"]);
+      expect(await db.ready()).toEqual({ ready: true, reason: null });
+    }, 60_000);
+
+    it("ends a statement that takes too long, so a stuck query never holds its connection", async () => {
+      const seconds = Math.ceil(LIMITS.controlDbStatementMsMax / 1_000) + 30;
+      await expect(
+        db.withTenant("slow", [park("half"), statement(`select pg_sleep(${seconds})`)]),
+      ).rejects.toBeInstanceOf(ControlDbUnavailable);
+      expect(await parked(db, "slow")).toEqual([]);
+    }, 30_000);
+
+    it("opens no more connections than it may however many callers come, so one cell never starves the others", async () => {
+      const before = db;
+      const calls = Array.from({ length: 40 }, () =>
+        before.withTenant("crowd", [
+          statement("select count(*) as n from pg_stat_activity where application_name = 'bailiwick'"),
+          statement("select pg_sleep(0.01)"),
+        ]),
+      );
+      const seen = (await Promise.all(calls)).map(([rows]) => Number(rows?.[0]?.n));
+      expect(Math.max(...seen)).toBeLessThanOrEqual(LIMITS.controlDbConnectionsMax);
+      expect(Math.max(...seen)).toBeGreaterThan(1);
+    });
+
+    it("says that the database is unavailable when nobody listens, instead of waiting for ever", async () => {
+      const nobody = postgresControlDb({ cell: "local", connectionString: "postgres://nobody@127.0.0.1:1/control" });
+      await expect(nobody.withTenant("t1", [statement("select 1 as one")])).rejects.toBeInstanceOf(
+        ControlDbUnavailable,
+      );
+      await nobody.close();
+    });
+  },
+);
+
+describe.skipIf(bin === null)(
+  "ControlDb over Neon's HTTP, when things break (skipped: no PostgreSQL on this machine)",
+  () => {
+    let harness: Awaited<ReturnType<typeof neonHarness>>;
+    let db: Awaited<ReturnType<typeof harness.connect>>;
+    beforeAll(async () => {
+      harness = await neonHarness(bin ?? "");
+      db = await harness.connect({ cell: "local" });
+      await db.migrate();
+    }, 120_000);
+    afterAll(() => harness.stop(), 60_000);
+
+    it("needs one request a call, so a transaction never spans two", async () => {
+      const before = harness.proxy.requests();
+      await db.withTenant("one", [park("a"), park("b"), statement("select 1 as one")]);
+      expect(harness.proxy.requests() - before).toBe(1);
+    });
+
+    it("leaves nothing of a transaction whose connection drops, and serves the next call", async () => {
+      harness.proxy.cutBeforeCommit(true);
+      await expect(db.withTenant("cut", [park("half")])).rejects.toBeInstanceOf(ControlDbUnavailable);
+      harness.proxy.cutBeforeCommit(false);
+      expect(await parked(db, "cut")).toEqual([]);
+    });
+
+    it("says that the database is unavailable when the server behind the endpoint is gone", async () => {
+      await harness.postgres.crash();
+      await expect(db.withTenant("gone", [park("half")])).rejects.toBeInstanceOf(ControlDbUnavailable);
+      await harness.postgres.start();
+      expect(await parked(db, "gone")).toEqual([]);
+    }, 60_000);
+  },
+);
