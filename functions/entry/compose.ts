@@ -43,8 +43,18 @@ export function composeCell({ egress, readSecret, version, ...parts }: HostParts
       return document;
     },
   };
+  const { metrics } = deps.telemetry;
+  const inForce = ({ digest }: Snapshot) => metrics.set("bailiwick_config_info", { digest }, 1);
+  inForce(config.current());
+  metrics.set("bailiwick_build_info", { release: cell.release, runtime: navigator.userAgent }, 1);
   config.subscribe((event) => {
-    if (event.kind === "activated") deps.router.retain(event.config.snapshot);
+    if (event.kind !== "activated") return;
+    const { snapshot } = event.config;
+    inForce(snapshot);
+    // A gauge keeps its last value: the breaker of a provider that is gone is not open for ever.
+    for (const { engine } of deps.router.breakers.states())
+      if (!Object.hasOwn(snapshot.providers, engine)) metrics.set("bailiwick_breaker_state", { provider: engine }, 0);
+    deps.router.retain(snapshot);
   });
   return { deps, handle: createApp(deps, OPERATIONS) };
 }

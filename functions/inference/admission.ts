@@ -36,8 +36,14 @@ export async function admit(deps: Deps, call: Call, admission: Admission): Promi
   deps.telemetry.metrics.count("bailiwick_admissions_total", {
     outcome: outcome.ok ? outcome.value.kind : outcome.error.reason,
   });
-  if (!outcome.ok) throw refused(outcome.error);
+  if (!outcome.ok) {
+    if (outcome.error.reason === "budget_exhausted")
+      deps.telemetry.metrics.count("bailiwick_budget_refusals_total", { reason: "budget" });
+    throw refused(outcome.error);
+  }
   if (outcome.value.kind === "admitted") {
+    deps.telemetry.metrics.count("bailiwick_budget_reserved_nusd_total", {}, admission.hold_nusd);
+    if (outcome.value.warnings.length > 0) deps.telemetry.metrics.count("bailiwick_budget_warnings_total", {});
     call.reply["x-bailiwick-task"] = call.task;
     Object.assign(call.reply, rateHeaders(outcome.value.rates));
     if (outcome.value.warnings.length > 0) call.reply["x-bailiwick-budget-warning"] = outcome.value.warnings.join(", ");

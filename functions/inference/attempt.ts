@@ -1,12 +1,14 @@
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 import { EngineError, type EngineFailure, type ModelEvent } from "../../shared/contracts/ports/engine.ts";
 import type { Result } from "../../shared/contracts/result.ts";
+import { GEN_AI } from "../../shared/telemetry/gen-ai.ts";
 import type { Call, Deps } from "../context.ts";
 import { ProblemError } from "../problem.ts";
 import type { Permit } from "./breaker.ts";
 import { engineProblem } from "./engine-problem.ts";
 import { notRedacted, type RedactionRefused, reasonWith } from "./hop-redaction.ts";
 import type { HopAsk } from "./hop-request.ts";
+import { modelSpan } from "./model-telemetry.ts";
 import type { Hop, Plan } from "./plan.ts";
 import { routeRecord, type Try } from "./route-record.ts";
 import type { Settlement } from "./settlement.ts";
@@ -46,8 +48,11 @@ export async function attempt(
   ask: (hop: Hop) => Result<HopAsk, RedactionRefused>,
   abort: AbortController,
 ): Promise<Accepted> {
+  const { metrics } = deps.telemetry;
   const tries: Try[] = [];
   let problem: ProblemError | null = null;
+  /** The try before, if it failed at its engine. */
+  let left: { provider: string; reason: string } | null = null;
   for (const [index, hop] of plan.hops.entries()) {
     const { candidate, provider } = hop;
     const note = (outcome: Try["outcome"], reason: string) => {
@@ -75,10 +80,9 @@ export async function attempt(
     }
     const { request, redaction } = asked.value;
     if (redaction) settlement.redacted(redaction);
-    const span = call.span.child(`engine ${provider.name}`, {
-      "gen_ai.provider.name": provider.name,
-      "gen_ai.request.model": candidate.model,
-    });
+    if (left)
+      metrics.count("bailiwick_fallbacks_total", { from: left.provider, to: provider.name, reason: left.reason });
+    const span = modelSpan(call.span, hop, request.dialect);
     const startedMs = deps.clock.now();
     try {
       const accepted = await open(engine.execute({ ...request, traceparent: span.traceparent }, abort.signal));
@@ -86,15 +90,20 @@ export async function attempt(
       deps.router.latencies.observe(candidate.id, deps.clock.now() - startedMs);
       if (engine.describeCapabilities().synthetic) call.reply["x-bailiwick-synthetic"] = "true";
       note("chosen", reasonWith(index === 0 ? "first_choice" : "fallback", redaction));
-      span.end("ok");
+      metrics.count("bailiwick_engine_attempts_total", { provider: provider.name, outcome: "accepted" });
+      settlement.answers(provider, span);
       return { hop, ...accepted };
     } catch (thrown) {
+      const outcome = thrown instanceof EngineError ? thrown.failure.reason : "internal";
+      metrics.count("bailiwick_engine_attempts_total", { provider: provider.name, outcome });
+      span.set({ [GEN_AI.errorType]: outcome });
       span.end("error");
       if (!(thrown instanceof EngineError)) {
         permit.value.release();
         throw thrown;
       }
       const { failure } = thrown;
+      left = { provider: provider.name, reason: failure.reason };
       problem = engineProblem(failure);
       if (UNHEALTHY.has(failure.reason)) permit.value.fail();
       else permit.value.release();

@@ -2,6 +2,7 @@ import type { Candidate } from "../../shared/contracts/config/snapshot.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { parseUsd } from "../../shared/contracts/money.ts";
+import type { Metrics } from "../../shared/contracts/ports/telemetry.ts";
 import type { Call, Deps } from "../context.ts";
 import { inputTokensBound } from "../dialects/input-bound.ts";
 import { outputCap } from "../dialects/rewrite.ts";
@@ -42,6 +43,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
   if (usable.length === 0) throw new ProblemError("forbidden", { members: { reasons: ["no_approved_candidate"] } });
   const budget = budgetOf(call);
   const quoted = quoteCall(
+    deps.telemetry.metrics,
     call,
     view,
     body,
@@ -66,7 +68,8 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
   const keeper = call.idempotencyKey === null ? NO_KEEPER : resultKeeper(deps, call, dataKey);
   const stopper = stopOn(deps, call);
   let bound = new OutputBound({ inputTokens: 0, outputTokens: 0 });
-  const settlement = new Settlement(deps, call, () => bound.rows());
+  const named = { surface: view.surface, model: features.model };
+  const settlement = new Settlement(deps, call, named, () => bound.rows());
   try {
     const plan = planned(deps, call, offered, approved, quoted);
     const capOf = (candidate: Candidate) =>
@@ -122,6 +125,7 @@ function budgetOf(call: Call): TaskBudget {
 }
 
 function quoteCall(
+  metrics: Metrics,
   call: Call,
   view: View,
   body: JsonObject,
@@ -140,6 +144,7 @@ function quoteCall(
     budget,
   });
   if (quoted.ok) return quoted.value;
+  metrics.count("bailiwick_budget_refusals_total", { reason: "task_cap" });
   throw new ProblemError("task-budget-too-small", {
     detail: "The shortest answer of the cheapest model costs more than this task may.",
     members: { needed_nusd: quoted.error.needed_nusd, budget_nusd: quoted.error.budget_nusd },

@@ -1,10 +1,14 @@
-import type { Candidate } from "../../shared/contracts/config/snapshot.ts";
+import type { Candidate, ProviderConfig } from "../../shared/contracts/config/snapshot.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
+import type { Dialect } from "../../shared/contracts/ports/engine.ts";
+import type { Attributes, Span } from "../../shared/contracts/ports/telemetry.ts";
 import type { RouteRecord, TaskError, TaskStatus } from "../../shared/contracts/task.ts";
 import { costOf, quantityOf, type UsageRow } from "../../shared/contracts/usage.ts";
+import { GEN_AI } from "../../shared/telemetry/gen-ai.ts";
 import type { Call, Deps } from "../context.ts";
 import { ProblemError } from "../problem.ts";
 import type { HopRedaction } from "./hop-redaction.ts";
+import { modelAnswered, modelLabels } from "./model-telemetry.ts";
 
 export interface Outcome {
   status: TaskStatus;
@@ -25,15 +29,20 @@ export type UsageBound = () => UsageRow[];
 export class Settlement {
   readonly #deps: Deps;
   readonly #call: Call;
+  readonly #asked: { surface: Dialect; model: string };
   readonly #bound: UsageBound;
   #route: RouteRecord | null = null;
   #candidate: Candidate | null = null;
+  #provider: ProviderConfig | null = null;
+  #span: Span | null = null;
   #redaction: HopRedaction | null = null;
   #finished: Promise<void> | null = null;
 
-  constructor(deps: Deps, call: Call, bound: UsageBound) {
+  /** `asked`: how, and the model's name as the caller wrote it. */
+  constructor(deps: Deps, call: Call, asked: { surface: Dialect; model: string }, bound: UsageBound) {
     this.#deps = deps;
     this.#call = call;
+    this.#asked = asked;
     this.#bound = bound;
   }
 
@@ -45,6 +54,19 @@ export class Settlement {
   took(candidate: Candidate | null, route: RouteRecord): void {
     this.#candidate = candidate;
     this.#route = route;
+  }
+
+  /** The provider whose engine accepted the call, and the span of its try, which ends with the call. */
+  answers(provider: ProviderConfig, span: Span): void {
+    this.#provider = provider;
+    this.#span = span;
+  }
+
+  /** Labels of this call's `gen_ai_*` metrics. */
+  labels(): Attributes {
+    const [candidate, provider] = [this.#candidate, this.#provider];
+    const answered = candidate && provider ? { provider, model: candidate.model } : null;
+    return modelLabels(this.#asked.surface, this.#asked.model, answered);
   }
 
   /** What was taken out of the request before it went to a provider behind our own pool; goes into the ledger. */
@@ -64,6 +86,8 @@ export class Settlement {
     const estimated = usage === null && ran !== null;
     const synthetic = ran !== null && call.snapshot.providers[ran.provider]?.kind === "synthetic";
     const rows = usage ?? (ran === null ? [] : this.#bound());
+    const cost = costOf(rows, ran?.prices ?? {});
+    this.#endSpan(rows, error);
     const span = call.span.child("settle");
     try {
       const [settled] = await deps.tenants.settle(call.actor.scopes.tenant, [
@@ -74,7 +98,7 @@ export class Settlement {
           status,
           error,
           usage: rows,
-          cost_nusd: costOf(rows, ran?.prices ?? {}),
+          cost_nusd: cost,
           estimated,
           route: this.#route,
           result,
@@ -96,30 +120,26 @@ export class Settlement {
         { cause },
       );
     }
-    this.#measure(rows);
+    this.#measure(rows, error);
+    deps.telemetry.metrics.count("bailiwick_budget_settled_nusd_total", { estimated }, cost);
   }
 
-  #measure(rows: readonly UsageRow[]): void {
+  #endSpan(rows: readonly UsageRow[], error: TaskError | null): void {
+    if (this.#span === null || this.#candidate === null) return;
+    modelAnswered(this.#span, this.#candidate.model, rows);
+    if (error) this.#span.set({ [GEN_AI.errorType]: error.code });
+    this.#span.end(error ? "error" : "ok");
+  }
+
+  #measure(rows: readonly UsageRow[], error: TaskError | null): void {
     const { metrics } = this.#deps.telemetry;
-    const labels = {
-      gen_ai_operation_name: "chat",
-      gen_ai_provider_name: this.#route?.provider ?? "none",
-      gen_ai_request_model: this.#route?.model ?? "none",
-    };
-    metrics.observe(
-      "gen_ai_client_token_usage",
-      { ...labels, gen_ai_token_type: "input" },
-      quantityOf(rows, "tokens_in") + quantityOf(rows, "tokens_cached"),
-    );
-    metrics.observe(
-      "gen_ai_client_token_usage",
-      { ...labels, gen_ai_token_type: "output" },
-      quantityOf(rows, "tokens_out"),
-    );
-    metrics.observe(
-      "gen_ai_server_request_duration_seconds",
-      labels,
-      (this.#deps.clock.now() - this.#call.receivedMs) / 1000,
-    );
+    const labels = this.labels();
+    const seconds = (this.#deps.clock.now() - this.#call.receivedMs) / 1000;
+    metrics.observe("gen_ai_server_request_duration_seconds", { ...labels, error_type: error?.code ?? "" }, seconds);
+    if (this.#candidate === null) return;
+    const input = quantityOf(rows, "tokens_in") + quantityOf(rows, "tokens_cached");
+    metrics.observe("gen_ai_client_token_usage", { ...labels, gen_ai_token_type: "input" }, input);
+    const output = quantityOf(rows, "tokens_out");
+    metrics.observe("gen_ai_client_token_usage", { ...labels, gen_ai_token_type: "output" }, output);
   }
 }

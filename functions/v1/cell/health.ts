@@ -1,4 +1,5 @@
 import { Health, ProtectedResourceMetadata, Readiness } from "../../../shared/contracts/http/health.ts";
+import type { BreakerState } from "../../inference/breaker.ts";
 import { NO_INPUT } from "../input.ts";
 import { operation, type Reply, value } from "../operation.ts";
 
@@ -57,6 +58,9 @@ export const ready = operation({
   },
 });
 
+/** Values of the gauge `bailiwick_breaker_state`. */
+const BREAKER_LEVELS: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 1, open: 2 };
+
 export const metrics = operation({
   ...common,
   id: "cell.metrics",
@@ -67,12 +71,17 @@ export const metrics = operation({
   success: [200, null, "Prometheus text exposition.", "text/plain"],
   summary: "Metrics",
   resource: { kind: "cell" },
-  execute: (deps): Reply => ({
-    kind: "bytes",
-    status: 200,
-    contentType: "text/plain; version=0.0.4; charset=utf-8",
-    body: deps.telemetry.exposition(),
-  }),
+  execute(deps): Reply {
+    // A breaker half-opens as time passes, without a call: its state is what it is now.
+    for (const { engine, state } of deps.router.breakers.states())
+      deps.telemetry.metrics.set("bailiwick_breaker_state", { provider: engine }, BREAKER_LEVELS[state]);
+    return {
+      kind: "bytes",
+      status: 200,
+      contentType: "text/plain; version=0.0.4; charset=utf-8",
+      body: deps.telemetry.exposition(),
+    };
+  },
 });
 
 export const protectedResource = operation({
