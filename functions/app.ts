@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { Deps, Runtime } from "./context.ts";
+import type { Deps, Incoming, Runtime } from "./context.ts";
 import { asProblem, problemResponse } from "./pipeline/problem-response.ts";
 import { type AppEnv, trace } from "./pipeline/trace.ts";
 import { ProblemError } from "./problem.ts";
@@ -27,12 +27,19 @@ export function createApp(deps: Deps, operations: readonly Operation[]): Handler
     app.all(honoPath(path), () => {
       throw new ProblemError("method-not-allowed", { headers: { allow: allowed.join(", ") } });
     });
-  app.notFound((c) => problemResponse(new ProblemError("not-found"), c.var.incoming));
+  /** For what no operation answers; the call's span ends here, because no seam will. */
+  const refused = (problem: ProblemError, incoming: Incoming): Response => {
+    const response = problemResponse(problem, incoming);
+    incoming.span.set({ "http.response.status_code": response.status, "error.type": problem.slug });
+    incoming.span.end(response.status >= 500 ? "error" : "ok");
+    return response;
+  };
+  app.notFound((c) => refused(new ProblemError("not-found"), c.var.incoming));
   app.onError((thrown, c) => {
     const problem = asProblem(thrown);
     if (problem.slug === "internal")
       deps.telemetry.log.error("request.crashed", thrown, { request: c.var.incoming.request });
-    return problemResponse(problem, c.var.incoming);
+    return refused(problem, c.var.incoming);
   });
   return (request, runtime) => app.fetch(request, runtime);
 }

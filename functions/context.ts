@@ -72,6 +72,8 @@ export interface Deps {
   preauth: RateLimiter;
   telemetry: Telemetry;
   dependencies: readonly Dependency[];
+  /** Names of what the cell does without right now, from what its own work met: cheap enough for every call. */
+  degraded(): readonly string[];
   lifecycle: Lifecycle;
   /** The OpenAPI document of the mounted operations, as JSON text. */
   openApi(): string;

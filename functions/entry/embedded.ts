@@ -35,6 +35,7 @@ import { snapshotCompiler } from "../config/compiler.ts";
 import { mint } from "../v1/keys/mint.ts";
 import { firstKeys, provisionTenants } from "./bootstrap.ts";
 import { composeCell } from "./compose.ts";
+import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { type EmbeddedEnv, EnvUnusable, readEmbeddedEnv } from "./embedded-env.ts";
 import { HomeUnusable, type KeysFile, prepareHome, readKeys, rootSecret, writeKeys } from "./home.ts";
@@ -87,9 +88,12 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     }),
     onError: failed("config.watch"),
   });
-  const db = env.BAILIWICK_DATABASE_URL
-    ? postgresControlDb({ cell: CELL.id, connectionString: env.BAILIWICK_DATABASE_URL })
-    : pgliteControlDb({ cell: CELL.id, dataDir: join(home, "control-db") });
+  const degradation = new Degradation(telemetry, config);
+  const db = degradation.watch(
+    env.BAILIWICK_DATABASE_URL
+      ? postgresControlDb({ cell: CELL.id, connectionString: env.BAILIWICK_DATABASE_URL })
+      : pgliteControlDb({ cell: CELL.id, dataDir: join(home, "control-db") }),
+  );
   const control = controlRepository({ db, clock });
   const tenantClass = tenantObjectClass(
     pacedEventSink(controlDbEventSink({ db, cell: CELL.id, clock }), {
@@ -140,6 +144,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     ),
     telemetry,
     dependencies: dependenciesOf({ db, config, cellStore }),
+    degraded: () => degradation.names(),
     lifecycle,
     egress,
     readSecret,
@@ -172,7 +177,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     cellStore,
     telemetry,
     provision: (snapshot) => provisionTenants(deps, snapshot, { tenant, keys: [] }),
-    migrate: () => db.migrate(),
+    migrate: () => degradation.observe(db.migrate()),
     mirror: () => mirrorTenants(deps),
     drain: () => drain({ db, tenants, clock }),
   });

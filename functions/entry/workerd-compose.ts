@@ -25,6 +25,7 @@ import type { Handler } from "../app.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
 import { firstKeys, provisionTenants } from "./bootstrap.ts";
 import { composeCell } from "./compose.ts";
+import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
@@ -104,13 +105,15 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
   );
   const tenants = remoteTenantStore(placed(env, env.TENANT));
   const cellStore = remoteCellStore(placed(env, env.CELL), { cell: cell.id, release });
-  const db = controlDbOf(env);
+  const degradation = new Degradation(telemetry, config);
+  const neon = controlDbOf(env);
+  const db = neon === null ? null : degradation.watch(neon);
   let outboxUsed = db !== null;
   const controlDb: ControlDb = db
     ? watchedControlDb(db, () => {
         outboxUsed = true;
       })
-    : absentControlDb;
+    : degradation.watch(absentControlDb);
   const { deps, handle } = composeCell({
     cell,
     clock,
@@ -126,6 +129,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     preauth: preauthLimiter(env, () => config.current().rates.preauth_per_minute, failed("preauth.degraded")),
     telemetry,
     dependencies: dependenciesOf({ db: controlDb, config, cellStore }),
+    degraded: () => degradation.names(),
     lifecycle: createLifecycle(),
     egress,
     readSecret: (ref) => (ref.source === "env" ? env.variable(ref.name) : null),
@@ -136,7 +140,11 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     ? afterwards(
         clock.now,
         DRAIN_DELAY_MS,
-        controlDbUpkeep({ telemetry, migrate: () => db.migrate(), drain: () => drain({ db, tenants, clock }) }),
+        controlDbUpkeep({
+          telemetry,
+          migrate: () => degradation.observe(db.migrate()),
+          drain: () => drain({ db, tenants, clock }),
+        }),
       )
     : null;
   const flushLater =

@@ -5,6 +5,9 @@ import { ProblemError } from "../problem.ts";
 
 export type AppEnv = { Bindings: Runtime; Variables: { incoming: Incoming } };
 
+/** OpenTelemetry's HTTP conventions: a method that nobody knows is not part of a name. */
+const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
 /** Gives every call its ids, receive time and root span, and refuses what no operation should see. */
 export const trace = (deps: Pick<Deps, "clock" | "ids" | "telemetry">) =>
   createMiddleware<AppEnv>(async function trace(c, next) {
@@ -16,7 +19,8 @@ export const trace = (deps: Pick<Deps, "clock" | "ids" | "telemetry">) =>
       task,
       receivedMs: deps.clock.now(),
       runtime: c.env,
-      span: deps.telemetry.start(`${method} ${c.req.path}`, headers.get("traceparent")),
+      // The path is the caller's own text: the seam names the span by its route.
+      span: deps.telemetry.start(METHODS.has(method) ? method : "HTTP", headers.get("traceparent")),
       headers,
       reply: { "x-request-id": request },
     });

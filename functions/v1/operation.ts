@@ -20,6 +20,8 @@ export type Reply =
       contentType: string;
       body: Uint8Array | ReadableStream<Uint8Array> | string;
       headers?: Record<string, string>;
+      /** Of a stream: resolves once it has ended, however it did. The call is measured to there. Never rejects. */
+      over?: Promise<"ok" | "error">;
     };
 
 export const value = (value: unknown, headers?: Record<string, string>): Reply =>

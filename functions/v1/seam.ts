@@ -9,6 +9,7 @@ import { deadlineOf } from "../pipeline/deadline.ts";
 import { idempotencyKeyOf } from "../pipeline/idempotency-key.ts";
 import { privacyOf } from "../pipeline/privacy.ts";
 import { asProblem, problemResponse } from "../pipeline/problem-response.ts";
+import { step } from "../pipeline/step.ts";
 import type { AppEnv } from "../pipeline/trace.ts";
 import { ProblemError, StaleAccess } from "../problem.ts";
 import { refusalOf } from "./enforce.ts";
@@ -25,6 +26,7 @@ type Undecided = Omit<Call, "decided" | "prepared">;
 export const serve = (operation: Operation, deps: Deps) =>
   async function serveOperation(c: Context<AppEnv>): Promise<Response> {
     const incoming = c.var.incoming;
+    incoming.span.rename(`${operation.method.toUpperCase()} ${operation.path}`);
     const leave = deps.lifecycle.enter();
     try {
       if (deps.lifecycle.draining && operation.gate === "governed")
@@ -78,7 +80,7 @@ async function admissible(
   incoming: Incoming,
   fresh: boolean,
 ): Promise<Identified | null> {
-  const identified = await identify(operation, deps, incoming, { fresh });
+  const identified = await step(incoming.span, "authenticate", () => identify(operation, deps, incoming, { fresh }));
   if (identified === null || identified.actor.cell_operator) return identified;
   const { suspended, locked } = identified.state;
   const refused = suspended ? "tenant-suspended" : locked && operation.effect !== "read" ? "tenant-locked" : null;
@@ -122,7 +124,7 @@ async function governed(
     labels: NO_LABELS,
   };
   const prepared = operation.prepare ? await operation.prepare(deps, undecided) : NOTHING_PREPARED;
-  const decided = await decide(operation, deps, undecided, prepared);
+  const decided = await step(incoming.span, "decide", () => decide(operation, deps, undecided, prepared));
   const call: Call = {
     ...undecided,
     prepared: prepared.carry,
@@ -193,6 +195,7 @@ function respond(operation: Operation, deps: Deps, incoming: Incoming, reply: Re
       incoming,
       new Response(reply.body as BodyInit | null, { status: reply.status, headers }),
       null,
+      reply.over,
     );
   }
   const [status, schema] = operation.success;
@@ -212,16 +215,26 @@ function finish(
   incoming: Incoming,
   response: Response,
   problem: ProblemError | null,
+  over?: Promise<"ok" | "error">,
 ): Response {
-  const seconds = (deps.clock.now() - incoming.receivedMs) / 1000;
-  const labels = {
-    http_route: operation.path,
-    http_request_method: operation.method.toUpperCase(),
-    http_response_status_code: response.status,
+  const close = (outcome: "ok" | "error"): void => {
+    const labels = {
+      http_route: operation.path,
+      http_request_method: operation.method.toUpperCase(),
+      http_response_status_code: response.status,
+    };
+    const seconds = (deps.clock.now() - incoming.receivedMs) / 1000;
+    deps.telemetry.metrics.observe("http_server_request_duration_seconds", labels, seconds);
+    incoming.span.set({ "http.route": operation.path, "http.response.status_code": response.status });
+    if (problem) incoming.span.set({ "error.type": problem.slug });
+    incoming.span.end(outcome);
   };
-  deps.telemetry.metrics.observe("http_server_request_duration_seconds", labels, seconds);
-  incoming.span.set({ "http.route": operation.path, "http.response.status_code": response.status });
-  incoming.span.end(response.status >= 500 ? "error" : "ok");
+  if (over) incoming.runtime.defer(over.then(close));
+  else close(response.status >= 500 ? "error" : "ok");
+  if (operation.gate === "governed") {
+    const degraded = deps.degraded();
+    if (degraded.length > 0) response.headers.set("x-bailiwick-degraded", degraded.join(", "));
+  }
   if (problem && response.status >= 500)
     deps.telemetry.log.error("request.failed", problem.cause ?? problem, {
       request: incoming.request,

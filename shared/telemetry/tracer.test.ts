@@ -123,6 +123,15 @@ describe("spans", () => {
     expect(spans[0]).toMatchObject({ status: "error", attributes: { a: 1 } });
   });
 
+  it("take the name of their route before they end, so that no path of a caller becomes a name", () => {
+    const { spans, start } = tracing();
+    const span = start("GET", null);
+    span.rename("GET /v1/tasks/{task_id}");
+    span.end();
+    span.rename("late");
+    expect(spans.map(({ name }) => name)).toEqual(["GET /v1/tasks/{task_id}"]);
+  });
+
   it("never carry a canary, so that the collector learns neither keys nor content", () => {
     const { spans, start } = tracing();
     const canary = "bw_local_t_4kQ0Zt7bXw2N_canary";

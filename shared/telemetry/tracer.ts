@@ -39,6 +39,7 @@ class PassiveSpan implements Span {
     return this.#traceparent;
   }
   set(): void {}
+  rename(): void {}
   child(): Span {
     return this;
   }
@@ -49,7 +50,7 @@ class RecordedSpan implements Span {
   readonly #recorder: Recorder;
   readonly #context: TraceContext;
   readonly #parent: string | null;
-  readonly #name: string;
+  #name: string;
   readonly #root: boolean;
   readonly #startMs: number;
   readonly #attributes: Attributes = {};
@@ -76,6 +77,9 @@ class RecordedSpan implements Span {
   }
   set(attributes: Attributes): void {
     if (!this.#ended) addSafely(this.#attributes, attributes, LIMITS.spanAttributesMax);
+  }
+  rename(name: string): void {
+    if (!this.#ended) this.#name = name;
   }
   child(name: string, attributes?: Attributes): Span {
     return new RecordedSpan(this.#recorder, this.#context.traceId, this.#context.spanId, false, name, attributes);

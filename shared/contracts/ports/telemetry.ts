@@ -4,6 +4,8 @@ export interface Span {
   /** W3C `traceparent` of this span, for propagation. */
   readonly traceparent: string;
   set(attributes: Attributes): void;
+  /** Names it anew once its route is known, so that names stay few and hold nothing of the caller's. */
+  rename(name: string): void;
   child(name: string, attributes?: Attributes): Span;
   end(status?: "ok" | "error"): void;
 }
