@@ -46,29 +46,60 @@ export interface Ask {
   signal?: AbortSignal;
 }
 
-/** Starts upstream and cell before the tests of a file, and stops them after. Members are usable inside tests only. */
+export interface LabOptions {
+  runtime: CellRuntime;
+  /** Further variables of the cell. */
+  env?: Record<string, string>;
+  /** Changes to the configuration files. */
+  config?(files: Record<string, string>, upstream: Upstream): Record<string, string>;
+}
+
+/** Upstreams and cell, started now; `stop` drains the cell, answers its exit code and ends the upstreams. */
+export async function startLab({
+  runtime,
+  env = {},
+  config = (files) => files,
+}: LabOptions): Promise<Lab & { stop(): Promise<number | null> }> {
+  const upstream = await new Upstream().start();
+  const remote = await new Upstream({ tls: true }).start();
+  const endUpstreams = () => Promise.all([upstream.stop(), remote.stop()]);
+  const cell = await startCell({
+    runtime,
+    config: config(testConfig({ local: upstream.url, api: remote.url }), upstream),
+    env: { TEST_UPSTREAM_KEY, ...env },
+    trusted: join(import.meta.dirname, "tls/authority.crt"),
+  }).catch(async (cause: unknown) => {
+    await endUpstreams();
+    throw cause;
+  });
+  const lab = labOver(
+    () => cell,
+    () => upstream,
+    () => remote,
+  );
+  return Object.assign(lab, {
+    async stop() {
+      const code = await cell.stop();
+      await endUpstreams();
+      return code;
+    },
+  });
+}
+
+/** The same before the tests of a file, and stopped after them. Members are usable inside tests only. */
 export function createLab(runtime: CellRuntime): Lab {
-  let cell: Cell | undefined;
-  let upstream: Upstream | undefined;
-  let remote: Upstream | undefined;
+  let started: Awaited<ReturnType<typeof startLab>> | undefined;
   beforeAll(async () => {
-    upstream = await new Upstream().start();
-    remote = await new Upstream({ tls: true }).start();
-    cell = await startCell({
-      runtime,
-      config: testConfig({ local: upstream.url, api: remote.url }),
-      env: { TEST_UPSTREAM_KEY },
-      trusted: join(import.meta.dirname, "tls/authority.crt"),
-    });
+    started = await startLab({ runtime });
   });
   afterAll(async () => {
-    await cell?.stop();
-    await Promise.all([upstream?.stop(), remote?.stop()]);
+    await started?.stop();
   });
+  const lab = () => started ?? fail("the cell");
   return labOver(
-    () => cell ?? fail("the cell"),
-    () => upstream ?? fail("the upstream"),
-    () => remote ?? fail("the remote upstream"),
+    () => lab().cell,
+    () => lab().upstream,
+    () => lab().remote,
   );
 }
 

@@ -9,6 +9,8 @@ const upstreamModels = [
   "echo",
   "slow",
   "paced",
+  "late",
+  "endless",
   "held",
   "midstream",
   "other-model",
@@ -18,6 +20,8 @@ const upstreamModels = [
   "status-401",
   "status-429",
   "status-500",
+  "quoting-400",
+  "quoting-500",
 ];
 
 /** Configuration of a cell under test: no rate gets in the way, and every engine failure has a name. */
@@ -35,6 +39,8 @@ providers:
   synthetic-midstream: { kind: synthetic, synthetic: { tokens_per_s: 5000, fail: midstream } }
   synthetic-failed: { kind: synthetic, synthetic: { fail: failed } }
   synthetic-unreachable: { kind: synthetic, synthetic: { fail: unreachable } }
+  synthetic-overloaded: { kind: synthetic, synthetic: { fail: overloaded }, breaker: { failures: 1000 } }
+  synthetic-gone: { kind: synthetic, synthetic: { fail: unreachable }, breaker: { failures: 2 } }
 ${upstream.api === undefined ? "" : `  remote: { kind: openai, base_url: "${upstream.api}", locality: api, jurisdiction: local, dialects: ${surfaces} }`}
 `,
     "models.yml": `
@@ -46,6 +52,12 @@ ${models.join("\n")}
   synthetic: { provider: synthetic, model: synthetic-1 }
   broken: { provider: synthetic-midstream, model: synthetic-1 }
   failing: { provider: synthetic-failed, model: synthetic-1 }
+  unreachable-only: { provider: synthetic-gone, model: synthetic-1 }
+  overloaded-first:
+    strategy: ordered
+    candidates:
+      - { provider: synthetic-overloaded, model: synthetic-1 }
+      - { provider: spare, model: echo, prices: { input: "1", output: "2" } }
   fallback:
     strategy: ordered
     candidates:

@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { type ChatBody, completion, embeddings, frames, textCompletion } from "./upstream-answers.ts";
 
 const TLS = join(import.meta.dirname, "tls");
+/** Silence of the model `late`: longer than the cell's keep-alive interval. */
+const LATE_MS = 17_000;
 /** Between two frames of the model `slow`. */
 const SLOW_MS = 50;
-const FRAMES: Readonly<Record<string, number>> = { slow: 400, paced: 20 };
+const FRAMES: Readonly<Record<string, number>> = { slow: 400, paced: 20, endless: 2_400 };
 
 export interface SeenRequest {
   path: string;
@@ -20,8 +22,9 @@ export interface SeenRequest {
 
 /**
  * An OpenAI-compatible engine for tests, on loopback. The model id says how it behaves: `echo`, `embed`, `slow` (20 s of
- * frames), `paced` (1 s), `held` (answers when the test lets it), `midstream` (dies after its first words), `status-<n>`, `other-model`,
- * `no-usage`, `garbage`.
+ * frames), `paced` (1 s), `endless` (2 minutes), `held` (answers when the test lets it), `midstream` (dies after its
+ * first words), `status-<n>`, `quoting-<n>` (an error that repeats the credential and the prompt, as some providers do),
+ * `other-model`, `no-usage`, `garbage`.
  */
 export class Upstream {
   readonly seen: SeenRequest[] = [];
@@ -82,6 +85,11 @@ export class Upstream {
     const status = /^status-(\d{3})$/.exec(model)?.[1];
     if (status)
       return json(response, Number(status), { error: { message: `told to answer ${status}`, type: "t", code: "c" } });
+    const quoting = /^quoting-(\d{3})$/.exec(model)?.[1];
+    if (quoting) {
+      const message = `Incorrect credential: ${request.headers.authorization}. You asked: ${JSON.stringify(body.messages)}`;
+      return json(response, Number(quoting), { error: { message, type: "t", code: "c" } });
+    }
     if (model === "held") await this.#gate.promise;
     if (model === "garbage") return json(response, 200, { hello: "no model" });
     if (path.endsWith("/embeddings")) return json(response, 200, embeddings(body));
@@ -112,7 +120,10 @@ export class Upstream {
       return;
     } else {
       const kept = body.model === "no-usage" ? all.filter((frame) => !frame.includes('"usage"')) : all;
-      for (const frame of kept) response.write(`data: ${frame}\n\n`);
+      for (const [index, frame] of kept.entries()) {
+        if (body.model === "late" && index === 2) await new Promise((resolve) => setTimeout(resolve, LATE_MS));
+        response.write(`data: ${frame}\n\n`);
+      }
     }
     response.end("data: [DONE]\n\n");
   }

@@ -1,0 +1,84 @@
+import { createServer, type Server } from "node:http";
+
+export interface CollectedSpan {
+  traceId: string;
+  spanId: string;
+  /** Empty for the root of a trace that nobody handed us. */
+  parentSpanId: string;
+  name: string;
+  /** 1 internal, 2 server, 3 client. */
+  kind: number;
+  startMs: number;
+  endMs: number;
+  /** 0 unset, 1 ok, 2 error. */
+  status: number;
+  attributes: Record<string, unknown>;
+}
+
+interface OtlpBody {
+  resourceSpans?: {
+    scopeSpans?: {
+      spans?: {
+        traceId: string;
+        spanId: string;
+        parentSpanId?: string;
+        name: string;
+        kind: number;
+        startTimeUnixNano: string;
+        endTimeUnixNano: string;
+        status?: { code?: number };
+        attributes?: { key: string; value: Record<string, unknown> }[];
+      }[];
+    }[];
+  }[];
+}
+
+/** An OTLP/HTTP collector on loopback that keeps every byte it was sent. It can go away and come back on its port. */
+export class OtlpCollector {
+  readonly bodies: string[] = [];
+  #server: Server | null = null;
+  #port = 0;
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  async start(): Promise<this> {
+    const server = createServer(async (request, response) => {
+      const parts: Buffer[] = [];
+      for await (const part of request) parts.push(part);
+      this.bodies.push(Buffer.concat(parts).toString("utf8"));
+      response.writeHead(200, { "content-type": "application/json" }).end("{}");
+    });
+    this.#server = server;
+    await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("no address");
+    this.#port = address.port;
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    server?.closeAllConnections();
+    if (server) await new Promise((resolve) => server.close(resolve));
+  }
+
+  get spans(): CollectedSpan[] {
+    return this.bodies.flatMap((text) => {
+      const body: OtlpBody = JSON.parse(text);
+      return (body.resourceSpans ?? [])
+        .flatMap(({ scopeSpans }) => scopeSpans ?? [])
+        .flatMap(({ spans }) => spans ?? [])
+        .map(({ attributes, status, startTimeUnixNano, endTimeUnixNano, parentSpanId, ...span }) => ({
+          ...span,
+          parentSpanId: parentSpanId ?? "",
+          startMs: Number(startTimeUnixNano) / 1e6,
+          endMs: Number(endTimeUnixNano) / 1e6,
+          status: status?.code ?? 0,
+          attributes: Object.fromEntries((attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]])),
+        }));
+    });
+  }
+}
