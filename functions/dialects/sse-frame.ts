@@ -45,16 +45,32 @@ export class SseFrame {
 
   #read(): Uint8Array {
     if (this.#payload !== null) return this.#payload;
+    this.#payload = this.#plain() ?? this.#fields();
+    return this.#payload;
+  }
+
+  /** The value of a frame that is one `data` line with LF ends, as nearly all are; null for any other. */
+  #plain(): Uint8Array | null {
+    const { raw } = this;
+    const end = raw.length - 2;
+    if (raw[4] !== COLON || raw.indexOf(LF) !== end || raw.indexOf(CR) !== -1) return null;
+    const value = field(raw, 0, end, DATA);
+    this.#hasData = value !== null;
+    return value;
+  }
+
+  #fields(): Uint8Array {
     let payload: Uint8Array = EMPTY;
     const { raw } = this;
     // A byte order mark may open the stream.
     let start = raw[0] === 0xef && raw[1] === 0xbb && raw[2] === 0xbf ? 3 : 0;
+    let cr = raw.indexOf(CR, start);
     while (start < raw.length) {
       let end = raw.indexOf(LF, start);
       if (end === -1) end = raw.length;
       // A CR inside the stretch ends the line earlier.
-      const cr = raw.subarray(start, end).indexOf(CR);
-      if (cr !== -1) end = start + cr;
+      if (cr !== -1 && cr < start) cr = raw.indexOf(CR, start);
+      if (cr !== -1 && cr < end) end = cr;
       const value = field(raw, start, end, DATA);
       if (value !== null) {
         payload = this.#hasData ? join(payload, value) : value;
@@ -64,7 +80,6 @@ export class SseFrame {
       }
       start = end + 1;
     }
-    this.#payload = payload;
     return payload;
   }
 }
