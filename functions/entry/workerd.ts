@@ -86,7 +86,9 @@ export default {
       },
       defer: (work) => context.waitUntil(work.catch(cell.failed("deferred"))),
     };
-    const response = await cell.handle(request, runtime);
+    const answered = Promise.resolve(cell.handle(request, runtime));
+    context.waitUntil(answered);
+    const response = await answered;
     cell.upkeep(context);
     return response;
   },

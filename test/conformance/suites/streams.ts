@@ -121,6 +121,39 @@ export function streamsSuite(lab: Lab): void {
       expect(task.usage.estimated).toBe(true);
     });
 
+    it.each([false, true])(
+      "closes the task of a client that goes away before the engine's first byte (stream: %s): no hold is left behind",
+      async (stream) => {
+        const tenant = await lab.newTenant();
+        const mark = marker();
+        const controller = new AbortController();
+        const asked = lab.ask("/v1/chat/completions", {
+          key: tenant.apiKey,
+          signal: controller.signal,
+          body: { model: "held", messages: [user(mark)], stream },
+        });
+        const [seen] = await eventually(
+          async () => lab.upstream.about(mark),
+          (requests) => requests.length === 1,
+        );
+        controller.abort();
+        await expect(asked).rejects.toThrow();
+        // Stock workerd looks at a connection only when it writes: there the engine answers, and the call was a good one.
+        const notices = lab.cell.runtime !== "workerd";
+        if (!notices) lab.upstream.release();
+        expect(await seen?.over).toBe(!notices);
+        const ledger = await eventually(
+          async () => (await lab.json("/v1/ledger?limit=100", { key: tenant.adminKey })).data,
+          (entries) => entries.some((entry: { kind: string }) => entry.kind === "task.closed"),
+        );
+        const closed = ledger.find((entry: { kind: string }) => entry.kind === "task.closed");
+        const task = await lab.task(tenant, closed?.task);
+        expect(task.phase).toBe("done");
+        // A stream is cancelled when a write finds nobody, unless all of it went into that one write.
+        expect(notices ? ["CANCELED"] : stream ? ["CANCELED", "OK"] : ["OK"]).toContain(task.status);
+      },
+    );
+
     it("settles a finished stream as OK and never as cancelled", async () => {
       const tenant = await lab.newTenant();
       const { response } = await wire(lab, tenant.apiKey, "/v1/chat/completions", {
