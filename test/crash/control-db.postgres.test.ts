@@ -1,5 +1,9 @@
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { postgresControlDb } from "../../functions/adapters/control-db/postgres.ts";
+import { controlRepository } from "../../functions/adapters/control-db/repository.ts";
+import { TenantId, type UnixMs } from "../../shared/contracts/ids.ts";
+import type { Attribution } from "../../shared/contracts/ledger.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { type ControlDb, ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
 import { statement } from "../contract/control-db.contract.ts";
@@ -13,6 +17,18 @@ const park = (id: string) =>
 const parked = async (db: ControlDb, tenant: string) => {
   const [rows] = await db.withTenant(tenant, [statement("select event_id from parked_events order by event_id")]);
   return rows?.map((row) => row.event_id);
+};
+const by: Attribution = {
+  ...{
+    request: "req_1",
+    subject: "someone",
+    credential: "key:abc",
+    acr: null,
+    workspace: "default",
+    project: "default",
+  },
+  ...{ environment: "production", cell: "local", source: null, release: "test", snapshot: "sha256:0", decision: null },
+  policy: null,
 };
 const bin = postgresBinaries();
 
@@ -77,6 +93,30 @@ describe.skipIf(bin === null)(
       const seen = (await Promise.all(calls)).map(([rows]) => Number(rows?.[0]?.n));
       expect(Math.max(...seen)).toBeLessThanOrEqual(LIMITS.controlDbConnectionsMax);
       expect(Math.max(...seen)).toBeGreaterThan(1);
+    });
+
+    it("makes the changes of one tenant wait for each other, so no outbox row becomes visible behind a later one", async () => {
+      // safe because: a fixed instant in milliseconds
+      const control = controlRepository({ db, clock: { now: () => 1_800_000_000_000 as UnixMs } });
+      const tenant = TenantId.parse("ordered");
+      await db.withTenant(tenant, [
+        statement(`insert into tenants (name, created_ms, updated_ms, privacy, content, transit, suspended, locked)
+        values ('Example', 0, 0, 'hybrid', 'none', 'refused', false, false)`),
+      ]);
+      const earlier = new pg.Client({ connectionString: harness.postgres.url("control") });
+      await earlier.connect();
+      await earlier.query("begin");
+      await earlier.query("select 1 from bailiwick.tenants where tenant_id = 'ordered' for no key update");
+      const later = control.workspaces.create(tenant, { workspace: "later" }, { name: "Later" }, by);
+      const waits = async () => {
+        const blocked = "select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock'";
+        while ((await harness.postgres.sql(blocked))[0]?.n === 0);
+        return "waits";
+      };
+      expect(await Promise.race([later.then(() => "overtakes"), waits()])).toBe("waits");
+      await earlier.query("commit");
+      await earlier.end();
+      expect((await later).ok).toBe(true);
     });
 
     it("says that the database is unavailable when nobody listens, instead of waiting for ever", async () => {
