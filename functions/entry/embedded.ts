@@ -13,6 +13,7 @@ import { embeddedTenantStore } from "../../durable/tenant/embedded.ts";
 import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
 import { TenantId } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import { useHashing } from "../../shared/crypto/hashing.ts";
 import { ConfigUnusable } from "../../shared/contracts/ports/config-source.ts";
 import { ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
@@ -41,6 +42,7 @@ import { type EmbeddedEnv, EnvUnusable, readEmbeddedEnv } from "./embedded-env.t
 import { HomeUnusable, type KeysFile, prepareHome, readKeys, rootSecret, writeKeys } from "./home.ts";
 import { host, hostSecret, PortInUse } from "./host.ts";
 import { createLifecycle } from "./lifecycle.ts";
+import { nativeHashing } from "./native-hashing.ts";
 import { releaseOf } from "./release.ts";
 import { startUpkeep } from "./upkeep.ts";
 import { welcome } from "./welcome.ts";
@@ -51,6 +53,7 @@ const FIRST_TENANT = "default";
 
 /** The whole cell in one process: edge, durable objects, control database. Resolves when it listens. */
 async function start(env: EmbeddedEnv, variables: Record<string, string | undefined>): Promise<() => Promise<void>> {
+  useHashing(nativeHashing);
   const home = resolve(env.BAILIWICK_HOME);
   prepareHome(home);
   const { version, release } = releaseOf(PROJECT);

@@ -1,5 +1,5 @@
-import { sha256 } from "@noble/hashes/sha2.js";
 import { COMMITMENT_SALT_BYTES } from "./commitment.ts";
+import { hashing } from "./hashing.ts";
 import { encodeHex } from "./hex.ts";
 import { hmacSha256 } from "./hmac-sha256.ts";
 import { utf8 } from "./utf8.ts";
@@ -19,7 +19,8 @@ export interface RunningCommitment {
 
 /** A commitment over parts joined by LF: the data payloads of a stream as they were delivered. */
 export function runningCommitment(salt: Uint8Array): RunningCommitment {
-  const hash = sha256.create().update(salt);
+  const hash = hashing().running();
+  hash.update(salt);
   let first = true;
   return {
     add(bytes) {
