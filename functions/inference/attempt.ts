@@ -33,6 +33,8 @@ const FALLS_BACK: Readonly<Record<EngineFailure["reason"], boolean>> = {
   rejected: false,
   canceled: false,
 };
+/** Failures that tell for certain that nothing ran. */
+const NOTHING_RAN: ReadonlySet<EngineFailure["reason"]> = new Set(["unreachable", "overloaded", "unauthorized"]);
 /** Failures that say something about the engine's health. */
 const UNHEALTHY: ReadonlySet<EngineFailure["reason"]> = new Set(["unreachable", "overloaded", "failed", "timeout"]);
 
@@ -87,6 +89,7 @@ export async function attempt(
     try {
       const accepted = await open(engine.execute({ ...request, traceparent: span.traceparent }, abort.signal));
       permit.value.succeed();
+      settlement.ran = true;
       deps.router.latencies.observe(candidate.id, deps.clock.now() - startedMs);
       if (engine.describeCapabilities().synthetic) call.reply["x-bailiwick-synthetic"] = "true";
       note("chosen", reasonWith(index === 0 ? "first_choice" : "fallback", redaction));
@@ -103,6 +106,7 @@ export async function attempt(
         throw thrown;
       }
       const { failure } = thrown;
+      if (!NOTHING_RAN.has(failure.reason)) settlement.ran = true;
       left = { provider: provider.name, reason: failure.reason };
       problem = engineProblem(failure);
       if (UNHEALTHY.has(failure.reason)) permit.value.fail();

@@ -78,7 +78,7 @@ export async function settleFailure(
     status,
     error: { code, message },
     usage: status === "ERROR" ? [] : null,
-    result: await keepProblem(keeper, problem, call.request, shape),
+    result: settlement.ran ? await keepProblem(keeper, problem, call.request, shape) : "not_run",
     detail: {},
   });
 }

@@ -15,7 +15,7 @@ export interface Outcome {
   error: TaskError | null;
   /** Null when the engine told no usage: the meter's bound is charged and marked `estimated`. */
   usage: UsageRow[] | null;
-  result: "stored" | "none" | "too_large";
+  result: "stored" | "none" | "too_large" | "not_run";
   detail: JsonObject;
 }
 
@@ -45,6 +45,9 @@ export class Settlement {
     this.#asked = asked;
     this.#bound = bound;
   }
+
+  /** An engine may have run: its outcome belongs to the call's key. Before that the key is free for another try. */
+  ran = false;
 
   get finished(): boolean {
     return this.#finished !== null;
