@@ -44,7 +44,6 @@ export async function bundleWorker(entry: string, outfile: string): Promise<void
     conditions: ["workerd", "worker", "import"],
     external: ["cloudflare:*", "node:*"],
     loader: { ".yml": "text" },
-    loader: { ".yml": "text" },
     sourcemap: "inline",
     logLevel: "error",
   });

@@ -94,6 +94,10 @@ export async function startPostgres(bin: string): Promise<Postgres> {
     const args = ["-D", data, ...settings.flatMap((setting) => ["-c", setting])];
     const started = spawn(join(bin, "postgres"), args, { ...user, cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
     server = started;
+    // A run that ends without `stop` leaves no server behind.
+    const killed = () => started.kill("SIGQUIT");
+    process.once("exit", killed);
+    started.once("exit", () => process.off("exit", killed));
     let log = "";
     await new Promise<void>((resolve, reject) => {
       started.on("exit", () => reject(new Error(`PostgreSQL did not start: ${log}`)));

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { type ChatBody, completion, embeddings, frames, textCompletion } from "./upstream-answers.ts";
 
 const TLS = join(import.meta.dirname, "tls");
-/** Silence of the model `late`: longer than the cell's keep-alive interval. */
-const LATE_MS = 17_000;
+/** Silence of the model `late`: one and a half keep-alive intervals, which is how late the comment may come. */
+const LATE_MS = 24_000;
 /** Between two frames of the model `slow`. */
 const SLOW_MS = 50;
 const FRAMES: Readonly<Record<string, number>> = { slow: 400, paced: 20, endless: 2_400 };

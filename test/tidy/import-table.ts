@@ -84,6 +84,13 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
     because: "redaction is a pure function of text: nothing that could keep or send what it reads",
   },
   {
+    files: /^functions\/redaction\//,
+    may: [contracts, crypto, /^functions\/redaction\//],
+    packages: [/^zod$/, /^re2js$/],
+    builtins: [],
+    because: "redaction is a pure function over bodies",
+  },
+  {
     files: /^functions\/config\//,
     may: [contracts, crypto, /^functions\/config\//],
     packages: [/^zod$/, /^yaml$/],

@@ -5,6 +5,7 @@ import { badInputSuite } from "./bad-input.ts";
 import { chatSuite } from "./chat.ts";
 import { idempotencySuite } from "./idempotency.ts";
 import { identitySuite } from "./identity.ts";
+import { keepAlive } from "./keep-alive.ts";
 import { moneySuite } from "./money.ts";
 import { responsesSuite } from "./responses.ts";
 import { routingSuite } from "./routing.ts";
@@ -30,6 +31,8 @@ export const ALL_SUITES: readonly Suite[] = [
 export function conform(runtime: CellRuntime, suites: readonly Suite[] = ALL_SUITES): void {
   describe(`the cell on ${runtime}`, () => {
     const lab = createLab(runtime);
+    const silence = keepAlive(lab);
     for (const suite of suites) suite(lab);
+    silence.check();
   });
 }
