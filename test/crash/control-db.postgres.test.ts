@@ -105,17 +105,21 @@ describe.skipIf(bin === null)(
       ]);
       const earlier = new pg.Client({ connectionString: harness.postgres.url("control") });
       await earlier.connect();
-      await earlier.query("begin");
-      await earlier.query("select 1 from bailiwick.tenants where tenant_id = 'ordered' for no key update");
-      const later = control.workspaces.create(tenant, { workspace: "later" }, { name: "Later" }, by);
-      const waits = async () => {
-        const blocked = "select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock'";
-        while ((await harness.postgres.sql(blocked))[0]?.n === 0);
-        return "waits";
-      };
-      expect(await Promise.race([later.then(() => "overtakes"), waits()])).toBe("waits");
-      await earlier.query("commit");
-      await earlier.end();
+      let later: ReturnType<typeof control.workspaces.create>;
+      try {
+        await earlier.query("begin");
+        await earlier.query("select 1 from bailiwick.tenants where tenant_id = 'ordered' for no key update");
+        later = control.workspaces.create(tenant, { workspace: "later" }, { name: "Later" }, by);
+        const waits = async () => {
+          const blocked = "select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock'";
+          while ((await harness.postgres.sql(blocked))[0]?.n === 0);
+          return "waits";
+        };
+        expect(await Promise.race([later.then(() => "overtakes"), waits()])).toBe("waits");
+        await earlier.query("commit");
+      } finally {
+        await earlier.end();
+      }
       expect((await later).ok).toBe(true);
     });
 
