@@ -2,6 +2,7 @@ import type { JsonObject } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { EngineError } from "../../shared/contracts/ports/engine.ts";
 import type { TaskStatus } from "../../shared/contracts/task.ts";
+import { quantityOf } from "../../shared/contracts/usage.ts";
 import { commitmentSalt, runningCommitment } from "../../shared/crypto/running-commitment.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
 import type { Deps } from "../context.ts";
@@ -26,8 +27,8 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
   const leave = deps.lifecycle.enter();
   const frames = new StreamFrames(delivery);
   const commitment = runningCommitment(commitmentSalt(delivery.dataKey, call.task, "response"));
-  const labels = { gen_ai_operation_name: "chat" };
-  deps.telemetry.metrics.gauge("bailiwick_streams_active", {}, 1);
+  const { metrics } = deps.telemetry;
+  metrics.gauge("bailiwick_streams_active", {}, 1);
   let pending: Uint8Array | null = delivery.first;
   let broken: ProblemError | null = null;
   let ended = false;
@@ -35,9 +36,11 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
   let gone = false;
   /** The error frame is out; the next pull destroys the connection. */
   let failed = false;
+  let firstMs: number | null = null;
   let lastMs = deps.clock.now();
   let pulling = false;
   let keepAlive: ReturnType<typeof setInterval> | null = null;
+  const over = Promise.withResolvers<"ok" | "error">();
 
   const account = (sent: readonly { payload: Uint8Array; raw: Uint8Array }[]): Uint8Array | null => {
     if (sent.length === 0) return null;
@@ -49,6 +52,11 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
       size += raw.byteLength;
     }
     lastMs = deps.clock.now();
+    if (firstMs === null) {
+      firstMs = lastMs;
+      const seconds = (firstMs - call.receivedMs) / 1000;
+      metrics.observe("gen_ai_server_time_to_first_token_seconds", settlement.labels(), seconds);
+    }
     return concat(
       sent.map(({ raw }) => raw),
       size,
@@ -61,20 +69,30 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
     ended = true;
     if (keepAlive !== null) clearInterval(keepAlive);
     stopper.release();
+    let outcome: "ok" | "error" = "error";
     try {
       const error = problem ? { code: errorMember(problem).code, message: errorMember(problem).message } : null;
       const result = problem
         ? await keepProblem(keeper, problem, call.request, delivery.shape)
         : await keeper.store({ status: 200, contentType: CONTENT_TYPE, stream: true });
+      const usage = frames.meter.read().usage?.rows ?? null;
       await settlement.finish({
         status,
         error,
-        usage: frames.meter.read().usage?.rows ?? null,
+        usage,
         result,
         detail: { response: commitment.end() },
       });
+      const tokens = quantityOf(usage ?? [], "tokens_out");
+      if (firstMs !== null && tokens > 1) {
+        const seconds = (lastMs - firstMs) / 1000 / (tokens - 1);
+        metrics.observe("gen_ai_server_time_per_output_token_seconds", settlement.labels(), seconds);
+      }
+      outcome = problem ? "error" : "ok";
     } finally {
-      deps.telemetry.metrics.gauge("bailiwick_streams_active", {}, -1);
+      metrics.gauge("bailiwick_streams_active", {}, -1);
+      if (problem) call.span.set({ "error.type": problem.slug });
+      over.resolve(outcome);
       leave();
     }
   };
@@ -134,9 +152,11 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
 
   const fail = async (thrown: unknown): Promise<Uint8Array> => {
     const problem = broken ?? asStreamProblem(thrown);
+    if (problem.slug === "task-budget-exceeded")
+      metrics.count("bailiwick_budget_refusals_total", { reason: "task_cap_reached" });
     if (problem.slug === "internal")
       deps.telemetry.log.error("stream.failed", thrown, { request: call.request, task: call.task });
-    deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: problem.slug });
+    metrics.count("bailiwick_refusals_total", { reason: problem.slug });
     await settle(failedStatus(problem), problem).catch((cause: unknown) =>
       deps.telemetry.log.error("settle.failed", cause, { request: call.request, task: call.task }),
     );
@@ -186,17 +206,13 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
     },
     { highWaterMark: 0 },
   );
-  deps.telemetry.metrics.observe(
-    "gen_ai_server_time_to_first_token_seconds",
-    labels,
-    (deps.clock.now() - call.receivedMs) / 1000,
-  );
   return {
     kind: "bytes",
     status: 200,
     contentType: CONTENT_TYPE,
     body,
     headers: { "cache-control": "no-cache, no-transform", "x-accel-buffering": "no" },
+    over: over.promise,
   };
 }
 
