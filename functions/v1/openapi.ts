@@ -1,106 +1,106 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
-import type { z } from "zod";
-import { Problem } from "../../shared/contracts/http/problem.ts";
-import { PROBLEMS, type ProblemSlug } from "../../shared/contracts/problems.ts";
+import { z } from "zod";
+import { exampleOf } from "../../shared/contracts/http/fields.ts";
+import { AnthropicError, Problem } from "../../shared/contracts/http/problem.ts";
+import { PROBLEMS } from "../../shared/contracts/problems.ts";
+import { documentedProblems } from "./documented-problems.ts";
+import { headersOf, RESPONSE_HEADERS, SECURITY_SCHEMES, securityOf, TAGS } from "./openapi-parts.ts";
 import type { Operation } from "./operation.ts";
 
-/** What any governed operation may answer besides its own problems. */
-const COMMON: readonly ProblemSlug[] = [
-  "unauthenticated",
-  "credential-conflict",
-  "forbidden",
-  "insufficient-scope",
-  "tenant-suspended",
-  "rate-limited",
-  "policy-unavailable",
-  "store-unavailable",
-  "draining",
-  "internal",
-];
-const WITH_BODY: readonly ProblemSlug[] = [
-  "invalid-request",
-  "malformed-json",
-  "body-too-large",
-  "unsupported-media-type",
-];
+type Content = Record<string, { schema: z.ZodType; example?: unknown }>;
+type Headers = Record<string, { $ref: string }>;
+type Response = { description: string; headers: Headers; content?: Content };
 
-const problemsOf = (operation: Operation): ProblemSlug[] => [
-  ...new Set([
-    ...(operation.gate === "public" ? (["internal"] as const) : COMMON),
-    ...(operation.media ? WITH_BODY : []),
-    ...(operation.params || operation.query ? (["invalid-request"] as const) : []),
-    ...operation.problems,
-  ]),
-];
+const FRAMES = z.string().meta({ description: "Server-sent events; the payload of each is one JSON document." });
+const TEXT = z.string();
+const ANY = z.unknown();
 
-type Content = Record<string, { schema: z.ZodType }>;
-type Response = { description: string; content?: Content };
+const header = (name: keyof typeof RESPONSE_HEADERS) => ({ $ref: `#/components/headers/${name}` });
+const typed = (type: string, schema: z.ZodType): Content => ({ [type]: { schema } });
+/** The example that a test sends; those of answers stand at their schemas. */
+const exampled = (type: string, schema: z.ZodType): Content => ({ [type]: { schema, example: exampleOf(schema) } });
+
+function successOf(operation: Operation): Response {
+  const [, schema, description, contentType = "application/json"] = operation.success;
+  const content = typed(contentType, schema ?? (contentType === "application/json" ? ANY : TEXT));
+  if (operation.kind === "stream") content["text/event-stream"] = { schema: FRAMES };
+  const headers: Headers = { "x-request-id": header("RequestId") };
+  if (operation.prepare) headers["x-bailiwick-task"] = header("TaskId");
+  return { description, headers, content };
+}
 
 function responsesOf(operation: Operation): Record<number, Response> {
-  const [status, schema, description, contentType] = operation.success;
-  const responses: Record<number, Response> = {};
-  const content: Content = schema ? { [contentType ?? "application/json"]: { schema } } : {};
-  if (schema && operation.kind === "stream") content["text/event-stream"] = { schema };
-  responses[status] = { description, ...(Object.keys(content).length > 0 ? { content } : {}) };
-  for (const slug of problemsOf(operation)) {
-    const problem = PROBLEMS[slug];
-    const text = `\`${problem.code}\`: ${problem.title}.`;
-    const known = responses[problem.status];
-    responses[problem.status] = known
+  const responses: Record<number, Response> = { [operation.success[0]]: successOf(operation) };
+  const anthropic = operation.shape === "anthropic";
+  for (const slug of documentedProblems(operation)) {
+    const { status, code, title } = PROBLEMS[slug];
+    const text = `\`${code}\`: ${title}.`;
+    const known = responses[status];
+    const headers: Headers = { "x-request-id": header("RequestId") };
+    if (status === 429 || status === 503) headers["retry-after"] = header("RetryAfter");
+    responses[status] = known
       ? { ...known, description: `${known.description} ${text}` }
-      : { description: text, content: { "application/problem+json": { schema: Problem } } };
+      : {
+          description: text,
+          headers,
+          content: anthropic ? typed("application/json", AnthropicError) : typed("application/problem+json", Problem),
+        };
+  }
+  for (const [status, schema, description] of operation.also ?? []) {
+    const known = responses[status];
+    responses[status] = {
+      description: known ? `${description} ${known.description}` : description,
+      headers: known?.headers ?? { "x-request-id": header("RequestId") },
+      content: { ...typed("application/json", schema), ...known?.content },
+    };
   }
   return responses;
+}
+
+/** Path parameters of a path that the operation's schema does not name: aliases spell theirs differently. */
+const pathParameters = (path: string) =>
+  z.object(Object.fromEntries([...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => [name, z.string()])));
+
+function requestOf(operation: Operation, path: string): object {
+  const headers = headersOf(operation);
+  const params = path === operation.path ? operation.params : pathParameters(path);
+  return {
+    ...(params ? { params } : {}),
+    ...(operation.query ? { query: operation.query } : {}),
+    ...(headers ? { headers } : {}),
+    ...(operation.body && operation.media
+      ? { body: { required: true, content: exampled(operation.media, operation.body) } }
+      : {}),
+  };
 }
 
 /** The OpenAPI 3.1 document of the mounted operations; nothing in it is written twice. */
 export function openApiDocument(operations: readonly Operation[], info: { version: string; server: string }): object {
   const app = new OpenAPIHono();
-  app.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
-    type: "http",
-    scheme: "bearer",
-    description: "An API key `bw_…`, or an OAuth 2.0 access token of a registered issuer.",
-  });
-  for (const operation of operations) {
-    const paths = [operation.path, ...(operation.aliases ?? [])];
-    for (const [index, path] of paths.entries()) {
-      const request = {
-        ...(operation.params && index === 0 ? { params: operation.params } : {}),
-        ...(operation.query ? { query: operation.query } : {}),
-        ...(operation.body && operation.media
-          ? { body: { required: true, content: { [operation.media]: { schema: operation.body } } } }
-          : {}),
-      };
-      const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "");
-      const declared = index === 0 && operation.params !== undefined;
-      app.openAPIRegistry.registerPath(
+  const { openAPIRegistry: registry } = app;
+  for (const [name, scheme] of Object.entries(SECURITY_SCHEMES))
+    registry.registerComponent("securitySchemes", name, scheme);
+  for (const [name, described] of Object.entries(RESPONSE_HEADERS))
+    registry.registerComponent("headers", name, described);
+  for (const operation of operations)
+    for (const [index, path] of [operation.path, ...(operation.aliases ?? [])].entries())
+      registry.registerPath(
         createRoute({
           method: operation.method,
           path,
           operationId: index === 0 ? operation.id : `${operation.id}.alias${index}`,
           summary: operation.summary,
           tags: [operation.tag],
-          request: request as never, // safe because: the library wants object schemas for params and query, and every operation gives one (test/operations.test.ts)
-          ...(declared
-            ? {}
-            : {
-                parameters: names.map((name) => ({
-                  name,
-                  in: "path" as const,
-                  required: true,
-                  schema: { type: "string" as const },
-                })),
-              }),
+          request: requestOf(operation, path) as never, // safe because: the library wants object schemas for params and query, and every operation gives one (test/operations.test.ts)
           responses: responsesOf(operation),
-          security: operation.gate === "public" ? [] : [{ apiKey: [] }],
+          security: securityOf(operation),
           "x-action": operation.action,
           "x-ack": operation.ack,
           "x-effect": operation.effect,
           "x-retry": operation.retry,
         }),
       );
-    }
-  }
+  const used = new Set(operations.map(({ tag }) => tag));
   return app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {
@@ -111,6 +111,6 @@ export function openApiDocument(operations: readonly Operation[], info: { versio
       license: { name: "Apache-2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
     },
     servers: [{ url: info.server }],
-    tags: [...new Set(operations.map((operation) => operation.tag))].map((name) => ({ name })),
+    tags: [...used].map((name) => ({ name, description: TAGS[name] ?? name })),
   });
 }

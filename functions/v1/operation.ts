@@ -72,6 +72,8 @@ export interface OperationSpec<
   query?: Q;
   body?: B;
   success: readonly [status: number, schema: Schema | null, description: string, contentType?: string];
+  /** Documents that it answers with another status than `success`, such as a readiness that says no. */
+  also?: readonly (readonly [status: number, schema: Schema, description: string])[];
   problems: readonly ProblemSlug[];
   shape?: ProblemShape;
   summary: string;

@@ -35,11 +35,8 @@ export const ready = operation({
   action: "cell:read",
   gate: "operations",
   credential: "fresh",
-  success: [
-    200,
-    Readiness,
-    "Ready, or degraded with the names of what the cell does without. 503 when something required is missing.",
-  ],
+  success: [200, Readiness, "Ready, or degraded with the names of what the cell does without."],
+  also: [[503, Readiness, "Something required is missing."]],
   summary: "Readiness",
   resource: { kind: "cell" },
   async execute(deps): Promise<Reply> {

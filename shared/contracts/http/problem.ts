@@ -35,3 +35,20 @@ export function problemExample(slug: ProblemSlug, detail?: string, param: string
     error: { message: detail ?? title, type, param, code },
   };
 }
+
+/** The shape in which Anthropic's clients read errors; nothing of ours is lost, because `code` is the problem's. */
+export const AnthropicError = z
+  .looseObject({
+    type: z.literal("error"),
+    error: z.looseObject({ type: z.string(), message: z.string(), code: z.string() }),
+    request_id: z.string(),
+  })
+  .meta({
+    id: "AnthropicError",
+    description: "An error as Anthropic's clients read it.",
+    example: {
+      type: "error",
+      error: { type: "invalid_request_error", message: "max_tokens: a number is needed", code: "invalid_request" },
+      request_id: "req_01JD0000000000000000000000",
+    },
+  });

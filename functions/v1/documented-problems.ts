@@ -1,0 +1,53 @@
+import type { ProblemSlug } from "../../shared/contracts/problems.ts";
+import type { Operation } from "./operation.ts";
+
+/** Before anybody knows which operation is meant, and when something breaks that nobody foresaw. */
+const ANY: readonly ProblemSlug[] = ["uri-too-long", "headers-too-large", "internal"];
+
+/** What the seam answers for an operation that asks who calls. */
+const IDENTIFIED: readonly ProblemSlug[] = [
+  "unauthenticated",
+  "credential-conflict",
+  "forbidden",
+  "tenant-suspended",
+  "rate-limited",
+  "store-unavailable",
+];
+
+/** What the seam answers before and while policy decides. */
+const GOVERNED: readonly ProblemSlug[] = [
+  ...IDENTIFIED,
+  // Headers such as a deadline that is no number.
+  "invalid-request",
+  "privacy-loosened",
+  "insufficient-scope",
+  "insufficient-user-authentication",
+  "approval-required",
+  "throttled",
+  "policy-unavailable",
+  "draining",
+];
+
+const WITH_BODY: readonly ProblemSlug[] = [
+  "invalid-request",
+  "malformed-json",
+  "body-too-large",
+  "unsupported-media-type",
+];
+
+/**
+ * Every problem that an operation can answer: its own, and what the seam adds for its gate, effect, retry and input.
+ * Whatever else a caller gets is a defect; conformance compares each answer with this list.
+ */
+export function documentedProblems(operation: Operation): ReadonlySet<ProblemSlug> {
+  const { gate, effect, retry, media, params, query, problems } = operation;
+  return new Set([
+    ...ANY,
+    ...(gate === "public" ? [] : gate === "operations" ? IDENTIFIED : GOVERNED),
+    ...(gate === "governed" && effect !== "read" ? (["tenant-locked"] as const) : []),
+    ...(gate === "governed" && retry === "idempotency-key" ? (["idempotency-key-invalid"] as const) : []),
+    ...(media ? WITH_BODY : []),
+    ...(params || query ? (["invalid-request"] as const) : []),
+    ...problems,
+  ]);
+}
