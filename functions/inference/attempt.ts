@@ -116,8 +116,17 @@ export async function attempt(
       if (!FALLS_BACK[failure.reason] || abort.signal.aborted) throw abortedBy(abort) ?? problem;
     }
   }
-  throw abortedBy(abort) ?? problem ?? engineProblem({ reason: "unreachable" });
+  throw abortedBy(abort) ?? withCandidates(problem ?? engineProblem({ reason: "unreachable" }), plan, tries);
 }
+
+/** A call without a route says why each candidate is none, as a plan without one does. */
+const withCandidates = (problem: ProblemError, plan: Plan, tries: readonly Try[]): ProblemError =>
+  problem.slug === "no-route"
+    ? new ProblemError(problem.slug, {
+        ...problem.extensions,
+        members: { ...problem.extensions.members, candidates: routeRecord(plan, tries).reasons },
+      })
+    : problem;
 
 /** Nothing was learnt about the engine when its question could not even be made. */
 function released<T>(permit: Permit, make: () => T): T {
