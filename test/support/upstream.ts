@@ -55,6 +55,12 @@ export class Upstream {
     return this;
   }
 
+  /** After `stop`: listens on the same port, as an engine does that comes back. */
+  async startAgain(): Promise<void> {
+    const port = Number(new URL(this.#url).port);
+    await new Promise<void>((resolve) => this.#server.listen(port, "127.0.0.1", resolve));
+  }
+
   stop(): Promise<void> {
     this.#server.closeAllConnections();
     return new Promise((resolve) => this.#server.close(() => resolve()));
