@@ -153,6 +153,7 @@ it("refuses to start on a broken folder with one line that names every problem",
 
 it.each([
   ["an empty folder", {}, "holds none of"],
+  ["a file that is empty, as it is while somebody writes it", { "models.yml": " \n" }, "is empty"],
   ["two endings of one file", { "models.yml": "", "models.yaml": "" }, "another ending"],
   ["a folder that is not there", { gone: "" }, "ENOENT"],
 ])("refuses to start on %s", async (_what, files, expected) => {

@@ -103,6 +103,8 @@ async function readTexts(host: FolderHost, folder: string): Promise<Texts> {
       const text = await host.read(`${folder}/${name}`, bytesLeft);
       bytesLeft -= text.length;
       texts.set(file, text);
+      // A file that somebody is about to write is empty first: it must not take every model away for a moment.
+      if (text.trim() === "") problems.push({ file, path: "", message: "is empty" });
     } catch (thrown) {
       problems.push({ file: name, path: "", message: `cannot be read (${reasonOf(thrown)})` });
     }
