@@ -46,6 +46,9 @@ export interface Ask {
   signal?: AbortSignal;
 }
 
+/** For cells whose test needs no control database: nothing listens there, so none boots. */
+export const WITHOUT_DATABASE = { BAILIWICK_DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" } as const;
+
 export interface LabOptions {
   runtime: CellRuntime;
   /** Further variables of the cell. */
