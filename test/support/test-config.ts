@@ -35,6 +35,7 @@ export function testConfig(upstream: { local: string; api?: string }): Record<st
 providers:
   upstream: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, secret: "env:TEST_UPSTREAM_KEY", breaker: { failures: 1000 } }
   spare: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, breaker: { failures: 1000 } }
+  openai: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, tenant_credentials: true }
   synthetic: { kind: synthetic, synthetic: { tokens_per_s: 5000 } }
   synthetic-midstream: { kind: synthetic, synthetic: { tokens_per_s: 5000, fail: midstream } }
   synthetic-failed: { kind: synthetic, synthetic: { fail: failed } }
@@ -49,6 +50,8 @@ models:
   ruinous: { provider: upstream, model: ruinous, prices: { input: "10", output: "5000" } }
   embed: { provider: upstream, model: embed, prices: { input: "1" }, capabilities: [embeddings] }
 ${models.join("\n")}
+  small: { provider: upstream, model: echo, prices: { input: "1", output: "2" }, ${CAPABLE} }
+  embedding: { provider: upstream, model: embed, prices: { input: "1" }, capabilities: [embeddings] }
   synthetic: { provider: synthetic, model: synthetic-1 }
   broken: { provider: synthetic-midstream, model: synthetic-1 }
   failing: { provider: synthetic-failed, model: synthetic-1 }

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { ProblemSlug } from "../../../shared/contracts/problems.ts";
 import { prepareInference } from "../../inference/prepare.ts";
 import { runInference } from "../../inference/run.ts";
 import type { View } from "../../inference/view.ts";
@@ -15,6 +16,8 @@ interface ViewSpec extends Omit<View, "operation" | "action" | "shape"> {
   body: z.ZodType;
   answer: z.ZodType;
   streams: boolean;
+  /** Beyond those of every view. */
+  problems?: readonly ProblemSlug[];
   summary: string;
   shape?: ProblemShape;
 }
@@ -66,6 +69,10 @@ export function viewOperation(spec: ViewSpec): Operation {
       "idempotency-key-reused",
       "idempotency-result-expired",
       "outcome-unknown",
+      "overloaded",
+      "task-budget-exceeded",
+      "canceled",
+      ...(spec.problems ?? []),
     ],
     ...(spec.shape ? { shape: spec.shape } : {}),
     summary: spec.summary,

@@ -29,6 +29,8 @@ export const responses = viewOperation({
   body: ResponsesRequest,
   answer: ResponseObject,
   streams: true,
+  // Of the session that a response continues or is kept in.
+  problems: ["not-found", "version-conflict", "limit-reached"],
   summary: "Create a response",
 });
 

@@ -22,7 +22,7 @@ export const createKey = operation({
   ...JSON_INPUT,
   body: CreateKey,
   success: [201, CreatedKey, "The key with its secret, shown once."],
-  problems: ["limit-reached", "tenant-locked", "tenant-suspended"],
+  problems: ["not-found", "limit-reached", "misconfigured"],
   summary: "Create an API key",
   tag: "Keys",
   resource: { kind: "key" },

@@ -25,7 +25,7 @@ export const rotateKey = operation({
   params: KeyPath,
   body: RotateKey,
   success: [201, CreatedKey, "The successor with its secret, shown once; the old key works until the overlap ends."],
-  problems: ["not-found", "limit-reached", "tenant-locked", "tenant-suspended"],
+  problems: ["not-found", "limit-reached", "misconfigured"],
   summary: "Replace a key, with overlap",
   tag: "Keys",
   resource: { kind: "key", param: "kid" },

@@ -23,7 +23,7 @@ export const createTenant = operation({
   ...JSON_INPUT,
   body: CreateTenant,
   success: [201, CreatedTenant, "The tenant with its first administrator key, shown once."],
-  problems: ["already-exists"],
+  problems: ["already-exists", "misconfigured"],
   summary: "Create a tenant",
   tag: "Tenants",
   resource: { kind: "tenant" },

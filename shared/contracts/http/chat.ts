@@ -41,7 +41,7 @@ export const ChatCompletionRequest = z
   .meta({
     id: "ChatCompletionRequest",
     example: {
-      model: "chat-small",
+      model: "small",
       messages: [
         { role: "system", content: "Answer in one sentence." },
         { role: "user", content: "What is a jurisdiction?" },
@@ -83,7 +83,7 @@ export const ChatCompletion = z
       id: "chatcmpl-1",
       object: "chat.completion",
       created: 1_795_000_000,
-      model: "chat-small",
+      model: "small",
       choices: [
         {
           index: 0,
@@ -118,7 +118,7 @@ export const ChatCompletionChunk = z
       id: "chatcmpl-1",
       object: "chat.completion.chunk",
       created: 1_795_000_000,
-      model: "chat-small",
+      model: "small",
       choices: [{ index: 0, delta: { content: "The" }, finish_reason: null }],
     },
   });

@@ -22,7 +22,7 @@ export const CompletionsRequest = z
   })
   .meta({
     id: "CompletionsRequest",
-    example: { model: "chat-small", prompt: "A cell is", max_tokens: 16 },
+    example: { model: "small", prompt: "A cell is", max_tokens: 16 },
   });
 export type CompletionsRequest = z.infer<typeof CompletionsRequest>;
 
@@ -42,7 +42,7 @@ export const Completion = z
       id: "cmpl-1",
       object: "text_completion",
       created: 1_795_000_000,
-      model: "chat-small",
+      model: "small",
       choices: [{ index: 0, text: " one deployment in one jurisdiction.", finish_reason: "stop" }],
       usage: { prompt_tokens: 3, completion_tokens: 7, total_tokens: 10 },
     },

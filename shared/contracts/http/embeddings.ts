@@ -13,7 +13,7 @@ export const EmbeddingsRequest = z
   })
   .meta({
     id: "EmbeddingsRequest",
-    example: { model: "embed-small", input: ["one text", "another text"], encoding_format: "float" },
+    example: { model: "embedding", input: ["one text", "another text"], encoding_format: "float" },
   });
 export type EmbeddingsRequest = z.infer<typeof EmbeddingsRequest>;
 
@@ -41,7 +41,7 @@ export const EmbeddingsResponse = z
         { object: "embedding", index: 0, embedding: [0.12, -0.5, 0.33] },
         { object: "embedding", index: 1, embedding: [0.1, -0.47, 0.29] },
       ],
-      model: "embed-small",
+      model: "embedding",
       usage: { prompt_tokens: 4, total_tokens: 4 },
     },
   });

@@ -32,7 +32,7 @@ export const CreateKey = z
   })
   .meta({
     id: "CreateKey",
-    example: { name: "checkout service", workspace: "default", roles: ["developer"], scopes: ["inference:create"] },
+    example: { name: "checkout service", workspace: "default", roles: ["developer"], scopes: ["inference:invoke"] },
   });
 export type CreateKey = z.infer<typeof CreateKey>;
 
@@ -72,7 +72,7 @@ const example = {
   subject: "key:4kQ0Zt7bXw2N",
   kind: "service",
   roles: ["developer"],
-  scopes: ["inference:create"],
+  scopes: ["inference:invoke"],
   cell_operator: false,
   created_at: "2026-11-18T09:30:00.000Z",
   expires_at: null,

@@ -43,7 +43,7 @@ export const LedgerEntryObject = z
       at: "2026-11-18T09:30:00.000Z",
       kind: "task.opened",
       outcome: "pending",
-      action: "inference:create",
+      action: "inference:invoke",
       task: "task_01JD0000000000000000000000",
       detail: {},
       prev: "0".repeat(64),

@@ -29,7 +29,7 @@ export const MessagesRequest = z
   .meta({
     id: "MessagesRequest",
     example: {
-      model: "chat-small",
+      model: "small",
       max_tokens: 64,
       system: "Answer in one sentence.",
       messages: [{ role: "user", content: "What is a jurisdiction?" }],
@@ -54,7 +54,7 @@ export const MessageObject = z
       id: "msg_1",
       type: "message",
       role: "assistant",
-      model: "chat-small",
+      model: "small",
       content: [{ type: "text", text: "The territory in which a law applies." }],
       stop_reason: "end_turn",
       stop_sequence: null,

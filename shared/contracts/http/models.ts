@@ -10,7 +10,7 @@ export const ModelObject = z
   })
   .meta({
     id: "ModelObject",
-    example: { id: "chat-small", object: "model", created: 1_795_000_000, owned_by: "example" },
+    example: { id: "small", object: "model", created: 1_795_000_000, owned_by: "example" },
   });
 export type ModelObject = z.infer<typeof ModelObject>;
 
@@ -19,7 +19,7 @@ export const ModelList = z.looseObject({ object: z.literal("list"), data: z.arra
   id: "ModelList",
   example: {
     object: "list",
-    data: [{ id: "chat-small", object: "model", created: 1_795_000_000, owned_by: "example" }],
+    data: [{ id: "small", object: "model", created: 1_795_000_000, owned_by: "example" }],
   },
 });
 export type ModelList = z.infer<typeof ModelList>;

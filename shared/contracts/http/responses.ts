@@ -51,7 +51,7 @@ export const ResponsesRequest = z
   })
   .meta({
     id: "ResponsesRequest",
-    example: { model: "chat-small", input: "What is a jurisdiction?", max_output_tokens: 64 },
+    example: { model: "small", input: "What is a jurisdiction?", max_output_tokens: 64 },
   });
 export type ResponsesRequest = z.infer<typeof ResponsesRequest>;
 
@@ -79,7 +79,7 @@ export const ResponseObject = z
       object: "response",
       created_at: 1_795_000_000,
       status: "completed",
-      model: "chat-small",
+      model: "small",
       output: [
         {
           id: "msg_1",

@@ -21,7 +21,7 @@ export const CreateTenant = z
     content: content.default("none"),
     transit: transit.default("refused"),
   })
-  .meta({ id: "CreateTenant", example: { id: "acme1", name: "Example Ltd", privacy: "hybrid" } });
+  .meta({ id: "CreateTenant", example: { id: "example1", name: "Example Ltd", privacy: "hybrid" } });
 export type CreateTenant = z.infer<typeof CreateTenant>;
 
 /** `PATCH /v1/tenants/{id}`: what is absent stays. */
@@ -35,7 +35,7 @@ export const UpdateTenant = z
     locked: z.boolean().optional().meta({ description: "True is the compliance lock: 423 until it is lifted." }),
   })
   .refine((patch) => Object.keys(patch).length > 0, { error: "at least one member is needed" })
-  .meta({ id: "UpdateTenant", minProperties: 1, example: { suspended: true } });
+  .meta({ id: "UpdateTenant", minProperties: 1, example: { privacy: "local-only" } });
 export type UpdateTenant = z.infer<typeof UpdateTenant>;
 
 const tenant = z.strictObject({
@@ -55,7 +55,7 @@ const tenant = z.strictObject({
 
 const example = {
   object: "tenant",
-  id: "acme1",
+  id: "example1",
   name: "Example Ltd",
   privacy: "hybrid",
   content: "none",

@@ -50,7 +50,7 @@ export const UsageGroupObject = z
     example: {
       object: "usage",
       day: "2026-11-18",
-      model: "chat-small",
+      model: "small",
       workspace: null,
       key: null,
       requests: 2,
@@ -85,7 +85,7 @@ export const UsageReport = z
         {
           object: "usage",
           day: "2026-11-18",
-          model: "chat-small",
+          model: "small",
           workspace: null,
           key: null,
           requests: 2,

@@ -3,14 +3,18 @@ import type { CellRuntime } from "../../support/cell.ts";
 import { createLab, type Lab } from "../../support/lab.ts";
 import { badInputSuite } from "./bad-input.ts";
 import { chatSuite } from "./chat.ts";
+import { documented } from "./documented.ts";
+import { examplesSuite } from "./examples.ts";
 import { idempotencySuite } from "./idempotency.ts";
 import { identitySuite } from "./identity.ts";
 import { keepAlive } from "./keep-alive.ts";
+import { metricsSuite } from "./metrics.ts";
 import { moneySuite } from "./money.ts";
 import { responsesSuite } from "./responses.ts";
 import { routingSuite } from "./routing.ts";
 import { streamsSuite } from "./streams.ts";
 import { surfacesSuite } from "./surfaces.ts";
+import { unauthorisedSuite } from "./unauthorised.ts";
 
 export type Suite = (lab: Lab) => void;
 
@@ -25,14 +29,19 @@ export const ALL_SUITES: readonly Suite[] = [
   routingSuite,
   identitySuite,
   badInputSuite,
+  metricsSuite,
+  examplesSuite,
+  unauthorisedSuite,
 ];
 
 /** Runs suites against one cell of the given runtime. */
 export function conform(runtime: CellRuntime, suites: readonly Suite[] = ALL_SUITES): void {
   describe(`the cell on ${runtime}`, () => {
     const lab = createLab(runtime);
+    const documents = documented(lab);
     const silence = keepAlive(lab);
     for (const suite of suites) suite(lab);
     silence.check();
+    documents.check();
   });
 }

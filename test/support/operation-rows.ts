@@ -1,0 +1,146 @@
+import { eventually, type Lab, type Tenant, user } from "./lab.ts";
+
+/** Where an operation is tried: a tenant of its own in a cell. */
+export interface Place {
+  lab: Lab;
+  tenant: Tenant;
+}
+
+/** What a test must know to call one operation as somebody. Every operation has a row (test/operations.test.ts). */
+export interface OperationRow {
+  /** Path parameters that name something that is there, made for this call; absent where the path has none. */
+  path?(place: Place): Promise<Record<string, string>>;
+  /** What must be there before the example body can be accepted. */
+  before?(place: Place): Promise<void>;
+  /** What a stranger's credential gets for another tenant's id and for one that does not exist alike; absent: 404. */
+  stranger?: number;
+  /** Why no stranger is tried: the path's id belongs to nobody. */
+  nobodys?: string;
+  /** The caller of the example must operate the cell. */
+  byCellOperator?: true;
+  /** Lives in the control database, which the workerd cell of the suites does not have: it answers 503 there. */
+  needsControlDb?: true;
+}
+
+const post = async (place: Place, path: string, body: object) =>
+  place.lab.json(path, { key: place.tenant.adminKey, body });
+const made = (path: string, body: object, param: string) => async (place: Place) => ({
+  [param]: String((await post(place, path, body)).id),
+});
+
+async function task({ lab, tenant }: Place): Promise<Record<string, string>> {
+  const body = { model: "small", messages: [user("x")] };
+  const response = await lab.ask("/v1/chat/completions", { key: tenant.apiKey, body });
+  await response.text();
+  return { task_id: response.headers.get("x-bailiwick-task") ?? "" };
+}
+
+const response = made("/v1/responses", { model: "small", input: "x", store: true }, "response_id");
+const conversation = made("/v1/conversations", { items: [] }, "conversation_id");
+async function item(place: Place): Promise<Record<string, string>> {
+  const { conversation_id } = await conversation(place);
+  const items = [{ type: "message", role: "user", content: "x" }];
+  const added = await post(place, `/v1/conversations/${conversation_id}/items`, { items });
+  return { conversation_id: String(conversation_id), item_id: String(added.data[0].id) };
+}
+
+const key = made("/v1/keys", { name: "row", roles: ["developer"] }, "kid");
+const budget = made("/v1/budgets", { period: "month", limit_usd: "1" }, "budget_id");
+const credential = made("/v1/credentials", { provider: "openai", name: "row", secret: "row-key" }, "credential_id");
+const ownTenant = async ({ tenant }: Place) => ({ tenant_id: tenant.id });
+
+/** Of every tenant, from its first moment. */
+const PARENTS: Readonly<Record<string, object>> = {
+  project: { workspace: "default" },
+  environment: { workspace: "default", project: "default" },
+};
+let scopes = 0;
+const fresh = (kind: string) => `${kind}-${process.pid}-${++scopes}`;
+const scope = (kind: string) => async (place: Place) => {
+  const id = fresh(kind);
+  await post(place, `/v1/${kind}s`, { id, name: "Row", ...PARENTS[kind] });
+  return { [`${kind}_id`]: id };
+};
+const needsControlDb = true as const;
+const scopeRows = (kind: string, before?: OperationRow["before"]): Record<string, OperationRow> => ({
+  [`${kind}s.create`]: { needsControlDb, ...(before ? { before } : {}) },
+  [`${kind}s.list`]: { needsControlDb },
+  [`${kind}s.get`]: { needsControlDb, path: scope(kind) },
+  [`${kind}s.update`]: { needsControlDb, path: scope(kind) },
+  [`${kind}s.archive`]: { needsControlDb, path: scope(kind) },
+});
+const research = async (place: Place) =>
+  void (await post(place, "/v1/workspaces", { id: "research", name: "Research" }));
+async function summaries(place: Place): Promise<void> {
+  await research(place);
+  await post(place, "/v1/projects", { id: "summaries", workspace: "research", name: "Summaries" });
+}
+
+/** One row per operation id. */
+export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
+  "chat.completions.create": {},
+  "responses.create": {},
+  "completions.create": {},
+  "embeddings.create": {},
+  "messages.create": {},
+  "models.list": {},
+  "models.get": { path: async () => ({ model: "small" }), nobodys: "a model's name is the cell's" },
+  "tasks.get": { path: task },
+  "responses.get": { path: response },
+  "responses.input-items": { path: response },
+  "responses.delete": { path: response },
+  "conversations.create": {},
+  "conversations.get": { path: conversation },
+  "conversations.update": { path: conversation },
+  "conversations.delete": { path: conversation },
+  "conversations.items.list": { path: conversation },
+  "conversations.items.create": { path: conversation },
+  "conversations.items.get": { path: item },
+  "conversations.items.delete": { path: item },
+  "tenants.create": { byCellOperator: true },
+  "tenants.list": { byCellOperator: true },
+  "tenants.get": { path: ownTenant },
+  "tenants.update": { path: ownTenant },
+  ...scopeRows("workspace"),
+  ...scopeRows("project", research),
+  ...scopeRows("environment", summaries),
+  "keys.create": {},
+  "keys.list": {},
+  "keys.rotate": { path: key },
+  "keys.revoke": { path: key },
+  "budgets.create": {},
+  "budgets.list": {},
+  // Putting a budget creates it: a stranger gets one of their own, whatever others have under that id.
+  "budgets.put": { path: budget, stranger: 200 },
+  "budgets.delete": { path: budget },
+  "credentials.create": {},
+  "credentials.list": {},
+  "credentials.delete": { path: credential },
+  "usage.report": {},
+  "ledger.list": {},
+  "cell.health": {},
+  "cell.ready": { byCellOperator: true },
+  "cell.metrics": { byCellOperator: true },
+  "cell.protected-resource": {},
+  "cell.openapi": {},
+  "cell.reference": {},
+};
+
+/** Why a row cannot be tried in a cell; null when it can. */
+export const missingFor = (row: OperationRow, lab: Lab): string | null =>
+  row.needsControlDb && lab.cell.runtime === "workerd" ? "this cell has no control database" : null;
+
+/** The control database boots beside the cell, which serves without it. Resolves at once where there is none. */
+export async function controlDbUp(lab: Lab): Promise<void> {
+  if (lab.cell.runtime === "workerd") return;
+  const degraded = async () => JSON.stringify((await lab.json("/readyz")).degraded);
+  await eventually(degraded, (names) => !names.includes("control-db"), 60_000);
+}
+
+/** A path with its parameters filled in. */
+export const fill = (path: string, values: Readonly<Record<string, string>>): string =>
+  path.replace(/\{(\w+)\}/g, (_all, name: string) => values[name] ?? `missing-${name}`);
+
+/** An id of the same form that nobody has. */
+export const unlike = (id: string): string =>
+  id.replace(/.{1,6}$/, (end) => (/^0+$/.test(end) ? "1" : "0").repeat(end.length));
