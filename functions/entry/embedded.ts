@@ -13,9 +13,9 @@ import { embeddedTenantStore } from "../../durable/tenant/embedded.ts";
 import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
 import { TenantId } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
-import { useHashing } from "../../shared/crypto/hashing.ts";
 import { ConfigUnusable } from "../../shared/contracts/ports/config-source.ts";
 import { ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
+import { useHashing } from "../../shared/crypto/hashing.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { systemClock } from "../adapters/clock/system.ts";
 import { folderConfigSource } from "../adapters/config-source/folder.ts";
@@ -187,10 +187,11 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   process.stdout.write(welcome({ ...keys, endpoint }));
 
   return async () => {
+    const drained = lifecycle.drain(LIMITS.drainMsMax);
     await upkeep.stop();
-    const { ended } = await lifecycle.drain(LIMITS.drainMsMax);
+    const { ended } = await drained;
     if (ended > 0) telemetry.log.warn("drain.ended_calls", { calls: ended });
-    await server.stop();
+    await server.stop(LIMITS.serverCloseMsMax);
     config.close();
     await objects.close();
     await db.close();

@@ -7,9 +7,14 @@ export interface Host {
   name: "deno" | "node";
   variables(): Record<string, string | undefined>;
   /** Resolves when it listens. Rejects with a `PortInUse` when somebody else does. */
-  serve(options: ServeOptions): Promise<{ port: number; stop(): Promise<void> }>;
+  serve(options: ServeOptions): Promise<Server>;
   onSignal(handler: () => void): void;
   exit(code: number): never;
+}
+interface Server {
+  port: number;
+  /** Takes no more connections; resolves when the answers in flight are out, or after `withinMs` without them. */
+  stop(withinMs: number): Promise<void>;
 }
 interface ServeOptions {
   host: string;
@@ -57,6 +62,15 @@ const runtimeOf = (request: Request, source: string | null, onError: (cause: unk
   },
 });
 
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}
+
 function denoHost(global: DenoGlobal): Host {
   return {
     name: "deno",
@@ -76,7 +90,7 @@ function denoHost(global: DenoGlobal): Host {
           },
           (request, info) => handle(request, runtimeOf(request, info.remoteAddr.hostname ?? null, onError)),
         );
-        return { port: server.addr.port, stop: () => server.shutdown() };
+        return { port: server.addr.port, stop: (withinMs) => within(withinMs, server.shutdown()) };
       } catch (cause) {
         if (cause instanceof Error && cause.name === "AddrInUse")
           throw new PortInUse(`${host}:${port} is in use`, { cause });
@@ -114,11 +128,12 @@ function nodeHost(): Host {
       const address = server.address();
       return {
         port: typeof address === "object" && address ? address.port : port,
-        stop: () =>
-          new Promise((resolve) => {
-            server.close(() => resolve());
-            if ("closeIdleConnections" in server) server.closeIdleConnections();
-          }),
+        async stop(withinMs) {
+          const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+          if ("closeIdleConnections" in server) server.closeIdleConnections();
+          await within(withinMs, closed);
+          if ("closeAllConnections" in server) server.closeAllConnections();
+        },
       };
     },
     onSignal(handler) {

@@ -107,8 +107,10 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
     call.runtime.defer(Promise.all([settle("CANCELED", new ProblemError("canceled")), stop()]));
   };
   stopper.onStop = (problem) => {
-    if (problem.slug === "canceled") cancelled();
-    else broken ??= problem;
+    if (problem.slug === "canceled") return cancelled();
+    broken ??= problem;
+    // A caller that does not read asks for nothing that could fail: the task ends without it.
+    if (!pulling) call.runtime.defer(Promise.all([settle(failedStatus(problem), problem), stop()]));
   };
 
   const readChunk = async (): Promise<Uint8Array | null> => {

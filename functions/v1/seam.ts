@@ -28,6 +28,7 @@ export const serve = (operation: Operation, deps: Deps) =>
     const incoming = c.var.incoming;
     incoming.span.rename(`${operation.method.toUpperCase()} ${operation.path}`);
     const leave = deps.lifecycle.enter();
+    deps.telemetry.metrics.gauge("bailiwick_requests_active", {}, 1);
     try {
       if (deps.lifecycle.draining && operation.gate === "governed")
         throw new ProblemError("draining", { retryAfterMs: 1000 });
@@ -37,6 +38,7 @@ export const serve = (operation: Operation, deps: Deps) =>
       const problem = asProblem(thrown);
       return finish(operation, deps, incoming, problemResponse(problem, incoming, operation.shape), problem);
     } finally {
+      deps.telemetry.metrics.gauge("bailiwick_requests_active", {}, -1);
       leave();
     }
   };
@@ -167,9 +169,9 @@ async function decide(operation: Operation, deps: Deps, call: Undecided, prepare
   try {
     return await deps.policy.decide(input);
   } catch (thrown) {
-    if (thrown instanceof PolicyUnavailable)
-      throw new ProblemError("policy-unavailable", { retryAfterMs: 1000 }, { cause: thrown });
-    throw thrown;
+    if (!(thrown instanceof PolicyUnavailable)) throw thrown;
+    deps.telemetry.metrics.count("bailiwick_policy_unavailable_total", {});
+    throw new ProblemError("policy-unavailable", { retryAfterMs: 1000 }, { cause: thrown });
   }
 }
 
@@ -235,11 +237,11 @@ function finish(
     const degraded = deps.degraded();
     if (degraded.length > 0) response.headers.set("x-bailiwick-degraded", degraded.join(", "));
   }
-  if (problem && response.status >= 500)
-    deps.telemetry.log.error("request.failed", problem.cause ?? problem, {
-      request: incoming.request,
-      operation: operation.id,
-      code: problem.slug,
-    });
+  if (problem && response.status >= 500) {
+    const members = { request: incoming.request, operation: operation.id, code: problem.slug };
+    // Without a cause nothing broke: the cell is draining, or no engine takes the call.
+    if (problem.cause === undefined) deps.telemetry.log.warn("request.failed", members);
+    else deps.telemetry.log.error("request.failed", problem.cause, members);
+  }
   return response;
 }

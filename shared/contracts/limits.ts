@@ -100,6 +100,8 @@ export const LIMITS = {
   engineIdleMsMax: 5 * MINUTE,
   keepAliveMs: 15 * SECOND,
   drainMsMax: 20 * SECOND,
+  /** After draining every call is settled; a caller that does not read its last bytes does not keep the process. */
+  serverCloseMsMax: 2 * SECOND,
   /** Text that is searched before a fallback leaves the cell: half a million tokens; hostile text takes about 1 s a MiB. */
   redactionCharsMax: 2 * MiB,
   /** A keyed stream's frames are kept for replay up to this; above it the key stores `outcome_too_large`. */
@@ -179,6 +181,23 @@ export const LIMITS = {
   spanExportTriesMax: 4,
   spanRetryMsMin: 500,
   spanRetryMsMax: 10 * SECOND,
+
+  // --- policy evaluation
+  /** A decision of the default policy takes a few hundred steps; a million is about 50 ms. */
+  policyStepsMax: 1_000_000,
+  /** Longest text a builtin may read or make: a redacted prompt fits, a doubling loop stops. */
+  policyTextCharsMax: 1 * MiB,
+  /** Rego has no recursion; each level takes some ten frames of the runtime's stack. */
+  policyDepthMax: 256,
+  policyResultsMax: 10_000,
+  /** A plan of 100,000 statements is about 20 MB of JSON. */
+  policyPlanStatementsMax: 100_000,
+  policyPlanNestingMax: 512,
+  /** One regular expression; compiled ones are kept, so their number is bounded too. */
+  policyPatternCharsMax: 4 * KiB,
+  policyPatternsKeptMax: 256,
+  /** Largest integer exponent and shift: a number of 20,000 digits. */
+  policyNumberBitsMax: 65_536,
 
   // --- pre-authentication, per client address (defaults; the snapshot may change them)
   preauthPerMinute: 120,
