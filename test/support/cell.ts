@@ -37,6 +37,8 @@ export interface Cell {
   kill9(): Promise<void>;
   /** After `kill9` or a drain: the same home, the same address. */
   start(): Promise<void>;
+  /** Drains it and answers its exit code; it can be started again. */
+  drain(signal?: "SIGTERM" | "SIGINT"): Promise<number | null>;
   /** Drains and starts again; answers the exit code in between. */
   restart(): Promise<number | null>;
 }
@@ -77,6 +79,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     logs: () => process.logs,
     kill9: () => process.kill9(),
     start: () => process.start(),
+    drain: (signal) => process.stop(signal),
     async restart() {
       const code = await process.stop();
       await process.start();

@@ -11,6 +11,7 @@ const upstreamModels = [
   "paced",
   "late",
   "endless",
+  "flood",
   "held",
   "midstream",
   "other-model",

@@ -9,6 +9,7 @@ const TLS = join(import.meta.dirname, "tls");
 const LATE_MS = 24_000;
 /** Between two frames of the model `slow`. */
 const SLOW_MS = 50;
+const FLOOD_CHARS = 64 * 1024;
 const FRAMES: Readonly<Record<string, number>> = { slow: 400, paced: 20, endless: 2_400 };
 
 export interface SeenRequest {
@@ -22,7 +23,7 @@ export interface SeenRequest {
 
 /**
  * An OpenAI-compatible engine for tests, on loopback. The model id says how it behaves: `echo`, `embed`, `slow` (20 s of
- * frames), `paced` (1 s), `endless` (2 minutes), `held` (answers when the test lets it), `midstream` (dies after its
+ * frames), `paced` (1 s), `endless` (2 minutes), `flood` (as fast as it is read), `held` (answers when the test lets it), `midstream` (dies after its
  * first words), `status-<n>`, `quoting-<n>` (an error that repeats the credential and the prompt, as some providers do),
  * `other-model`, `no-usage`, `garbage`.
  */
@@ -108,7 +109,13 @@ export class Upstream {
     response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "x-request-id": "upstream-1" });
     const all = frames(body.model === "other-model" ? { ...body, model: "somebody-else" } : body);
     const paced = FRAMES[body.model];
-    if (paced !== undefined) {
+    if (body.model === "flood") {
+      const frame = frames({ ...body, messages: [{ role: "user", content: "x".repeat(FLOOD_CHARS) }] })[1];
+      while (!response.destroyed) {
+        if (response.write(`data: ${frame}\n\n`)) await new Promise((resolve) => setImmediate(resolve));
+        else await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
+      }
+    } else if (paced !== undefined) {
       for (let n = 0; n < paced && !response.destroyed; n++) {
         response.write(`data: ${all[1]}\n\n`);
         await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
