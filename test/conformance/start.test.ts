@@ -22,7 +22,7 @@ afterAll(() => {
 function start(env: Record<string, string>) {
   const child = spawn(process.execPath, [join(ROOT, "infra/local/start.mjs")], {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, ...env },
+    env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const output = { out: "", err: "" };
