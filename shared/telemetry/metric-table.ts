@@ -94,7 +94,7 @@ export const METRICS = {
   bailiwick_fallbacks_total: counter("Hops from a failed engine to the next.", ["from", "to", "reason"]),
   bailiwick_breaker_state: gauge("Circuit breaker: 0 closed, 1 half-open, 2 open.", ["provider"]),
   bailiwick_streams_active: gauge("Streams that are being delivered.", []),
-  bailiwick_requests_active: gauge("Calls in flight.", []),
+  bailiwick_requests_active: gauge("Calls whose answer has not begun.", []),
   bailiwick_outbox_pending: gauge("Outbox rows that wait for delivery.", ["object"]),
   bailiwick_dependency_degraded: gauge("1 while the cell does without a dependency.", ["dependency"]),
   bailiwick_config_info: info("The configuration snapshot in force.", ["digest"]),
