@@ -3,7 +3,8 @@ import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair } from "jose";
 import { Provider } from "oidc-provider";
 
-const RESOURCE = "https://cell.example.com";
+/** The audience that tokens are for unless another is asked for. */
+export const RESOURCE = "https://cell.example.com";
 const CLIENT = { client_id: "app", client_secret: "app-secret-for-tests-only" };
 const REDIRECT = "https://app.example.com/callback";
 
@@ -12,7 +13,7 @@ export interface OpenIdProvider {
   readonly issuer: string;
   readonly requests: string[];
   /** Of the client-credentials grant: no user. */
-  clientToken(scope: string): Promise<string>;
+  clientToken(scope: string, resource?: string): Promise<string>;
   /** Of the authorization-code grant: both tokens of one sign-in. */
   userTokens(subject: string, scope: string): Promise<{ access_token: string; id_token: string }>;
   /** New signing keys under the same issuer; the old ones leave the published set. */
@@ -25,7 +26,7 @@ async function signingKey(kid: string) {
   return { ...(await exportJWK(privateKey)), kid, use: "sig", alg: "ES256" };
 }
 
-async function providerWith(issuer: string, kid: string): Promise<Provider> {
+async function providerWith(issuer: string, kid: string, claims: object): Promise<Provider> {
   return new Provider(issuer, {
     jwks: { keys: [await signingKey(kid)] },
     clients: [
@@ -38,9 +39,9 @@ async function providerWith(issuer: string, kid: string): Promise<Provider> {
       },
     ],
     cookies: { keys: ["test"] },
-    scopes: ["openid", "inference:invoke", "model:read"],
+    scopes: ["openid", "inference:invoke", "model:read", "task:read"],
     findAccount: (_context: unknown, accountId: string) => ({ accountId, claims: async () => ({ sub: accountId }) }),
-    extraTokenClaims: () => ({ roles: ["dev"] }),
+    extraTokenClaims: () => claims,
     ttl: { AuthorizationCode: 60, Grant: 600, IdToken: 600, ClientCredentials: 600, AccessToken: 600 },
     features: {
       devInteractions: { enabled: false },
@@ -49,9 +50,9 @@ async function providerWith(issuer: string, kid: string): Promise<Provider> {
         enabled: true,
         defaultResource: () => RESOURCE,
         useGrantedResource: () => true,
-        getResourceServerInfo: () => ({
-          scope: "inference:invoke model:read",
-          audience: RESOURCE,
+        getResourceServerInfo: (_context: unknown, audience: string) => ({
+          scope: "inference:invoke model:read task:read",
+          audience,
           accessTokenTTL: 600,
           accessTokenFormat: "jwt",
           jwt: { sign: { alg: "ES256" } },
@@ -61,7 +62,8 @@ async function providerWith(issuer: string, kid: string): Promise<Provider> {
   });
 }
 
-export async function startOpenIdProvider(): Promise<OpenIdProvider> {
+/** `claims`: what it says in every access token besides the standard ones. */
+export async function startOpenIdProvider(claims: object = { roles: ["dev"] }): Promise<OpenIdProvider> {
   let provider: Provider;
   const requests: string[] = [];
   const server: Server = createServer((request, response) => {
@@ -71,7 +73,7 @@ export async function startOpenIdProvider(): Promise<OpenIdProvider> {
   await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
   const { port } = server.address() as AddressInfo; // safe because: it listens on TCP
   const issuer = `http://127.0.0.1:${port}`;
-  provider = await providerWith(issuer, "op-1");
+  provider = await providerWith(issuer, "op-1", claims);
 
   async function token(form: Record<string, string>): Promise<Record<string, string>> {
     const authorization = `Basic ${Buffer.from(`${CLIENT.client_id}:${CLIENT.client_secret}`).toString("base64")}`;
@@ -88,8 +90,8 @@ export async function startOpenIdProvider(): Promise<OpenIdProvider> {
   return {
     issuer,
     requests,
-    async clientToken(scope) {
-      const { access_token } = await token({ grant_type: "client_credentials", resource: RESOURCE, scope });
+    async clientToken(scope, resource = RESOURCE) {
+      const { access_token } = await token({ grant_type: "client_credentials", resource, scope });
       return access_token ?? "";
     },
     async userTokens(subject, scope) {
@@ -116,7 +118,7 @@ export async function startOpenIdProvider(): Promise<OpenIdProvider> {
       return { access_token, id_token };
     },
     async rotate(kid) {
-      provider = await providerWith(issuer, kid);
+      provider = await providerWith(issuer, kid, claims);
     },
     stop: () =>
       new Promise((done) => {
