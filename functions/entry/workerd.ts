@@ -84,7 +84,8 @@ export default {
       get disconnected() {
         return request.signal;
       },
-      defer: (work) => context.waitUntil(work.catch(cell.failed("deferred"))),
+      // A stream's spans end after its answer has begun: what it left to send is sent once it is over.
+      defer: (work) => context.waitUntil(work.catch(cell.failed("deferred")).then(() => cell.upkeep(context))),
     };
     const answered = Promise.resolve(cell.handle(request, runtime));
     context.waitUntil(answered);

@@ -45,6 +45,7 @@ export async function admit(deps: Deps, call: Call, admission: Admission): Promi
     deps.telemetry.metrics.count("bailiwick_budget_reserved_nusd_total", {}, admission.hold_nusd);
     if (outcome.value.warnings.length > 0) deps.telemetry.metrics.count("bailiwick_budget_warnings_total", {});
     call.reply["x-bailiwick-task"] = call.task;
+    call.span.set({ "bailiwick.task": call.task });
     Object.assign(call.reply, rateHeaders(outcome.value.rates));
     if (outcome.value.warnings.length > 0) call.reply["x-bailiwick-budget-warning"] = outcome.value.warnings.join(", ");
   }

@@ -7,6 +7,7 @@ import type { Call, Deps } from "../context.ts";
 import { inputTokensBound } from "../dialects/input-bound.ts";
 import { outputCap } from "../dialects/rewrite.ts";
 import { translators } from "../dialects/translators.ts";
+import { step } from "../pipeline/step.ts";
 import { ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
 import { admit } from "./admission.ts";
@@ -35,7 +36,10 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
   const { offered, features } = call.prepared as Carried; // safe because: `prepareInference` made it
   const dataKey = await deps.keyring.openDataKey(call.tenant.id, call.tenant.data_key);
   const asked = call.body as JsonObject; // safe because: the operation's schema is an object
-  const session = view.surface === "openai.responses" ? await openResponseSession(deps, call, asked, dataKey) : null;
+  const session =
+    view.surface === "openai.responses"
+      ? await step(call.span, "session", () => openResponseSession(deps, call, asked, dataKey))
+      : null;
   const body = session?.body ?? asked;
 
   const approved = call.decided.decision.route?.candidates ?? null;
@@ -71,7 +75,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
   const named = { surface: view.surface, model: features.model };
   const settlement = new Settlement(deps, call, named, () => bound.rows());
   try {
-    const plan = planned(deps, call, offered, approved, quoted);
+    const plan = await step(call.span, "plan", async () => planned(deps, call, offered, approved, quoted));
     const capOf = (candidate: Candidate) =>
       injectedCap(candidate, quoted.candidates.get(candidate.id), budget, admitted.hard, features.choices);
     const request = (hop: Hop) =>

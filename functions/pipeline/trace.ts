@@ -20,7 +20,9 @@ export const trace = (deps: Pick<Deps, "clock" | "ids" | "telemetry">) =>
       receivedMs: deps.clock.now(),
       runtime: c.env,
       // The path is the caller's own text: the seam names the span by its route.
-      span: deps.telemetry.start(METHODS.has(method) ? method : "HTTP", headers.get("traceparent")),
+      span: deps.telemetry.start(METHODS.has(method) ? method : "HTTP", headers.get("traceparent"), {
+        "bailiwick.request": request,
+      }),
       headers,
       reply: { "x-request-id": request },
     });

@@ -57,7 +57,7 @@ async function answer(
   let body: unknown;
   if (operation.media !== null) {
     requireJson(incoming.headers);
-    rawBody = await readBody(request, operation.bodyBytesMax);
+    rawBody = await step(incoming.span, "read", () => readBody(request, operation.bodyBytesMax));
     body = operation.body ? parseInput(operation.body, parseBody(rawBody), "body") : undefined;
   }
   const input = { params, query, body, rawBody };
