@@ -98,7 +98,7 @@ export function count(sql: Sql, increments: Readonly<Record<string, number>>): R
     let known = sql.get<{ known: number }>("SELECT count(*) AS known FROM counter")?.known ?? 0;
     for (const [name, by] of Object.entries(increments)) {
       if (!Number.isFinite(by) || by < 0) throw new RangeError("a counter only adds finite amounts");
-      if (sql.run("UPDATE counter SET value = value + ? WHERE name = ?", by, name) > 0) continue;
+      if (sql.change("UPDATE counter SET value = value + ? WHERE name = ?", by, name) > 0) continue;
       const room = known < LIMITS.countersMax && name.length <= LIMITS.counterNameCharsMax;
       if (room) known++;
       add(sql, room ? name : COUNTERS_REFUSED, room ? by : 1);

@@ -137,7 +137,7 @@ const windowAt = (sql: Sql, kind: string, reason: string, source: string): Event
   );
 
 const repeated = (sql: Sql, env: CoreEnv, kind: string, reason: string, source: string): boolean =>
-  sql.run(
+  sql.change(
     "UPDATE event_window SET repeats = repeats + 1 WHERE kind = ? AND reason = ? AND source = ? AND close_ms > ?",
     kind,
     reason,

@@ -38,6 +38,9 @@ export function durableSql(storage: DurableStorage): DurableSql {
     get: <R extends SqlRow>(text: string, ...params: SqlValue[]) => all<R>(text, params)[0],
     run(text, ...params) {
       all(text, params);
+    },
+    change(text, ...params) {
+      all(text, params);
       const counted = all<{ changed: number }>("SELECT changes() AS changed", []);
       return counted[0]?.changed ?? 0;
     },

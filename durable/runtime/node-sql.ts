@@ -29,7 +29,11 @@ export class NodeSql implements Sql {
     return this.#prepare(text, params).get(...params) as R | undefined; // safe because: as for `all`
   }
 
-  run(text: string, ...params: SqlValue[]): number {
+  run(text: string, ...params: SqlValue[]): void {
+    this.#prepare(text, params).run(...params);
+  }
+
+  change(text: string, ...params: SqlValue[]): number {
     return Number(this.#prepare(text, params).run(...params).changes);
   }
 

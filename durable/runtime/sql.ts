@@ -10,8 +10,9 @@ export type SqlRow = Record<string, SqlValue>;
 export interface Sql {
   all<R extends SqlRow>(text: string, ...params: SqlValue[]): R[];
   get<R extends SqlRow>(text: string, ...params: SqlValue[]): R | undefined;
-  /** Runs one statement and answers how many rows it changed. */
-  run(text: string, ...params: SqlValue[]): number;
+  run(text: string, ...params: SqlValue[]): void;
+  /** As `run`, and answers how many rows it changed; on Durable Object storage that costs a second statement. */
+  change(text: string, ...params: SqlValue[]): number;
   /**
    * Rolls back when the body throws **or answers `ok: false`**. What a refusal must leave behind is written by a
    * second, named step in the same call. Nests as savepoints.

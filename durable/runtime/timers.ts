@@ -24,7 +24,7 @@ export function setTimer(sql: Sql, timer: Timer): void {
 
 /** Answers whether the timer was set. */
 export const clearTimer = (sql: Sql, kind: string, key: string): boolean =>
-  sql.run("DELETE FROM _timers WHERE kind = ? AND key = ?", kind, key) > 0;
+  sql.change("DELETE FROM _timers WHERE kind = ? AND key = ?", kind, key) > 0;
 
 /** Timers that are due, earliest first. They stay until cleared or moved, so a crash in between repeats them. */
 export const dueTimers = (sql: Sql, now: number, limit: number): Timer[] =>

@@ -29,8 +29,11 @@ class CountingSql implements Sql {
   get<R extends SqlRow>(text: string, ...params: SqlValue[]): R | undefined {
     return this.#timed(text, () => this.#inner.get<R>(text, ...params));
   }
-  run(text: string, ...params: SqlValue[]): number {
-    return this.#timed(text, () => this.#inner.run(text, ...params));
+  run(text: string, ...params: SqlValue[]): void {
+    this.#timed(text, () => this.#inner.run(text, ...params));
+  }
+  change(text: string, ...params: SqlValue[]): number {
+    return this.#timed(text, () => this.#inner.change(text, ...params));
   }
   transaction: Sql["transaction"] = (body) => this.#inner.transaction(body);
   #timed<T>(text: string, body: () => T): T {

@@ -117,10 +117,10 @@ export const SQL_CASES: readonly SqlCase[] = [
     run(sql) {
       table(sql);
       sql.run("CREATE INDEX by_v ON t (v)");
-      assert.equal(sql.run("INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'b')"), 3);
-      assert.equal(sql.run("UPDATE t SET v = 'c' WHERE v = 'b'"), 2);
-      assert.equal(sql.run("DELETE FROM t WHERE k = 9"), 0);
-      assert.equal(sql.run("INSERT INTO t VALUES (1, 'x') ON CONFLICT DO NOTHING"), 0);
+      assert.equal(sql.change("INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'b')"), 3);
+      assert.equal(sql.change("UPDATE t SET v = 'c' WHERE v = 'b'"), 2);
+      assert.equal(sql.change("DELETE FROM t WHERE k = 9"), 0);
+      assert.equal(sql.change("INSERT INTO t VALUES (1, 'x') ON CONFLICT DO NOTHING"), 0);
       assert.equal(sql.get("SELECT k FROM t WHERE k = 9"), undefined);
       assert.deepEqual(sql.get<{ k: number }>("INSERT INTO t VALUES (4, 'd') RETURNING k")?.k, 4);
     },

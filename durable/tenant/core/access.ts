@@ -20,7 +20,8 @@ export type Gate = HeadRow & {
 export const GATE_COLUMNS = `t.id AS tenant, t.suspended, t.locked, t.state_version, t.policy_version, t.data_key,
   t.budgets, k.version AS key_version, k.expires_ms, k.revoked_ms, k.last_used_ms,
   ${HEAD_COLUMNS}`;
-export const GATE_FROM = `FROM tenant t LEFT JOIN api_key k ON k.kid = ? ${HEAD_JOIN}`;
+/** `+?`: a bare parameter in a LEFT JOIN makes workerd's SQLite plan the statement anew each time it is bound. */
+export const GATE_FROM = `FROM tenant t LEFT JOIN api_key k ON k.kid = +? ${HEAD_JOIN}`;
 
 const READ = `SELECT ${GATE_COLUMNS} ${GATE_FROM}`;
 

@@ -25,7 +25,7 @@ const LAST_USED_STEP_MS = 60_000;
 
 type AdmitGate = Gate & { task_seq: number | null };
 
-const GATE = `SELECT ${GATE_COLUMNS}, o.seq AS task_seq ${GATE_FROM} LEFT JOIN task o ON o.id = ?`;
+const GATE = `SELECT ${GATE_COLUMNS}, o.seq AS task_seq ${GATE_FROM} LEFT JOIN task o ON o.id = +?`;
 
 /** Each request is admitted or refused on its own, in order; see `admitOne`. At most 64. */
 export function admit(sql: Sql, env: CoreEnv, requests: readonly AdmitRequest[]): AdmitOutcome[] {

@@ -118,7 +118,7 @@ export function deleteBudget(
   id: BudgetId,
 ): Result<null, ChangeRefusal | { reason: "not_found" }> {
   return changing<null, { reason: "not_found" }>(sql, env, change, "budget:write", (ledger) => {
-    if (sql.run("DELETE FROM budget WHERE id = ?", id) === 0) return err({ reason: "not_found" });
+    if (sql.change("DELETE FROM budget WHERE id = ?", id) === 0) return err({ reason: "not_found" });
     sql.run("DELETE FROM budget_span WHERE budget = ?", id);
     sql.run("DELETE FROM hold WHERE budget = ?", id);
     sql.run("UPDATE tenant SET budgets = (SELECT count(*) FROM budget)");

@@ -32,7 +32,7 @@ const REPEAT = `UPDATE coalesced SET repeats = repeats + 1 WHERE ${SAME} AND clo
 export function noteRepeatable(sql: Sql, nowMs: number, what: Repeatable): void {
   const reason = what.reason.slice(0, REASON_CHARS_MAX);
   const same = [what.kind, what.by.credential, what.by.subject, what.action, reason] as const;
-  if (sql.run(REPEAT, ...same, nowMs) > 0) return;
+  if (sql.change(REPEAT, ...same, nowMs) > 0) return;
   sql.transaction(() => {
     const ledger = ledgerWriter(sql, nowMs);
     const over = sql.get<Window>(`SELECT first_seq, repeats FROM coalesced WHERE ${SAME}`, ...same);

@@ -60,7 +60,7 @@ export function deleteCredential(
   ref: CredentialRef,
 ): Result<null, ChangeRefusal | { reason: "not_found" }> {
   return changing<null, { reason: "not_found" }>(sql, env, change, "credential:write", (ledger) => {
-    if (sql.run("DELETE FROM credential WHERE ref = ?", ref) === 0) return err({ reason: "not_found" });
+    if (sql.change("DELETE FROM credential WHERE ref = ?", ref) === 0) return err({ reason: "not_found" });
     ledger.append({
       kind: "credential.deleted",
       outcome: "success",

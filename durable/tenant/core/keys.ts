@@ -63,7 +63,7 @@ const liveKeys = (sql: Sql, nowMs: number): number =>
 
 /** Dead keys stay listed, newest first, up to the same bound as live ones; the ledger keeps them for ever. */
 const dropDeadKeys = (sql: Sql, nowMs: number): number =>
-  sql.run(
+  sql.change(
     `DELETE FROM api_key WHERE kid IN (
        SELECT kid FROM api_key WHERE revoked_ms IS NOT NULL OR expires_ms <= ? ORDER BY created_seq DESC LIMIT -1 OFFSET ?)`,
     nowMs,

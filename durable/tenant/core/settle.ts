@@ -16,8 +16,9 @@ import { TASK } from "./task-state.ts";
 type Nullable<T> = { [M in keyof T]: T[M] | null };
 type SettleRow = HeadRow & { tenant: string } & Nullable<TaskRow>;
 
+// `+?` as in GATE_FROM.
 const FIND = `SELECT t.id AS tenant, ${TASK_COLUMNS}, ${HEAD_COLUMNS}
-  FROM tenant t LEFT JOIN task o ON o.id = ? ${HEAD_JOIN}`;
+  FROM tenant t LEFT JOIN task o ON o.id = +? ${HEAD_JOIN}`;
 
 /** Each request is settled on its own, in order; see `settleOne`. At most 64. Suspension and lock never stop a settlement. */
 export function settle(sql: Sql, env: CoreEnv, requests: readonly SettleRequest[]): SettleOutcome[] {

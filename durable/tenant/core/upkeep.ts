@@ -34,7 +34,7 @@ export function upkeep(sql: Sql, nowMs: number): boolean {
 }
 
 const deleteSome = (sql: Sql, table: string, key: string, old: string, limit: number): boolean =>
-  sql.run(
+  sql.change(
     `DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE ${old} LIMIT ${STEP_ROWS})`,
     limit,
   ) === STEP_ROWS;
