@@ -1,0 +1,39 @@
+import { AGGREGATES } from "./aggregates.ts";
+import { ARITHMETIC } from "./arithmetic.ts";
+import { COMPARISON } from "./comparison.ts";
+import { CORE } from "./core.ts";
+import { ENCODING } from "./encoding.ts";
+import { GLOB } from "./glob.ts";
+import { GRAPH } from "./graph.ts";
+import { JSON_PATHS } from "./json-paths.ts";
+import { NET } from "./net.ts";
+import { NUMBERS } from "./numbers.ts";
+import { OBJECTS } from "./objects.ts";
+import type { Family, Signature } from "./operands.ts";
+import { REGEX } from "./regex.ts";
+import { SEMVER } from "./semver.ts";
+import { STRINGS } from "./strings.ts";
+import { UNITS } from "./units.ts";
+import { UUID } from "./uuid.ts";
+
+const FAMILIES: readonly Family[] = [
+  AGGREGATES,
+  ARITHMETIC,
+  COMPARISON,
+  CORE,
+  ENCODING,
+  GLOB,
+  GRAPH,
+  JSON_PATHS,
+  NET,
+  NUMBERS,
+  OBJECTS,
+  REGEX,
+  SEMVER,
+  STRINGS,
+  UNITS,
+  UUID,
+];
+
+/** Every builtin that the engine has, by its name in Rego. What is not here is refused when a plan is loaded. */
+export const BUILTINS: ReadonlyMap<string, Signature> = new Map(FAMILIES.flatMap((family) => Object.entries(family)));

@@ -1,0 +1,41 @@
+import type { BuiltinFailure } from "./failure.ts";
+import { OObject, type Value } from "./value.ts";
+
+/** What an evaluation may use of the world: all of it is given by the caller. */
+export interface World {
+  /** Nanoseconds since 1970 in UTC; fixed for one evaluation. */
+  now_ns: bigint;
+  /** Fills an array with random bytes. Absent: builtins that need randomness fail. */
+  random?: (bytes: Uint8Array<ArrayBuffer>) => void;
+  /** What `opa.runtime()` answers. */
+  runtime?: Value;
+}
+
+/** The state of one evaluation. */
+export class Machine {
+  readonly world: World;
+  readonly strict: boolean;
+  readonly depthMax: number;
+  readonly resultsMax: number;
+  /** Results of functions that only take input and data; `with` swaps it. */
+  memo = new Map<number, Value | undefined>();
+  depth = 0;
+  returned: Value | undefined = undefined;
+  readonly results: Value[] = [];
+  /** What a builtin keeps for the length of one evaluation, by its own key. */
+  readonly kept = new Map<string, Value>();
+  /** The first builtin failure, for explanations when the evaluation is not strict. */
+  failure: BuiltinFailure | undefined = undefined;
+
+  constructor(world: World, options: { strict: boolean; depthMax: number; resultsMax: number }) {
+    this.world = world;
+    this.strict = options.strict;
+    this.depthMax = options.depthMax;
+    this.resultsMax = options.resultsMax;
+  }
+}
+
+/** A pure function over values. Undefined: no answer. Throws `BuiltinFailure`. */
+export type Builtin = (args: readonly Value[], machine: Machine) => Value | undefined;
+
+export const emptyRuntime = (): Value => new OObject();
