@@ -3,6 +3,7 @@ import type { CellRuntime } from "../../support/cell.ts";
 import { createLab, type Lab } from "../../support/lab.ts";
 import { badInputSuite } from "./bad-input.ts";
 import { chatSuite } from "./chat.ts";
+import { cutStreamsSuite } from "./cut-streams.ts";
 import { documented } from "./documented.ts";
 import { examplesSuite } from "./examples.ts";
 import { idempotencySuite } from "./idempotency.ts";
@@ -24,6 +25,7 @@ export const ALL_SUITES: readonly Suite[] = [
   surfacesSuite,
   responsesSuite,
   streamsSuite,
+  cutStreamsSuite,
   idempotencySuite,
   moneySuite,
   routingSuite,
