@@ -10,6 +10,7 @@ import { errorMember, ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
 import type { StreamDelivery } from "./deliver.ts";
 import { engineProblem } from "./engine-problem.ts";
+import { exhaust } from "./exhaust.ts";
 import { failedStatus } from "./relay-unary.ts";
 import { concat, keepProblem } from "./result-keeper.ts";
 import { StreamFrames } from "./stream-frames.ts";
@@ -143,6 +144,7 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
       commitment.add(payload);
       keeper.add(raw);
     }
+    if (chunk !== null) call.runtime.defer(exhaust(events));
     if (delivery.onAnswer) await delivery.onAnswer(frames.answer() as JsonObject);
     await settle("OK", null);
     const tail = concat(

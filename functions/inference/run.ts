@@ -14,6 +14,7 @@ import { admit } from "./admission.ts";
 import { attempt } from "./attempt.ts";
 import { idempotencyClaim, requestCommitment } from "./commitments.ts";
 import type { Delivery } from "./deliver.ts";
+import { exhaust } from "./exhaust.ts";
 import { hopRequest, injectedCap } from "./hop-request.ts";
 import { OutputBound } from "./output-bound.ts";
 import { type Hop, type Plan, planRoute } from "./plan.ts";
@@ -103,6 +104,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
       stopper,
     };
     if (features.stream) return relayStream(deps, { ...delivery, events: accepted.events, first: accepted.first });
+    call.runtime.defer(exhaust(accepted.events));
     const reply = await relayUnary(delivery, accepted.first);
     stopper.release();
     return reply;

@@ -1,0 +1,145 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { cellClass } from "../../durable/cell/core.ts";
+import { embeddedCellStore } from "../../durable/cell/embedded.ts";
+import { openEmbeddedHost } from "../../durable/runtime/embedded-host.ts";
+import { sessionClass } from "../../durable/session/core.ts";
+import { embeddedSessionStore } from "../../durable/session/embedded.ts";
+import { taskClass } from "../../durable/task/core.ts";
+import { embeddedTaskStore } from "../../durable/task/embedded.ts";
+import { embeddedTenantStore } from "../../durable/tenant/embedded.ts";
+import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
+import { systemClock } from "../../functions/adapters/clock/system.ts";
+import { bundledConfigSource } from "../../functions/adapters/config-source/bundled.ts";
+import { absentControlDb } from "../../functions/adapters/control-db/absent.ts";
+import { controlRepository } from "../../functions/adapters/control-db/repository.ts";
+import { randomIds } from "../../functions/adapters/ids/random.ts";
+import { secretKeyring } from "../../functions/adapters/keyring/secret.ts";
+import { memoryRateLimiter } from "../../functions/adapters/rate-limit/memory.ts";
+import { snapshotCompiler } from "../../functions/config/compiler.ts";
+import { firstKeys, provisionTenants } from "../../functions/entry/bootstrap.ts";
+import { composeCell } from "../../functions/entry/compose.ts";
+import { createLifecycle } from "../../functions/entry/lifecycle.ts";
+import { nativeHashing } from "../../functions/entry/native-hashing.ts";
+import { mint } from "../../functions/v1/keys/mint.ts";
+import { TenantId } from "../../shared/contracts/ids.ts";
+import { useHashing } from "../../shared/crypto/hashing.ts";
+import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
+
+/**
+ * The direct lane without sockets: requests go straight into the application, the upstream answers at once. What is
+ * left is what the cell itself costs; run it under a profiler. `node test/bench/in-process.ts [seconds] [concurrency]`.
+ */
+const seconds = Number(process.argv[2] ?? 5);
+const concurrency = Number(process.argv[3] ?? 64);
+
+useHashing(nativeHashing);
+const home = mkdtempSync(join(tmpdir(), "bailiwick-bench-"));
+const clock = systemClock;
+const ids = randomIds(clock);
+const CELL = { id: "local", jurisdiction: "local" };
+const files = {
+  "providers.yml": "providers: { mock: { kind: openai, base_url: 'http://127.0.0.1:1/v1', locality: local } }",
+  "models.yml": "models: { instant: { provider: mock, model: instant, prices: { input: '0.15', output: '0.60' } } }",
+  "policies.yml": "rates: { key: { per_minute: 1000000, burst: 1000000 }, user: null, preauth_per_minute: 1000000 }",
+  "tenants.yml": "tenants: { default: { privacy: allow-api } }",
+};
+const config = bundledConfigSource(
+  Object.fromEntries(Object.entries(files).map(([name, text]) => [name, parse(text)])),
+  snapshotCompiler({ cell: CELL, secretsPresent: () => true, variable: () => null }),
+);
+const answer = JSON.stringify({
+  id: "chatcmpl-1",
+  object: "chat.completion",
+  created: 1_795_000_000,
+  model: "instant",
+  choices: [{ index: 0, message: { role: "assistant", content: "It is where a law applies." }, finish_reason: "stop" }],
+  usage: { prompt_tokens: 30, completion_tokens: 8, total_tokens: 38 },
+});
+const tenantClass = tenantObjectClass(null);
+const objects = openEmbeddedHost({
+  home,
+  clock,
+  ids,
+  classes: [tenantClass, sessionClass, taskClass, cellClass],
+  onError: (cause) => console.error(cause),
+});
+const db = absentControlDb;
+const { handle, deps } = composeCell({
+  cell: { ...CELL, endpoint: "http://127.0.0.1:8787", release: "bench", loopback: true },
+  clock,
+  ids,
+  config,
+  tenants: embeddedTenantStore(objects, tenantClass),
+  sessions: embeddedSessionStore(objects),
+  tasks: embeddedTaskStore(objects),
+  cellStore: embeddedCellStore(objects, { cell: CELL.id, release: "bench" }),
+  keyring: await secretKeyring([ids.bytes(32)], clock),
+  control: controlRepository({ db, clock }),
+  controlDb: db,
+  preauth: memoryRateLimiter({ perMinute: () => 1_000_000, keysMax: 10 }, clock),
+  telemetry: createTelemetry({
+    service: "bench",
+    cell: CELL.id,
+    sink: (line) => console.error(line),
+    exporter: null,
+    clock,
+    ids,
+    sample: { ratio: 0, followParent: false },
+  }),
+  dependencies: [],
+  degraded: () => [],
+  lifecycle: createLifecycle(),
+  egress: {
+    tenantGet: () => Promise.reject(new Error("unused")),
+    operatorFetch: async () => new Response(answer, { headers: { "content-type": "application/json" } }),
+  },
+  readSecret: () => null,
+  version: "0.0.0",
+});
+const tenant = TenantId.parse("default");
+const [api, admin] = [mint(deps, tenant), mint(deps, tenant)];
+await provisionTenants(deps, config.current(), { tenant, keys: firstKeys(api, admin) });
+
+const body = JSON.stringify({
+  model: "instant",
+  messages: [
+    { role: "system", content: "Answer in one short paragraph." },
+    { role: "user", content: "Explain what a jurisdiction is to somebody who deploys software in several regions." },
+  ],
+});
+const headers = { authorization: `Bearer ${api.text}`, "content-type": "application/json", host: "127.0.0.1" };
+const quiet = new AbortController().signal;
+const runtime = { source: "127.0.0.1", disconnected: quiet, defer: (work: Promise<unknown>) => void work };
+
+async function run(forMs: number): Promise<{ requests: number; cpuUs: number; elapsedMs: number }> {
+  const started = performance.now();
+  const cpu = process.cpuUsage();
+  let requests = 0;
+  const worker = async () => {
+    while (performance.now() - started < forMs) {
+      const request = new Request("http://127.0.0.1:8787/v1/chat/completions", { method: "POST", headers, body });
+      const response = await handle(request, runtime);
+      if (response.status !== 200) throw new Error(await response.text());
+      await response.arrayBuffer();
+      requests++;
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  const { user, system } = process.cpuUsage(cpu);
+  return { requests, cpuUs: user + system, elapsedMs: performance.now() - started };
+}
+
+await run(1_500);
+const before = process.memoryUsage();
+const { requests, cpuUs, elapsedMs } = await run(seconds * 1_000);
+const after = process.memoryUsage();
+const mib = (bytes: number) => (bytes / 1024 / 1024).toFixed(0);
+console.log(
+  `${((requests / elapsedMs) * 1000).toFixed(0)} calls/s, ${(cpuUs / requests).toFixed(0)} µs CPU a call, ` +
+    `heap ${mib(before.heapUsed)} → ${mib(after.heapUsed)} MiB, resident ${mib(after.rss)} MiB`,
+);
+await objects.close();
+rmSync(home, { recursive: true, force: true });
