@@ -5,6 +5,8 @@ import { CORE } from "./core.ts";
 import { ENCODING } from "./encoding.ts";
 import { GLOB } from "./glob.ts";
 import { GRAPH } from "./graph.ts";
+import { GRAPHQL } from "./graphql.ts";
+import { HASHING } from "./hashing.ts";
 import { JSON_PATHS } from "./json-paths.ts";
 import { NET } from "./net.ts";
 import { NUMBERS } from "./numbers.ts";
@@ -13,6 +15,7 @@ import type { Family, Signature } from "./operands.ts";
 import { REGEX } from "./regex.ts";
 import { SEMVER } from "./semver.ts";
 import { STRINGS } from "./strings.ts";
+import { TIME } from "./time.ts";
 import { UNITS } from "./units.ts";
 import { UUID } from "./uuid.ts";
 
@@ -24,6 +27,8 @@ const FAMILIES: readonly Family[] = [
   ENCODING,
   GLOB,
   GRAPH,
+  GRAPHQL,
+  HASHING,
   JSON_PATHS,
   NET,
   NUMBERS,
@@ -31,6 +36,7 @@ const FAMILIES: readonly Family[] = [
   REGEX,
   SEMVER,
   STRINGS,
+  TIME,
   UNITS,
   UUID,
 ];
