@@ -1,18 +1,28 @@
 import type { TenantId } from "../../shared/contracts/ids.ts";
-import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
+import type { AdmitRequest, SettleRequest, TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
+import { batchesByName } from "../runtime/call-batches.ts";
 import type { DurableNamespace } from "../runtime/durable-object.ts";
 import { remoteCall } from "../runtime/remote-call.ts";
 import type { TenantObject } from "./object.ts";
 import { shedding } from "./shedding.ts";
 
-/** The port over Durable Objects, one per tenant and named by it. */
+/**
+ * The port over Durable Objects, one per tenant and named by it. Admissions of concurrent calls to one tenant travel
+ * together, and so do settlements: the object decides on each by itself.
+ */
 export function remoteTenantStore(objects: DurableNamespace<TenantObject>): TenantStore {
   const object = (tenant: TenantId) => objects.getByName(tenant);
+  const admits = batchesByName((tenant: TenantId, requests: AdmitRequest[]) =>
+    remoteCall(object(tenant).admit(requests)),
+  );
+  const settles = batchesByName((tenant: TenantId, requests: SettleRequest[]) =>
+    remoteCall(object(tenant).settle(requests)),
+  );
   return {
     provision: (tenant, ...args) => remoteCall(object(tenant).provision(...args)),
     lookup: (tenant, ...args) => remoteCall(object(tenant).lookup(...args)),
-    admit: (tenant, requests) => shedding(requests, () => remoteCall(object(tenant).admit(requests))),
-    settle: (tenant, ...args) => remoteCall(object(tenant).settle(...args)),
+    admit: (tenant, requests) => shedding(requests, () => admits(tenant, requests)),
+    settle: settles,
     refuse: (tenant, ...args) => remoteCall(object(tenant).refuse(...args)),
     task: (tenant, ...args) => remoteCall(object(tenant).task(...args)),
     usage: (tenant, ...args) => remoteCall(object(tenant).usage(...args)),

@@ -68,6 +68,8 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
   const settle = async (status: TaskStatus, problem: ProblemError | null): Promise<void> => {
     if (ended) return settlement.finish({ status, error: null, usage: null, result: "none", detail: {} });
     ended = true;
+    // A caller that leaves now does not take the settlement with it.
+    call.runtime.defer(over.promise);
     if (keepAlive !== null) clearInterval(keepAlive);
     stopper.release();
     let outcome: "ok" | "error" = "error";

@@ -12,6 +12,12 @@ export const LIMITS = {
   inferenceBodyBytesMax: 32 * MiB,
   /** Control-plane documents are small; 256 KiB holds the largest key or budget request many times over. */
   controlBodyBytesMax: 256 * KiB,
+  /** Bodies of all calls of a process at one time: eight of the largest, or a thousand with an image each. */
+  bodiesBytesMax: 256 * MiB,
+  /** The same in an isolate of 128 MB: one of the largest and its parsed form. */
+  isolateBodiesBytesMax: 40 * MiB,
+  /** 32 MiB in two minutes are 2.2 Mbit/s; who is slower holds room that others need. */
+  bodyReadMsMax: 2 * MINUTE,
   /** Deepest real request seen is a JSON schema in a tool in a request: below 40. */
   jsonDepthMax: 64,
   /** Members and elements in one document: a 2,048-input embedding of token arrays is about 1.6 M tokens of JSON. */
@@ -63,6 +69,14 @@ export const LIMITS = {
 
   // --- admission
   admitArrayMax: 64,
+  /**
+   * Joined calls of one isolate to one tenant's object that are on their way at a time. One object answers some hundred
+   * of them a second, so more in parallel only make the batches smaller.
+   */
+  batchesSendingMax: 2,
+  /** A joined call takes a few milliseconds; a sender that is silent for this long was probably cut off. */
+  batchStallMs: SECOND,
+  batchAnswerMsMax: 10 * SECOND,
   /** DESIGN §4: at most 96 bytes an idempotency row, 72 h. */
   idempotencyRowMsMax: 72 * HOUR,
   /** The sealed body lives 24 h, afterwards a repeated key answers 410 with the task link. */
@@ -100,6 +114,8 @@ export const LIMITS = {
   engineIdleMsMax: 5 * MINUTE,
   keepAliveMs: 15 * SECOND,
   drainMsMax: 20 * SECOND,
+  /** Calls that draining ended settle within one durable call each. */
+  drainSettleMsMax: 5 * SECOND,
   /** After draining every call is settled; a caller that does not read its last bytes does not keep the process. */
   serverCloseMsMax: 2 * SECOND,
   /** Text that is searched before a fallback leaves the cell: half a million tokens; hostile text takes about 1 s a MiB. */
