@@ -4,10 +4,18 @@ import { defineConfig } from "vitest/config";
 const root = resolve(import.meta.dirname, "..");
 const SECOND_MS = 1000;
 const notTests = ["**/node_modules/**", "**/.cache/**"];
+/** What real databases, kills and whole lives of cells take too long for `npm test`: `npm run test:heavy` runs these. */
+const HEAVY = [
+  "test/crash/**/*.test.ts",
+  "test/contract/control-db.*.test.ts",
+  "test/runtime/control-db.workerd.test.ts",
+  "test/conformance/node.test.ts",
+  "test/conformance/guarantees/**/*.test.ts",
+];
 
 /**
- * Three projects on two cores: unit tests in parallel threads; contract and crash tests in processes of their own,
- * because they open databases and kill children; conformance one file at a time, because each file runs a whole cell.
+ * On two cores: unit tests in parallel threads; contract tests in processes of their own; conformance one file at a
+ * time, because each file runs a whole cell; heavy ones the same way, in a run of their own.
  */
 export default defineConfig({
   root,
@@ -30,8 +38,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "contract",
-          include: ["test/{contract,crash,runtime,support,bench}/**/*.test.ts"],
-          exclude: notTests,
+          include: ["test/{contract,runtime,support,bench}/**/*.test.ts"],
+          exclude: [...notTests, ...HEAVY],
           pool: "forks",
           testTimeout: 60 * SECOND_MS,
           hookTimeout: 60 * SECOND_MS,
@@ -42,12 +50,25 @@ export default defineConfig({
         test: {
           name: "conformance",
           include: ["test/conformance/**/*.test.ts"],
-          exclude: notTests,
+          exclude: [...notTests, ...HEAVY],
           pool: "forks",
           fileParallelism: false,
           testTimeout: 60 * SECOND_MS,
           hookTimeout: 120 * SECOND_MS,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "heavy",
+          include: HEAVY,
+          exclude: notTests,
+          pool: "forks",
+          fileParallelism: false,
+          testTimeout: 120 * SECOND_MS,
+          hookTimeout: 120 * SECOND_MS,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -28,6 +28,7 @@ rates:
 export async function startCellTarget(runtime: CellRuntime, upstream: string, tenants: number): Promise<Target> {
   const cell = await startCell({ runtime, config: config(upstream), env: { BAILIWICK_LOG: "error" } });
   try {
+    await ready(cell);
     const keys = [cell.apiKey];
     while (keys.length < tenants) keys.push(await newTenantKey(cell, keys.length));
     return {
@@ -43,6 +44,18 @@ export async function startCellTarget(runtime: CellRuntime, upstream: string, te
     await cell.stop();
     throw cause;
   }
+}
+
+/** The first boot of the control database takes seconds of processor time that no call costs: it is waited for. */
+async function ready(cell: Cell): Promise<void> {
+  if (cell.runtime === "workerd") return;
+  for (let look = 0; look < 120; look++) {
+    const answer = await fetch(`${cell.url}/readyz`);
+    const { status }: { status: string } = await answer.json();
+    if (status === "ready") return;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  throw new Error("the cell did not become ready");
 }
 
 async function newTenantKey(cell: Cell, number: number): Promise<string> {
