@@ -20,6 +20,7 @@ import type { Access, TenantState, TenantStore } from "../shared/contracts/ports
 import type { RouterState } from "./inference/router-state.ts";
 import type { TenantCredentials } from "./inference/tenant-credentials.ts";
 import type { Authenticator } from "./pipeline/authenticate/authenticator.ts";
+import type { BodyRoom } from "./pipeline/body-room.ts";
 
 /** What the runtime adds to a request; the entry supplies it, on Deno and workerd alike. */
 export interface Runtime {
@@ -75,6 +76,8 @@ export interface Deps {
   /** Names of what the cell does without right now, from what its own work met: cheap enough for every call. */
   degraded(): readonly string[];
   lifecycle: Lifecycle;
+  /** Holds the bodies of all calls together to a bound. */
+  bodies: BodyRoom;
   /** The OpenAPI document of the mounted operations, as JSON text. */
   openApi(): string;
 }

@@ -1,4 +1,5 @@
 import type { ProviderConfig, SecretRef, Snapshot } from "../../shared/contracts/config/snapshot.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Clock, Ids } from "../../shared/contracts/ports/clock.ts";
 import type { Egress } from "../../shared/contracts/ports/egress.ts";
 import type { Engine } from "../../shared/contracts/ports/engine.ts";
@@ -13,14 +14,17 @@ import { syntheticEngine } from "../engines/synthetic/engine.ts";
 import { createRouterState } from "../inference/router-state.ts";
 import { TenantCredentials } from "../inference/tenant-credentials.ts";
 import { createAuthenticator } from "../pipeline/authenticate/authenticator.ts";
+import { BodyRoom } from "../pipeline/body-room.ts";
 import { OPERATIONS } from "../v1/index.ts";
 import { openApiDocument } from "../v1/openapi.ts";
 
 /** What a host supplies; everything else is the same in every cell. */
 export type HostParts = Omit<
   Deps,
-  "engine" | "router" | "tenantCredentials" | "authenticator" | "policy" | "openApi"
+  "engine" | "router" | "tenantCredentials" | "authenticator" | "policy" | "bodies" | "openApi"
 > & {
+  /** Room for the bodies of all calls; without it that of a process of its own. */
+  bodiesBytesMax?: number;
   egress: Egress;
   /** The value of a secret that the configuration names; null when it is not there. */
   readSecret(ref: SecretRef): string | null;
@@ -28,7 +32,13 @@ export type HostParts = Omit<
 };
 
 /** Wires the ports of one cell to the application. */
-export function composeCell({ egress, readSecret, version, ...parts }: HostParts): { deps: Deps; handle: Handler } {
+export function composeCell({
+  egress,
+  readSecret,
+  version,
+  bodiesBytesMax = LIMITS.bodiesBytesMax,
+  ...parts
+}: HostParts): { deps: Deps; handle: Handler } {
   const { clock, ids, config, cell, tenants, keyring } = parts;
   let document: string | null = null;
   const deps: Deps = {
@@ -38,6 +48,7 @@ export function composeCell({ egress, readSecret, version, ...parts }: HostParts
     router: createRouterState(clock, () => randomUnit(ids)),
     tenantCredentials: new TenantCredentials(),
     authenticator: createAuthenticator({ cell, config, tenants, keyring, egress }),
+    bodies: new BodyRoom(bodiesBytesMax),
     openApi() {
       document ??= JSON.stringify(openApiDocument(OPERATIONS, { version, server: cell.endpoint }));
       return document;

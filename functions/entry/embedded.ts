@@ -187,7 +187,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   process.stdout.write(welcome({ ...keys, endpoint }));
 
   return async () => {
-    const drained = lifecycle.drain(LIMITS.drainMsMax);
+    const drained = lifecycle.drain(LIMITS.drainMsMax, LIMITS.drainSettleMsMax);
     await upkeep.stop();
     const { ended } = await drained;
     if (ended > 0) telemetry.log.warn("drain.ended_calls", { calls: ended });

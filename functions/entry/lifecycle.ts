@@ -1,8 +1,8 @@
 import type { Lifecycle } from "../context.ts";
 
 export interface ManagedLifecycle extends Lifecycle {
-  /** Refuses new governed calls, waits for those in flight, and after `timeoutMs` ends what is left. */
-  drain(timeoutMs: number): Promise<{ ended: number }>;
+  /** Refuses new governed calls, waits for those in flight, after `timeoutMs` ends what is left, and lets it settle. */
+  drain(timeoutMs: number, settleMs: number): Promise<{ ended: number }>;
 }
 
 export function createLifecycle(): ManagedLifecycle {
@@ -30,7 +30,7 @@ export function createLifecycle(): ManagedLifecycle {
         if (--inFlight === 0) onIdle?.();
       };
     },
-    async drain(timeoutMs) {
+    async drain(timeoutMs, settleMs) {
       draining = true;
       let timer: ReturnType<typeof setTimeout> | undefined;
       const timeout = new Promise<"timeout">((resolve) => {
@@ -42,7 +42,7 @@ export function createLifecycle(): ManagedLifecycle {
       const ended = inFlight;
       expired.abort();
       // Ended streams still settle; a second bound keeps a stuck store from holding the process.
-      await Promise.race([idle(), new Promise((resolve) => setTimeout(resolve, timeoutMs))]);
+      await Promise.race([idle(), new Promise((resolve) => setTimeout(resolve, settleMs))]);
       return { ended };
     },
   };

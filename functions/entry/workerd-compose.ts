@@ -131,6 +131,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     dependencies: dependenciesOf({ db: controlDb, config, cellStore }),
     degraded: () => degradation.names(),
     lifecycle: createLifecycle(),
+    bodiesBytesMax: LIMITS.isolateBodiesBytesMax,
     egress,
     readSecret: (ref) => (ref.source === "env" ? env.variable(ref.name) : null),
     version,

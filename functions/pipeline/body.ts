@@ -1,46 +1,102 @@
 import type { JsonValue } from "../../shared/contracts/json.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ProblemError } from "../problem.ts";
+import type { BodyLease } from "./body-room.ts";
 import { parseStrictJson } from "./strict-json.ts";
 
+export interface BodyBounds {
+  bytesMax: number;
+  lease: BodyLease;
+}
+
+/** Bodies up to this size are read in one piece by the runtime, which is faster. */
+const ONE_PIECE_BYTES_MAX = 64 * 1024;
+
 /**
- * Reads a body of at most `bytesMax`, refusing before reading where `content-length` already tells. Compressed bodies
- * are refused (415): nothing is ever inflated, so there is no bomb. Throws `ProblemError`.
+ * Reads a body of at most `bytesMax` within `LIMITS.bodyReadMsMax`, refusing before reading where `content-length`
+ * already tells. Compressed bodies are refused (415): nothing is ever inflated, so there is no bomb. Throws `ProblemError`.
  */
-export async function readBody(request: Request, bytesMax: number): Promise<Uint8Array> {
+export async function readBody(request: Request, bounds: BodyBounds): Promise<Uint8Array> {
+  const { bytesMax, lease } = bounds;
   const encoding = request.headers.get("content-encoding");
   if (encoding !== null && encoding.toLowerCase() !== "identity")
     throw new ProblemError("unsupported-media-type", {
       detail: "Compressed request bodies are not accepted.",
       param: "content-encoding",
     });
-  const tooLarge = () => new ProblemError("body-too-large", { detail: `The body may have at most ${bytesMax} bytes.` });
   const declared = request.headers.get("content-length");
-  if (declared !== null) {
-    if (!/^\d{1,15}$/.test(declared)) throw new ProblemError("invalid-request", { param: "content-length" });
-    if (Number(declared) > bytesMax) throw tooLarge();
-    return new Uint8Array(await request.arrayBuffer());
-  }
+  if (declared !== null && !/^\d{1,15}$/.test(declared))
+    throw new ProblemError("invalid-request", { param: "content-length" });
+  const length = declared === null ? null : Number(declared);
+  if (length !== null && length > bytesMax) throw tooLarge(bytesMax);
   if (request.body === null) return new Uint8Array();
+  if (length === null || length > ONE_PIECE_BYTES_MAX) return readParts(request.body.getReader(), bounds, length);
+  if (!lease.take(length)) throw full();
+  return new Uint8Array(await inTime(request.arrayBuffer()));
+}
+
+const tooLarge = (bytesMax: number) =>
+  new ProblemError("body-too-large", { detail: `The body may have at most ${bytesMax} bytes.` });
+const full = () =>
+  new ProblemError("overloaded", {
+    detail: "Other requests' bodies fill the room that the cell has for them.",
+    retryAfterMs: 1_000,
+  });
+
+async function inTime<T>(reading: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new ProblemError("request-timeout")), LIMITS.bodyReadMsMax);
+  });
+  try {
+    return await Promise.race([reading, late]);
+  } catch (thrown) {
+    // The connection broke: nobody hears the answer, and nothing here has failed.
+    throw thrown instanceof ProblemError ? thrown : new ProblemError("canceled", {}, { cause: thrown });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readParts(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  { bytesMax, lease }: BodyBounds,
+  length: number | null,
+): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
-  const reader = request.body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    size += value.byteLength;
-    if (size > bytesMax) {
-      await reader.cancel();
-      throw tooLarge();
+  const all = async (): Promise<void> => {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      size += value.byteLength;
+      if (size > bytesMax) throw tooLarge(bytesMax);
+      if (!lease.take(value.byteLength)) throw full();
+      parts.push(value);
     }
-    parts.push(value);
+  };
+  try {
+    await inTime(all());
+  } catch (thrown) {
+    // What is still on its way is not waited for.
+    void reader.cancel().catch(() => undefined);
+    throw thrown;
   }
-  if (parts.length === 1 && parts[0]) return parts[0];
+  if (length !== null && size !== length) throw new ProblemError("invalid-request", { param: "content-length" });
+  return joined(parts, size);
+}
+
+/** One piece; each part is let go as it is copied. */
+function joined(parts: Uint8Array[], size: number): Uint8Array {
+  const [only] = parts;
+  if (parts.length === 1 && only) return only;
   const body = new Uint8Array(size);
   let at = 0;
   for (const part of parts) {
     body.set(part, at);
     at += part.byteLength;
   }
+  parts.length = 0;
   return body;
 }
 

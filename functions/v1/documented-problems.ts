@@ -33,6 +33,8 @@ const WITH_BODY: readonly ProblemSlug[] = [
   "malformed-json",
   "body-too-large",
   "unsupported-media-type",
+  "request-timeout",
+  "overloaded",
 ];
 
 /**

@@ -5,6 +5,7 @@ import { PolicyUnavailable } from "../../shared/contracts/ports/policy.ts";
 import type { Call, Deps, Incoming } from "../context.ts";
 import { attributionOf } from "../pipeline/attribution.ts";
 import { parseBody, readBody, requireJson } from "../pipeline/body.ts";
+import type { BodyLease } from "../pipeline/body-room.ts";
 import { deadlineOf } from "../pipeline/deadline.ts";
 import { idempotencyKeyOf } from "../pipeline/idempotency-key.ts";
 import { privacyOf } from "../pipeline/privacy.ts";
@@ -27,21 +28,32 @@ export const serve = (operation: Operation, deps: Deps) =>
   async function serveOperation(c: Context<AppEnv>): Promise<Response> {
     const incoming = c.var.incoming;
     incoming.span.rename(`${operation.method.toUpperCase()} ${operation.path}`);
-    const leave = deps.lifecycle.enter();
+    const stay: Stay = { lease: deps.bodies.lease(), leave: () => {} };
     deps.telemetry.metrics.gauge("bailiwick_requests_active", {}, 1);
     try {
-      if (deps.lifecycle.draining && operation.gate === "governed")
-        throw new ProblemError("draining", { retryAfterMs: 1000 });
-      const reply = await answer(operation, deps, incoming, c.req.raw, c.req.param() as Record<string, string>);
+      refuseDraining(operation, deps);
+      const reply = await answer(operation, deps, incoming, c.req.raw, c.req.param() as Record<string, string>, stay);
       return respond(operation, deps, incoming, reply);
     } catch (thrown) {
       const problem = asProblem(thrown);
       return finish(operation, deps, incoming, problemResponse(problem, incoming, operation.shape), problem);
     } finally {
       deps.telemetry.metrics.gauge("bailiwick_requests_active", {}, -1);
-      leave();
+      stay.lease.release();
+      stay.leave();
     }
   };
+
+/** What a call holds until it is answered: its body's room, and from when its body is there, its place in the drain. */
+interface Stay {
+  readonly lease: BodyLease;
+  leave: () => void;
+}
+
+function refuseDraining(operation: Operation, deps: Deps): void {
+  if (deps.lifecycle.draining && operation.gate === "governed")
+    throw new ProblemError("draining", { retryAfterMs: 1000 });
+}
 
 async function answer(
   operation: Operation,
@@ -49,6 +61,7 @@ async function answer(
   incoming: Incoming,
   request: Request,
   path: Record<string, string>,
+  stay: Stay,
 ): Promise<Reply> {
   const identified = await admissible(operation, deps, incoming, operation.credential === "fresh");
   const params = operation.params ? parseInput(operation.params, path, "path") : undefined;
@@ -57,9 +70,13 @@ async function answer(
   let body: unknown;
   if (operation.media !== null) {
     requireJson(incoming.headers);
-    rawBody = await step(incoming.span, "read", () => readBody(request, operation.bodyBytesMax));
+    const bounds = { bytesMax: operation.bodyBytesMax, lease: stay.lease };
+    rawBody = await step(incoming.span, "read", () => readBody(request, bounds));
     body = operation.body ? parseInput(operation.body, parseBody(rawBody), "body") : undefined;
   }
+  // A body may take its time to arrive; a call whose body is not there yet holds up no drain, and begins none after it.
+  refuseDraining(operation, deps);
+  stay.leave = deps.lifecycle.enter();
   const input = { params, query, body, rawBody };
   if (identified === null) return operation.execute(deps, publicCall(deps, incoming, input));
   try {

@@ -65,6 +65,7 @@ export const PROBLEMS = {
     "body_too_large",
     "The body is larger than this operation accepts",
   ),
+  "request-timeout": problem(408, "invalid_request_error", "request_timeout", "The body did not arrive in time"),
   "unsupported-media-type": problem(
     415,
     "invalid_request_error",
