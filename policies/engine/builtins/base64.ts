@@ -44,3 +44,9 @@ export const decodeBase64Url = (text: string): Uint8Array<ArrayBuffer> | undefin
   text.length % 4 === 1 || text.includes("=")
     ? undefined
     : decodeBase64(text.padEnd(Math.ceil(text.length / 4) * 4, "="), true);
+
+/** base64url with or without its padding, as OPA takes it. */
+export function decodeBase64UrlLoose(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (text.endsWith("=")) return decodeBase64(text, true);
+  return text.length % 4 === 1 ? undefined : decodeBase64(text.padEnd(Math.ceil(text.length / 4) * 4, "="), true);
+}

@@ -3,7 +3,7 @@ import { jsonKey, jsonString, parseJson, toJsonText } from "../json.ts";
 import { spendText } from "../meter.ts";
 import { decodeUtf8, encodeUtf8 } from "../utf8.ts";
 import { Num, OObject, OSet, type Value } from "../value.ts";
-import { decodeBase64, encodeBase64 } from "./base64.ts";
+import { decodeBase64, decodeBase64UrlLoose, encodeBase64 } from "./base64.ts";
 import { any, builtin, type Family, object, string } from "./operands.ts";
 import { decodeQuery, encodeQuery, parseQuery } from "./query.ts";
 import { marshalYaml, unmarshalYaml } from "./yaml.ts";
@@ -27,9 +27,8 @@ function unmarshal(text: string): Value {
 }
 
 function base64url(text: string): string {
-  const bytes = decodeBase64(text.endsWith("=") ? text : text.padEnd(Math.ceil(text.length / 4) * 4, "="), true);
-  if (bytes === undefined || (!text.endsWith("=") && text.length % 4 === 1))
-    throw builtinError("illegal base64url string");
+  const bytes = decodeBase64UrlLoose(text);
+  if (bytes === undefined) throw builtinError("illegal base64url string");
   return decodeUtf8(bytes);
 }
 

@@ -11,6 +11,9 @@ import { JSON_PATHS } from "./json-paths.ts";
 import { NET } from "./net.ts";
 import { NUMBERS } from "./numbers.ts";
 import { OBJECTS } from "./objects.ts";
+import { AWS } from "./aws.ts";
+import { JWT } from "./jwt.ts";
+import { X509 } from "./x509.ts";
 import type { Family, Signature } from "./operands.ts";
 import { REGEX } from "./regex.ts";
 import { SEMVER } from "./semver.ts";
@@ -22,6 +25,7 @@ import { UUID } from "./uuid.ts";
 const FAMILIES: readonly Family[] = [
   AGGREGATES,
   ARITHMETIC,
+  AWS,
   COMPARISON,
   CORE,
   ENCODING,
@@ -30,6 +34,7 @@ const FAMILIES: readonly Family[] = [
   GRAPHQL,
   HASHING,
   JSON_PATHS,
+  JWT,
   NET,
   NUMBERS,
   OBJECTS,
@@ -39,6 +44,7 @@ const FAMILIES: readonly Family[] = [
   TIME,
   UNITS,
   UUID,
+  X509,
 ];
 
 /** Every builtin that the engine has, by its name in Rego. What is not here is refused when a plan is loaded. */
