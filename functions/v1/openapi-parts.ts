@@ -76,6 +76,10 @@ export function headersOf({ gate, retry, prepare }: Operation): z.ZodObject | nu
 /** Headers of answers, as named components. */
 export const RESPONSE_HEADERS = {
   RequestId: { description: "Names this call in logs and in the ledger.", schema: { type: "string" } },
+  Degraded: {
+    description: "What the cell does without right now, as `/readyz` names it; absent when nothing is missing.",
+    schema: { type: "string" },
+  },
   TaskId: { description: "The task of this call: `GET /v1/tasks/{task_id}`.", schema: { type: "string" } },
   RetryAfter: { description: "Seconds after which a repeat may succeed.", schema: { type: "integer", minimum: 1 } },
 } as const;

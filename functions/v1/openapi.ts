@@ -26,6 +26,7 @@ function successOf(operation: Operation): Response {
   if (operation.kind === "stream") content["text/event-stream"] = { schema: FRAMES };
   const headers: Headers = { "x-request-id": header("RequestId") };
   if (operation.prepare) headers["x-bailiwick-task"] = header("TaskId");
+  if (operation.gate === "governed") headers["x-bailiwick-degraded"] = header("Degraded");
   return { description, headers, content };
 }
 
