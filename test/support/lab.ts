@@ -3,6 +3,8 @@ import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { afterAll, beforeAll } from "vitest";
 import { type Cell, type CellRuntime, startCell } from "./cell.ts";
+import { startNeonProxy } from "./neon-proxy.ts";
+import { postgresBinaries, startPostgres } from "./postgres.ts";
 import { testConfig } from "./test-config.ts";
 import { Upstream } from "./upstream.ts";
 
@@ -89,14 +91,41 @@ export async function startLab({
   });
 }
 
+/**
+ * The control database of a workerd cell, which has none of its own: PostgreSQL behind Neon's HTTP protocol. Null, said
+ * on standard error, where this machine has no PostgreSQL.
+ */
+async function workerdDatabase(): Promise<{ env: Record<string, string>; stop(): Promise<void> } | null> {
+  const bin = postgresBinaries();
+  if (bin === null) {
+    process.stderr.write("skipped on workerd: rows that need a control database (no PostgreSQL on this machine)\n");
+    return null;
+  }
+  const postgres = await startPostgres(bin);
+  await postgres.sql("create role cell_owner login createrole");
+  const connection = await postgres.database("control", "cell_owner");
+  const proxy = await startNeonProxy();
+  return {
+    // The SDK insists on a password; the cluster trusts loopback.
+    env: { NEON_DATABASE_URL: connection.replace("@", ":trusted@"), NEON_FETCH_ENDPOINT: proxy.endpoint },
+    async stop() {
+      await proxy.close();
+      await postgres.stop();
+    },
+  };
+}
+
 /** The same before the tests of a file, and stopped after them. Members are usable inside tests only. */
 export function createLab(runtime: CellRuntime): Lab {
   let started: Awaited<ReturnType<typeof startLab>> | undefined;
+  let database: Awaited<ReturnType<typeof workerdDatabase>> = null;
   beforeAll(async () => {
-    started = await startLab({ runtime });
+    database = runtime === "workerd" ? await workerdDatabase() : null;
+    started = await startLab({ runtime, env: database?.env ?? {} });
   });
   afterAll(async () => {
     await started?.stop();
+    await database?.stop();
   });
   const lab = () => started ?? fail("the cell");
   return labOver(

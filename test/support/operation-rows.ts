@@ -1,4 +1,5 @@
 import { eventually, type Lab, type Tenant, user } from "./lab.ts";
+import { postgresBinaries } from "./postgres.ts";
 
 /** Where an operation is tried: a tenant of its own in a cell. */
 export interface Place {
@@ -128,12 +129,15 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
 
 /** Why a row cannot be tried in a cell; null when it can. */
 export const missingFor = (row: OperationRow, lab: Lab): string | null =>
-  row.needsControlDb && lab.cell.runtime === "workerd" ? "this cell has no control database" : null;
+  row.needsControlDb && !hasControlDb(lab) ? "this cell has no control database" : null;
+
+/** An embedded cell has its own; a workerd cell has PostgreSQL where this machine does. */
+const hasControlDb = (lab: Lab): boolean => lab.cell.runtime !== "workerd" || postgresBinaries() !== null;
 
 /** The control database boots beside the cell, which serves without it. Resolves at once where there is none. */
 export async function controlDbUp(lab: Lab): Promise<void> {
-  if (lab.cell.runtime === "workerd") return;
-  const degraded = async () => JSON.stringify((await lab.json("/readyz")).degraded);
+  if (!hasControlDb(lab)) return;
+  const degraded = async () => JSON.stringify((await lab.json("/readyz", { key: lab.cell.adminKey })).degraded);
   await eventually(degraded, (names) => !names.includes("control-db"), 60_000);
 }
 
