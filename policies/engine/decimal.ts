@@ -6,8 +6,8 @@ export interface Decimal {
   exponent: number;
 }
 
-/** Exponents beyond this are refused where digits would have to be written out: a megabyte-long integer is no number. */
-export const EXPONENT_MAX = 20_000;
+/** OPA refuses exponents of about 2^17 bits, which is 39,456 digits. */
+export const EXPONENT_MAX = 39_000;
 
 const NUMBER_TEXT = /^([+-]?)(\d+)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
 

@@ -1,4 +1,5 @@
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import { EXPONENT_MAX } from "./decimal.ts";
 import { spend } from "./meter.ts";
 import { Num, numberOf, numberText, OObject, OSet, type Value } from "./value.ts";
 
@@ -110,7 +111,10 @@ export const jsonString = (text: string): string =>
 export const parseJson = (text: string): Result<Value, JsonRefusal> => refused(() => new Parser(text).document());
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const PLAIN = /[^"\\\u0000-\u001f]*/y;
+const PLAIN = /[^"\\]*/y;
+const hasControl = (text: string): boolean => /\p{Cc}/u.test(text) && [...text].some((character) => character < " ");
+/** Whether OPA has such a number at all. */
+const isTooLong = (number: string): boolean => Math.abs(Number(/[eE](.*)$/.exec(number)?.[1] ?? 0)) > EXPONENT_MAX;
 const SPACE = /[ \t\r\n]*/y;
 const ESCAPES: Record<string, string> = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
@@ -168,7 +172,7 @@ class Parser {
         return this.#word("null", null);
       default: {
         const number = this.#match(NUMBER);
-        return number === "" ? this.#fail() : numberOf(number);
+        return number === "" || isTooLong(number) ? this.#fail() : numberOf(number);
       }
     }
   }
@@ -197,7 +201,9 @@ class Parser {
     this.#at++;
     let text = "";
     for (;;) {
-      text += this.#match(PLAIN);
+      const plain = this.#match(PLAIN);
+      if (hasControl(plain)) this.#fail();
+      text += plain;
       const next = this.#text[this.#at++];
       if (next === '"') return text.isWellFormed() ? text : text.toWellFormed();
       if (next !== "\\") this.#fail();

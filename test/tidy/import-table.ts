@@ -39,9 +39,10 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
   {
     files: /^policies\/engine\//,
     may: [contracts, /^policies\/engine\//],
-    packages: [/^re2js$/, /^zod$/],
+    packages: [/^re2js$/, /^zod$/, /^yaml$/, /^graphql(?:\/|$)/, noble],
     builtins: [],
-    because: "the policy engine is deterministic: no I/O, clock or randomness",
+    because:
+      "the policy engine is deterministic: no I/O, clock or randomness; its builtins take regular expressions, YAML, GraphQL and synchronous cryptography from packages that are pure too",
   },
   {
     files: DURABLE_CORES,

@@ -43,7 +43,7 @@ function slice(args: readonly Value[]): Value[] {
 }
 
 function flatten(args: readonly Value[]): Value[] {
-  return array(args, 0).flatMap((element) => element);
+  return array(args, 0).flat();
 }
 
 const memberOf = (needle: Value, haystack: Value): boolean => {

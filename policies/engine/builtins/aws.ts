@@ -30,7 +30,12 @@ function headersOf(request: OObject): Map<string, string> {
   const headers = request.get("headers");
   if (headers === undefined) return new Map();
   if (!(headers instanceof OObject)) throw typeError("headers must be object");
-  return new Map([...headers.entries()].map(([name, value]) => [typeof name === "string" ? name : "", typeof value === "string" ? value : ""]));
+  return new Map(
+    [...headers.entries()].map(([name, value]) => [
+      typeof name === "string" ? name : "",
+      typeof value === "string" ? value : "",
+    ]),
+  );
 }
 
 function bodyOf(request: OObject): Uint8Array {
@@ -49,14 +54,18 @@ function signRequest(args: readonly Value[]): OObject {
   const ns = bigintOf(number(args, 2));
   if (ns === undefined) throw typeError("operand 3 could not convert time_ns value into a unix timestamp");
   const time = civilTime(ns, "UTC");
-  if (time === undefined || ns < 0n || time.year > 9999) throw typeError("operand 3 could not convert time_ns value into a unix timestamp");
+  if (time === undefined || ns < 0n || time.year > 9999)
+    throw typeError("operand 3 could not convert time_ns value into a unix timestamp");
   for (const name of request.keys()) {
-    if (typeof name !== "string" || !(REQUEST_MEMBERS.has(name) || OTHER_MEMBERS.test(name))) throw typeError("operand 1 invalid request parameters(s)");
+    if (typeof name !== "string" || !(REQUEST_MEMBERS.has(name) || OTHER_MEMBERS.test(name)))
+      throw typeError("operand 1 invalid request parameters(s)");
   }
   const [method, url] = [request.get("method"), request.get("url")];
-  if (typeof method !== "string" || typeof url !== "string") throw typeError("operand 1 missing or invalid required request parameters(s)");
+  if (typeof method !== "string" || typeof url !== "string")
+    throw typeError("operand 1 missing or invalid required request parameters(s)");
   const unsigned = config.get("disable_payload_signing") ?? false;
-  if (typeof unsigned !== "boolean") throw typeError("operand 2 invalid value for 'disable_payload_signing' in AWS config");
+  if (typeof unsigned !== "boolean")
+    throw typeError("operand 2 invalid value for 'disable_payload_signing' in AWS config");
   const uri = parseUri(url);
   if (uri === undefined) throw builtinError("URL cannot be parsed");
 
@@ -78,12 +87,30 @@ function signRequest(args: readonly Value[]): OObject {
   const order = [...signed.keys()].sort();
   const list = order.join(";");
   const path = uri.rawPath === "" ? encodeURI(uri.path) : uri.rawPath;
-  const canonical = [method, path, uri.query, ...order.map((name) => `${name}:${signed.get(name)}`), "", list, content].join("\n");
+  const canonical = [
+    method,
+    path,
+    uri.query,
+    ...order.map((name) => `${name}:${signed.get(name)}`),
+    "",
+    list,
+    content,
+  ].join("\n");
   const scope = `${date}/${names.aws_region}/${names.aws_service}/aws4_request`;
-  const key = [names.aws_region, names.aws_service, "aws4_request"].reduce(sign, sign(encodeUtf8(`AWS4${names.aws_secret_access_key}`), date));
+  const key = [names.aws_region, names.aws_service, "aws4_request"].reduce(
+    sign,
+    sign(encodeUtf8(`AWS4${names.aws_secret_access_key}`), date),
+  );
   const signature = toHex(sign(key, ["AWS4-HMAC-SHA256", stamp, scope, sha256(canonical)].join("\n")));
 
-  const headers = OObject.of([...given, ["Authorization", `AWS4-HMAC-SHA256 Credential=${names.aws_access_key}/${scope},SignedHeaders=${list},Signature=${signature}`], ...added]);
+  const headers = OObject.of([
+    ...given,
+    [
+      "Authorization",
+      `AWS4-HMAC-SHA256 Credential=${names.aws_access_key}/${scope},SignedHeaders=${list},Signature=${signature}`,
+    ],
+    ...added,
+  ]);
   const result = request.copy();
   result.set("headers", headers);
   return result;

@@ -1,7 +1,6 @@
-import { context, type Der, inside, integerOf, octetsOf, oidOf, single, TAG } from "./der.ts";
 import { type Extension, textOf } from "./certificate.ts";
+import { context, type Der, inside, integerOf, octetsOf, oidOf, single, TAG, toBigint } from "./der.ts";
 import { addressText } from "./ip-address.ts";
-import { toBigint } from "./der.ts";
 
 /** What this engine reads of the standard extensions (RFC 5280, 4.2). */
 export interface Extensions {
@@ -64,7 +63,8 @@ function alternativeNames(value: Uint8Array, into: Extensions): void {
     if (name.tag === EMAIL) into.emails.push(textOf(name));
     else if (name.tag === DNS) into.dnsNames.push(textOf(name));
     else if (name.tag === URI) into.uris.push(textOf(name));
-    else if (name.tag === IP) into.addresses.push(addressText({ value: toBigint(name.content), bits: name.content.length === 4 ? 32 : 128 }));
+    else if (name.tag === IP)
+      into.addresses.push(addressText({ value: toBigint(name.content), bits: name.content.length === 4 ? 32 : 128 }));
   }
 }
 

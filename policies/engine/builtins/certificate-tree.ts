@@ -28,14 +28,30 @@ const SIGNATURES: Readonly<Record<string, number>> = {
   "1.2.840.10045.4.3.4": 12,
   "1.3.101.112": 16,
 };
-const PSS_HASHES: Readonly<Record<string, number>> = { "2.16.840.1.101.3.4.2.1": 13, "2.16.840.1.101.3.4.2.2": 14, "2.16.840.1.101.3.4.2.3": 15 };
-const KEY_ALGORITHMS: Readonly<Record<string, number>> = { "1.2.840.113549.1.1.1": 1, "1.2.840.10040.4.1": 2, "1.2.840.10045.2.1": 3, "1.3.101.112": 4 };
+const PSS_HASHES: Readonly<Record<string, number>> = {
+  "2.16.840.1.101.3.4.2.1": 13,
+  "2.16.840.1.101.3.4.2.2": 14,
+  "2.16.840.1.101.3.4.2.3": 15,
+};
+const KEY_ALGORITHMS: Readonly<Record<string, number>> = {
+  "1.2.840.113549.1.1.1": 1,
+  "1.2.840.10040.4.1": 2,
+  "1.2.840.10045.2.1": 3,
+  "1.3.101.112": 4,
+};
 
 const signatureNumber = ({ oid, pssHash }: SignatureAlgorithm): number =>
   pssHash === undefined ? (SIGNATURES[oid] ?? 0) : (PSS_HASHES[pssHash] ?? 0);
 
 /** Extended key usages in the order of Go's constants. */
-const USAGES = ["2.5.29.37.0", ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => `1.3.6.1.5.5.7.3.${number}`), "1.3.6.1.4.1.311.10.3.3", "2.16.840.1.113730.4.1", "1.3.6.1.4.1.311.2.1.22", "1.3.6.1.4.1.311.61.1.1"];
+const USAGES = [
+  "2.5.29.37.0",
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => `1.3.6.1.5.5.7.3.${number}`),
+  "1.3.6.1.4.1.311.10.3.3",
+  "2.16.840.1.113730.4.1",
+  "1.3.6.1.4.1.311.2.1.22",
+  "1.3.6.1.4.1.311.61.1.1",
+];
 
 const NAME_MEMBERS: Readonly<Record<string, string>> = {
   "2.5.4.6": "Country",
@@ -80,7 +96,11 @@ export function keyTree(key: PublicKey): Value {
 function keyMembers(keyInfo: Der): Record<string, Value> {
   const number = KEY_ALGORITHMS[oidOf(inside(inside(keyInfo)[0])[0])] ?? 0;
   const readable = number === 1 || number === 3 || number === 4;
-  return { RawSubjectPublicKeyInfo: bytes(keyInfo.bytes), PublicKeyAlgorithm: number, PublicKey: readable ? keyTree(publicKeyOf(keyInfo)) : null };
+  return {
+    RawSubjectPublicKeyInfo: bytes(keyInfo.bytes),
+    PublicKeyAlgorithm: number,
+    PublicKey: readable ? keyTree(publicKeyOf(keyInfo)) : null,
+  };
 }
 
 const timeText = (ns: bigint): string => {
@@ -106,7 +126,9 @@ function uriTree(text: string): Value {
 }
 
 const extensionTrees = (extensions: readonly Extension[]): Value =>
-  listed(extensions.map(({ oid, critical, value }) => tree({ Id: arcs(oid), Critical: critical, Value: bytes(value) })));
+  listed(
+    extensions.map(({ oid, critical, value }) => tree({ Id: arcs(oid), Critical: critical, Value: bytes(value) })),
+  );
 
 export function certificateTree(certificate: Certificate, withUriStrings = true): OObject {
   const found = readExtensions(certificate.extensions);
@@ -185,4 +207,3 @@ export function requestTree(request: CertificateRequest): OObject {
     URIs: listed(found.uris.map(uriTree)),
   });
 }
-

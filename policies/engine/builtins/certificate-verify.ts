@@ -16,14 +16,19 @@ const ALGORITHMS: Readonly<Record<string, AlgorithmName>> = {
   "1.2.840.10045.4.3.4": "ES512",
   "1.3.101.112": "EdDSA",
 };
-const PSS_ALGORITHMS: Readonly<Record<string, AlgorithmName>> = { "2.16.840.1.101.3.4.2.1": "PS256", "2.16.840.1.101.3.4.2.2": "PS384", "2.16.840.1.101.3.4.2.3": "PS512" };
+const PSS_ALGORITHMS: Readonly<Record<string, AlgorithmName>> = {
+  "2.16.840.1.101.3.4.2.1": "PS256",
+  "2.16.840.1.101.3.4.2.2": "PS384",
+  "2.16.840.1.101.3.4.2.3": "PS512",
+};
 
 /** ECDSA signatures in certificates are two DER integers. */
 function compact(signature: Uint8Array, key: PublicKey): Uint8Array | undefined {
   if (key.type !== "ec") return signature;
   const [r, s] = inside(single(signature, TAG.sequence)).map(integerOf);
   const size = FIELD_BYTES[key.curve];
-  if (r === undefined || s === undefined || r < 0n || s < 0n || r >> BigInt(8 * size) || s >> BigInt(8 * size)) return undefined;
+  if (r === undefined || s === undefined || r < 0n || s < 0n || r >> BigInt(8 * size) || s >> BigInt(8 * size))
+    return undefined;
   return Uint8Array.from([...toBytes(r, size), ...toBytes(s, size)]);
 }
 
@@ -50,7 +55,12 @@ const CERT_SIGN = 1 << 5;
 function isValid(certificate: Certificate, demands: ChainDemands): boolean {
   const { unhandledCritical, hasNameConstraints } = readExtensions(certificate.extensions);
   // Name constraints are not evaluated, so a certificate that has them is not relied on.
-  return certificate.notBefore <= demands.now_ns && demands.now_ns <= certificate.notAfter && unhandledCritical.length === 0 && !hasNameConstraints;
+  return (
+    certificate.notBefore <= demands.now_ns &&
+    demands.now_ns <= certificate.notAfter &&
+    unhandledCritical.length === 0 &&
+    !hasNameConstraints
+  );
 }
 
 /** `below` counts the intermediates between the authority and the leaf. */
@@ -68,8 +78,14 @@ const allows = (certificate: Certificate, usage: string): boolean => {
 
 /** A wildcard stands for exactly the leftmost label. */
 function matchesName(pattern: string, name: string): boolean {
-  const [wanted, given] = [pattern.toLowerCase().replace(/\.$/, "").split("."), name.toLowerCase().replace(/\.$/, "").split(".")];
-  return wanted.length === given.length && wanted.every((label, at) => label === given[at] || (at === 0 && label === "*" && wanted.length > 1));
+  const [wanted, given] = [
+    pattern.toLowerCase().replace(/\.$/, "").split("."),
+    name.toLowerCase().replace(/\.$/, "").split("."),
+  ];
+  return (
+    wanted.length === given.length &&
+    wanted.every((label, at) => label === given[at] || (at === 0 && label === "*" && wanted.length > 1))
+  );
 }
 
 const CHAIN_MAX = 16;
@@ -82,7 +98,11 @@ export function verifiedChain(certificates: readonly Certificate[], demands: Cha
   const [root, ...others] = certificates;
   const leaf = others.pop();
   if (root === undefined || leaf === undefined || !isValid(leaf, demands)) return undefined;
-  if (demands.dnsName !== undefined && !readExtensions(leaf.extensions).dnsNames.some((name) => matchesName(name, demands.dnsName ?? ""))) return undefined;
+  if (
+    demands.dnsName !== undefined &&
+    !readExtensions(leaf.extensions).dnsNames.some((name) => matchesName(name, demands.dnsName ?? ""))
+  )
+    return undefined;
   const extend = (chain: readonly Certificate[]): Certificate[] | undefined => {
     const last = chain.at(-1);
     if (last === undefined || chain.length > CHAIN_MAX) return undefined;
@@ -100,4 +120,6 @@ export function verifiedChain(certificates: readonly Certificate[], demands: Cha
 
 /** The root's own usages do not limit the chain. */
 const usable = (chain: readonly Certificate[], { usages }: ChainDemands): boolean =>
-  usages.length === 0 || usages.includes(ANY_USAGE) || usages.some((usage) => chain.slice(0, -1).every((certificate) => allows(certificate, usage)));
+  usages.length === 0 ||
+  usages.includes(ANY_USAGE) ||
+  usages.some((usage) => chain.slice(0, -1).every((certificate) => allows(certificate, usage)));

@@ -71,7 +71,13 @@ const LATIN = 0x14;
 export function textOf(element: Der | undefined): string {
   if (element === undefined) throw builtinError("malformed certificate");
   const { tag, content } = element;
-  if (tag === WIDE) return String.fromCharCode(...Array.from({ length: content.length >> 1 }, (_, at) => ((content[2 * at] ?? 0) << 8) | (content[2 * at + 1] ?? 0)));
+  if (tag === WIDE)
+    return String.fromCharCode(
+      ...Array.from(
+        { length: content.length >> 1 },
+        (_, at) => ((content[2 * at] ?? 0) << 8) | (content[2 * at + 1] ?? 0),
+      ),
+    );
   return tag === LATIN ? String.fromCharCode(...content) : decodeUtf8(content);
 }
 
@@ -116,7 +122,10 @@ export function parseCertificate(element: Der): Certificate {
   const [signed, algorithm, signature] = inside(element);
   const parts = inside(signed);
   const [first] = parts;
-  const version = first?.tag === context(0) ? Number(integerOf(single(parts.shift()?.content ?? new Uint8Array(), TAG.integer))) + 1 : 1;
+  const version =
+    first?.tag === context(0)
+      ? Number(integerOf(single(parts.shift()?.content ?? new Uint8Array(), TAG.integer))) + 1
+      : 1;
   const [serial, , issuer, validity, subject, keyInfo, ...optional] = parts;
   const [notBefore, notAfter] = inside(validity);
   const extensions = optional.find(({ tag }) => tag === context(3));
@@ -147,7 +156,9 @@ export function parseRequest(bytes: Uint8Array): CertificateRequest {
   const [signed, algorithm, signature] = inside(element);
   const [version, subject, keyInfo, attributes] = inside(signed);
   if (signed === undefined || keyInfo === undefined) throw builtinError("malformed certificate request");
-  const requested = (attributes === undefined ? [] : elements(attributes.content)).map((attribute) => inside(attribute)).find(([oid]) => oidOf(oid) === EXTENSION_REQUEST);
+  const requested = (attributes === undefined ? [] : elements(attributes.content))
+    .map((attribute) => inside(attribute))
+    .find(([oid]) => oidOf(oid) === EXTENSION_REQUEST);
   const [list] = requested?.[1] === undefined ? [] : inside(requested[1], TAG.set);
   return {
     raw: element.bytes,

@@ -87,7 +87,9 @@ export function oidOf(element: Der | undefined): string {
 
 /** The bytes of a bit string of whole bytes. */
 export function bitsOf(element: Der | undefined): Uint8Array {
-  return element === undefined || element.tag !== TAG.bitString || element.content[0] !== 0 ? malformed() : element.content.subarray(1);
+  return element === undefined || element.tag !== TAG.bitString || element.content[0] !== 0
+    ? malformed()
+    : element.content.subarray(1);
 }
 
 export const octetsOf = (element: Der | undefined): Uint8Array =>

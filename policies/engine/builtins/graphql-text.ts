@@ -45,7 +45,8 @@ const described = (node: OObject): string => {
 
 function typeText(node: OObject): string {
   const element = node.get("Elem");
-  const inner = element === undefined || element === null ? name(node, "NamedType") : `[${typeText(objectOf(element))}]`;
+  const inner =
+    element === undefined || element === null ? name(node, "NamedType") : `[${typeText(objectOf(element))}]`;
   return node.get("NonNull") === true ? `${inner}!` : inner;
 }
 
@@ -67,19 +68,32 @@ function valueText(node: OObject): string {
     case 7:
       return name(node, "Raw");
     case 8:
-      return `[${nodes(node, "Children").map((child) => valueText(objectOf(child.get("Value")))).join(", ")}]`;
+      return `[${nodes(node, "Children")
+        .map((child) => valueText(objectOf(child.get("Value"))))
+        .join(", ")}]`;
     case 9:
-      return `{${nodes(node, "Children").map((child) => `${name(child, "Name")}: ${valueText(objectOf(child.get("Value")))}`).join(", ")}}`;
+      return `{${nodes(node, "Children")
+        .map((child) => `${name(child, "Name")}: ${valueText(objectOf(child.get("Value")))}`)
+        .join(", ")}}`;
     default:
       throw builtinError("GraphQL tree: unknown kind of value");
   }
 }
 
 const argumentsText = (node: OObject): string =>
-  between("(", nodes(node, "Arguments").map((argument) => `${name(argument, "Name")}: ${valueText(objectOf(argument.get("Value")))}`), ")", ", ");
+  between(
+    "(",
+    nodes(node, "Arguments").map(
+      (argument) => `${name(argument, "Name")}: ${valueText(objectOf(argument.get("Value")))}`,
+    ),
+    ")",
+    ", ",
+  );
 
 const directivesText = (node: OObject): string =>
-  nodes(node, "Directives").map((directive) => ` @${name(directive, "Name")}${argumentsText(directive)}`).join("");
+  nodes(node, "Directives")
+    .map((directive) => ` @${name(directive, "Name")}${argumentsText(directive)}`)
+    .join("");
 
 const defaultText = (node: OObject): string => {
   const value = node.get("DefaultValue");
@@ -89,7 +103,10 @@ const defaultText = (node: OObject): string => {
 const variablesText = (node: OObject, member: string): string =>
   between(
     "(",
-    nodes(node, member).map((variable) => `$${name(variable, "Variable")}: ${typeText(objectOf(variable.get("Type")))}${defaultText(variable)}${directivesText(variable)}`),
+    nodes(node, member).map(
+      (variable) =>
+        `$${name(variable, "Variable")}: ${typeText(objectOf(variable.get("Type")))}${defaultText(variable)}${directivesText(variable)}`,
+    ),
     ")",
     ", ",
   );
@@ -122,7 +139,10 @@ export function queryText(query: OObject): string {
 }
 
 const inputsText = (node: OObject, member: string): string[] =>
-  nodes(node, member).map((input) => `${described(input)}${name(input, "Name")}: ${typeText(objectOf(input.get("Type")))}${defaultText(input)}${directivesText(input)}`);
+  nodes(node, member).map(
+    (input) =>
+      `${described(input)}${name(input, "Name")}: ${typeText(objectOf(input.get("Type")))}${defaultText(input)}${directivesText(input)}`,
+  );
 
 const fieldsText = (node: OObject): string[] =>
   nodes(node, "Fields").map(
@@ -147,7 +167,15 @@ function definitionText(node: OObject): string {
     case "union":
       return head + between(" = ", namesOf(node, "Types"), "", " | ");
     case "enum":
-      return head + between(" { ", nodes(node, "EnumValues").map((value) => `${described(value)}${name(value, "Name")}${directivesText(value)}`), " }", "\n");
+      return (
+        head +
+        between(
+          " { ",
+          nodes(node, "EnumValues").map((value) => `${described(value)}${name(value, "Name")}${directivesText(value)}`),
+          " }",
+          "\n",
+        )
+      );
     case "input":
       return head + between(" { ", inputsText(node, "Fields"), " }", "\n");
     default:
@@ -156,7 +184,12 @@ function definitionText(node: OObject): string {
 }
 
 const schemaText = (node: OObject): string =>
-  `schema${directivesText(node)}${between(" { ", nodes(node, "OperationTypes").map((type) => `${name(type, "Operation")}: ${name(type, "Type")}`), " }", "\n")}`;
+  `schema${directivesText(node)}${between(
+    " { ",
+    nodes(node, "OperationTypes").map((type) => `${name(type, "Operation")}: ${name(type, "Type")}`),
+    " }",
+    "\n",
+  )}`;
 
 const directiveText = (node: OObject): string =>
   `${described(node)}directive @${name(node, "Name")}${between("(", inputsText(node, "Arguments"), ")", ", ")}${node.get("IsRepeatable") === true ? " repeatable" : ""} on ${namesOf(node, "Locations").join(" | ")}`;

@@ -42,7 +42,18 @@ const typeTree = (type: TypeNode, nonNull = false): OObject => {
   }
 };
 
-const VALUE_KINDS = ["Variable", "IntValue", "FloatValue", "StringValue", "BlockValue", "BooleanValue", "NullValue", "EnumValue", "ListValue", "ObjectValue"];
+const VALUE_KINDS = [
+  "Variable",
+  "IntValue",
+  "FloatValue",
+  "StringValue",
+  "BlockValue",
+  "BooleanValue",
+  "NullValue",
+  "EnumValue",
+  "ListValue",
+  "ObjectValue",
+];
 const kindOf = (name: string): number => VALUE_KINDS.indexOf(name);
 
 function valueTree(value: ValueNode): OObject {
@@ -51,7 +62,12 @@ function valueTree(value: ValueNode): OObject {
     case "Variable":
       return tree({ ...shared, Raw: value.name.value, Kind: kindOf("Variable") });
     case "ListValue":
-      return tree({ ...shared, Raw: "", Kind: kindOf("ListValue"), Children: value.values.map((child) => tree({ Name: "", Value: valueTree(child) })) });
+      return tree({
+        ...shared,
+        Raw: "",
+        Kind: kindOf("ListValue"),
+        Children: value.values.map((child) => tree({ Name: "", Value: valueTree(child) })),
+      });
     case "ObjectValue":
       return tree({
         ...shared,
@@ -72,7 +88,9 @@ const argumentTrees = (args: readonly (ArgumentNode | ConstArgumentNode)[] | und
   (args ?? []).map((argument) => tree({ Name: argument.name.value, Value: valueTree(argument.value) }));
 
 const directiveTrees = (directives: readonly (DirectiveNode | ConstDirectiveNode)[] | undefined): Value[] =>
-  (directives ?? []).map((directive) => tree({ Name: directive.name.value, Arguments: argumentTrees(directive.arguments), Location: "" }));
+  (directives ?? []).map((directive) =>
+    tree({ Name: directive.name.value, Arguments: argumentTrees(directive.arguments), Location: "" }),
+  );
 
 const variableTrees = (variables: readonly VariableDefinitionNode[] | undefined): Value[] =>
   (variables ?? []).map((variable) =>
@@ -86,7 +104,7 @@ const variableTrees = (variables: readonly VariableDefinitionNode[] | undefined)
   );
 
 function selectionTrees(set: SelectionSetNode | undefined): Value[] {
-  return (set?.selections ?? []).map((selection) => {
+  return (set?.selections ?? []).map((selection): Value => {
     const directives = directiveTrees(selection.directives);
     switch (selection.kind) {
       case "Field":
@@ -99,7 +117,7 @@ function selectionTrees(set: SelectionSetNode | undefined): Value[] {
         });
       case "FragmentSpread":
         return tree({ Name: selection.name.value, Directives: directives });
-      case "InlineFragment":
+      default:
         return tree({
           TypeCondition: selection.typeCondition?.name.value ?? "",
           Directives: directives,
@@ -164,7 +182,8 @@ const fieldTrees = (fields: readonly FieldDefinitionNode[] | undefined): Value[]
 const operationTypes = (types: readonly OperationTypeDefinitionNode[] | undefined): Value[] =>
   (types ?? []).map((type) => tree({ Operation: type.operation, Type: type.type.name.value }));
 
-const names = (nodes: readonly { name: { value: string } }[] | undefined): Value[] => (nodes ?? []).map((node) => node.name.value);
+const names = (nodes: readonly { name: { value: string } }[] | undefined): Value[] =>
+  (nodes ?? []).map((node) => node.name.value);
 
 const TYPE_KINDS: Readonly<Record<string, string>> = {
   Scalar: "SCALAR",
@@ -187,12 +206,20 @@ function definitionTree(definition: DefinitionNode): OObject | undefined {
     Name: definition.name.value,
     Directives: directiveTrees("directives" in definition ? definition.directives : undefined),
     Interfaces: "interfaces" in definition ? names(definition.interfaces) : [],
-    Fields: isInput ? inputTrees(definition.fields) : "fields" in definition ? fieldTrees(definition.fields as readonly FieldDefinitionNode[]) : [],
+    Fields: isInput
+      ? inputTrees(definition.fields)
+      : "fields" in definition
+        ? fieldTrees(definition.fields as readonly FieldDefinitionNode[])
+        : [],
     Types: "types" in definition ? names(definition.types) : [],
     EnumValues:
       "values" in definition
         ? (definition.values ?? []).map((value) =>
-            tree({ Description: value.description?.value ?? "", Name: value.name.value, Directives: directiveTrees(value.directives) }),
+            tree({
+              Description: value.description?.value ?? "",
+              Name: value.name.value,
+              Directives: directiveTrees(value.directives),
+            }),
           )
         : [],
     BuiltIn: false,

@@ -38,14 +38,18 @@ const isExecutable = (definition: DefinitionNode): boolean =>
 
 function document(text: string, executable: boolean): DocumentNode {
   const found = parsed(text);
-  if (found.definitions.some((definition) => isExecutable(definition) !== executable)) throw builtinError("unexpected definition in GraphQL text");
+  if (found.definitions.some((definition) => isExecutable(definition) !== executable))
+    throw builtinError("unexpected definition in GraphQL text");
   return found;
 }
 
 const queryOf = (value: Value): DocumentNode =>
   document(typeof value === "string" ? value : value instanceof OObject ? queryText(value) : wrong(value), true);
 const schemaOf = (value: Value): DocumentNode =>
-  document(typeof value === "string" ? value : value instanceof OObject ? schemaDocumentText(value) : wrong(value), false);
+  document(
+    typeof value === "string" ? value : value instanceof OObject ? schemaDocumentText(value) : wrong(value),
+    false,
+  );
 
 function wrong(value: Value): never {
   throw wrongOperand(0, value, "string", "object");
@@ -54,9 +58,16 @@ function wrong(value: Value): never {
 /** An extension of a type that is nowhere defined counts as its definition. */
 function completed(source: DocumentNode): DocumentNode {
   const defined = new Set<string>();
-  for (const definition of source.definitions) if (/TypeDefinition$/.test(definition.kind) && "name" in definition) defined.add(definition.name?.value ?? "");
+  for (const definition of source.definitions)
+    if (/TypeDefinition$/.test(definition.kind) && "name" in definition) defined.add(definition.name?.value ?? "");
   const definitions = source.definitions.map((definition): DefinitionNode => {
-    if (!/TypeExtension$/.test(definition.kind) || !("name" in definition) || definition.name === undefined || defined.has(definition.name.value)) return definition;
+    if (
+      !/TypeExtension$/.test(definition.kind) ||
+      !("name" in definition) ||
+      definition.name === undefined ||
+      defined.has(definition.name.value)
+    )
+      return definition;
     defined.add(definition.name.value);
     // safe because: an extension node has the members of the definition node of the same type, whose description is optional
     return { ...definition, kind: definition.kind.replace("Extension", "Definition") } as DefinitionNode;
@@ -104,5 +115,7 @@ export const GRAPHQL: Family = {
     orElse<Value[]>([false, new OObject(), new OObject()], () => [true, ...verified(args)]),
   ),
   "graphql.is_valid": builtin(2, (args) => orElse(false, () => verified(args).length > 0)),
-  "graphql.schema_is_valid": builtin(1, (args) => orElse(false, () => checkedSchema(schemaOf(any(args, 0))) !== undefined)),
+  "graphql.schema_is_valid": builtin(1, (args) =>
+    orElse(false, () => checkedSchema(schemaOf(any(args, 0))) !== undefined),
+  ),
 };

@@ -9,10 +9,12 @@ import { builtin, type Family, string } from "./operands.ts";
 export const HASHES = { md5, sha1, sha256, sha384, sha512 } as const;
 export type HashName = keyof typeof HASHES;
 
-export const toHex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+export const toHex = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export const hash = (name: HashName, bytes: Uint8Array): Uint8Array => HASHES[name](bytes);
-export const mac = (name: HashName, key: Uint8Array, message: Uint8Array): Uint8Array => hmac(HASHES[name], key, message);
+export const mac = (name: HashName, key: Uint8Array, message: Uint8Array): Uint8Array =>
+  hmac(HASHES[name], key, message);
 
 /** Compares in time that depends on the length alone. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

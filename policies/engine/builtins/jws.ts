@@ -2,12 +2,15 @@ import { ed25519 } from "@noble/curves/ed25519.js";
 import { p256, p384, p521 } from "@noble/curves/nist.js";
 import { builtinError } from "../failure.ts";
 import { spend } from "../meter.ts";
-import { equalBytes, hash as digestFor, mac } from "./hashing.ts";
+import { hash as digestFor, equalBytes, mac } from "./hashing.ts";
 import { type CurveName, FIELD_BYTES, type PrivateKey, type PublicKey } from "./keys.ts";
 import { type RsaHash, signPkcs1, signPss, verifyPkcs1, verifyPss } from "./rsa.ts";
 
 /** All that is known about an algorithm (RFC 7518, 3.1; RFC 8037). */
-type Algorithm = { family: "rsa" | "pss" | "hmac"; hash: RsaHash } | { family: "ec"; hash: RsaHash; curve: CurveName } | { family: "ed25519" };
+type Algorithm =
+  | { family: "rsa" | "pss" | "hmac"; hash: RsaHash }
+  | { family: "ec"; hash: RsaHash; curve: CurveName }
+  | { family: "ed25519" };
 
 export const ALGORITHMS = {
   RS256: { family: "rsa", hash: "sha256" },
@@ -43,7 +46,12 @@ function verdict(check: () => boolean): boolean {
 }
 
 /** Whether the signature is the key's over the message; false also for a key of another kind. */
-export function verifySignature(name: AlgorithmName, key: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
+export function verifySignature(
+  name: AlgorithmName,
+  key: PublicKey,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
   const algorithm: Algorithm = ALGORITHMS[name];
   switch (algorithm.family) {
     case "rsa":
@@ -60,13 +68,30 @@ export function verifySignature(name: AlgorithmName, key: PublicKey, message: Ui
 }
 
 /** Both halves of the signature have the length of the key's own curve. */
-function verifyEcdsa(curve: CurveName, name: RsaHash, point: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+function verifyEcdsa(
+  curve: CurveName,
+  name: RsaHash,
+  point: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
   if (signature.length !== 2 * FIELD_BYTES[curve]) return false;
-  return verdict(() => CURVES[curve].verify(signature, digestFor(name, message), point, { prehash: false, lowS: false, format: "compact" }));
+  return verdict(() =>
+    CURVES[curve].verify(signature, digestFor(name, message), point, {
+      prehash: false,
+      lowS: false,
+      format: "compact",
+    }),
+  );
 }
 
 /** Signs as RFC 6979 says for ECDSA, so that a signature needs no randomness; PSS salts come from `random`. */
-export function sign(name: AlgorithmName, key: PrivateKey, message: Uint8Array, random: ((bytes: Uint8Array<ArrayBuffer>) => void) | undefined): Uint8Array {
+export function sign(
+  name: AlgorithmName,
+  key: PrivateKey,
+  message: Uint8Array,
+  random: ((bytes: Uint8Array<ArrayBuffer>) => void) | undefined,
+): Uint8Array {
   const algorithm: Algorithm = ALGORITHMS[name];
   switch (algorithm.family) {
     case "rsa":
@@ -86,7 +111,11 @@ export function sign(name: AlgorithmName, key: PrivateKey, message: Uint8Array, 
     case "ec":
       spend(CURVE_STEPS);
       if (key.type === "ec" && key.curve === algorithm.curve) {
-        return CURVES[key.curve].sign(digestFor(algorithm.hash, message), key.secret, { prehash: false, lowS: false, format: "compact" });
+        return CURVES[key.curve].sign(digestFor(algorithm.hash, message), key.secret, {
+          prehash: false,
+          lowS: false,
+          format: "compact",
+        });
       }
   }
   throw builtinError(`the key does not fit algorithm ${name}`);

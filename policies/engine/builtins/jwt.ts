@@ -5,10 +5,10 @@ import { spendText } from "../meter.ts";
 import { decodeUtf8, encodeUtf8 } from "../utf8.ts";
 import { compareNumbers, isNumber, numberText, OObject, type Value } from "../value.ts";
 import { decodeBase64UrlLoose, encodeBase64 } from "./base64.ts";
+import { toHex } from "./hashing.ts";
 import { type AlgorithmName, isAlgorithm, sign, verifySignature } from "./jws.ts";
 import { type NamedKey, signingKey } from "./keys.ts";
 import { any, builtin, type Family, object, string } from "./operands.ts";
-import { toHex } from "./hashing.ts";
 import { trustedKeys } from "./trusted-keys.ts";
 
 /** The three parts of a compact JWS (RFC 7515, 7.1). */
@@ -39,7 +39,12 @@ function parse(text: string): Token {
   if (parts.length !== 3) throw builtinError(`encoded JWT must have 3 sections, found ${parts.length}`);
   const parsed = jsonObject(part(header, "header"));
   if (parsed.has("enc")) throw builtinError("JWT is a JWE object, which is not supported");
-  return { header: parsed, payload: part(payload, "payload"), signature: part(signature, "signature"), input: encodeUtf8(`${header}.${payload}`) };
+  return {
+    header: parsed,
+    payload: part(payload, "payload"),
+    signature: part(signature, "signature"),
+    input: encodeUtf8(`${header}.${payload}`),
+  };
 }
 
 function headerText(header: OObject, name: string): string {
@@ -64,7 +69,8 @@ function verifiedBy(keys: readonly NamedKey[], token: Token, name: AlgorithmName
   const id = headerText(token.header, "kid");
   const stated = headerText(token.header, "alg");
   const named = id === "" ? undefined : keys.find((key) => key.id === id);
-  const candidates = named === undefined ? keys.filter((key) => key.algorithm === "" || key.algorithm === stated) : [named];
+  const candidates =
+    named === undefined ? keys.filter((key) => key.algorithm === "" || key.algorithm === stated) : [named];
   return candidates.some(({ key }) => verifySignature(name, key, token.input, token.signature));
 }
 
@@ -138,7 +144,10 @@ function unwrapped(text: string, constraints: Constraints, depth: number): Token
 function claimsHold(claims: OObject, { texts, now_s }: Constraints): boolean {
   if (texts.iss !== "" && claims.get("iss") !== texts.iss) return false;
   const audience = claims.get("aud");
-  if (audience === undefined ? texts.aud !== "" : !(Array.isArray(audience) ? audience : [audience]).includes(texts.aud)) return false;
+  if (
+    audience === undefined ? texts.aud !== "" : !(Array.isArray(audience) ? audience : [audience]).includes(texts.aud)
+  )
+    return false;
   const instant = (name: string): Value | undefined => {
     const value = claims.get(name);
     if (value !== undefined && !isNumber(value)) throw builtinError(`${name} value must be a number`);
@@ -153,7 +162,8 @@ function decodeVerify(args: readonly Value[], machine: Machine): Value[] {
   const constraints = constraintsOf(object(args, 1), machine);
   const token = unwrapped(string(args, 0), constraints, 0);
   const claims = token && jsonObject(token.payload);
-  if (token === undefined || claims === undefined || !claimsHold(claims, constraints)) return [false, new OObject(), new OObject()];
+  if (token === undefined || claims === undefined || !claimsHold(claims, constraints))
+    return [false, new OObject(), new OObject()];
   return [true, token.header, claims];
 }
 
@@ -166,7 +176,8 @@ function encodeSign(header: string, payload: string, key: Value, machine: Machin
   if (typeof name !== "string") throw builtinError("missing or invalid 'alg' header");
   if (!isAlgorithm(name)) throw builtinError(`unknown JWS algorithm: ${name}`);
   const type = parsed.value.get("typ");
-  if ((typeof type !== "string" || type === "JWT") && !parseJson(payload).ok) throw builtinError("type is JWT but payload is not JSON");
+  if ((typeof type !== "string" || type === "JWT") && !parseJson(payload).ok)
+    throw builtinError("type is JWT but payload is not JSON");
   const encoded = (bytes: Uint8Array): string => encodeBase64(bytes, true, false);
   const input = `${encoded(encodeUtf8(header))}.${encoded(encodeUtf8(payload))}`;
   return `${input}.${encoded(sign(name, signing, encodeUtf8(input), machine.world.random))}`;
@@ -179,7 +190,21 @@ function encodeSignRaw(args: readonly Value[], machine: Machine): string {
   return encodeSign(header, payload, key.value, machine);
 }
 
-const NAMES: readonly AlgorithmName[] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "HS256", "HS384", "HS512", "EdDSA"];
+const NAMES: readonly AlgorithmName[] = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "HS256",
+  "HS384",
+  "HS512",
+  "EdDSA",
+];
 
 export const JWT: Family = {
   ...Object.fromEntries(NAMES.map((name) => [`io.jwt.verify_${name.toLowerCase()}`, verifier(name)])),
@@ -190,4 +215,3 @@ export const JWT: Family = {
   ),
   "io.jwt.encode_sign_raw": builtin(3, encodeSignRaw),
 };
-

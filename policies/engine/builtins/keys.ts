@@ -25,7 +25,11 @@ export interface NamedKey {
 }
 
 const OID = { rsa: "1.2.840.113549.1.1.1", ec: "1.2.840.10045.2.1", ed25519: "1.3.101.112" } as const;
-const CURVES: Readonly<Record<string, CurveName>> = { "1.2.840.10045.3.1.7": "P-256", "1.3.132.0.34": "P-384", "1.3.132.0.35": "P-521" };
+const CURVES: Readonly<Record<string, CurveName>> = {
+  "1.2.840.10045.3.1.7": "P-256",
+  "1.3.132.0.34": "P-384",
+  "1.3.132.0.35": "P-521",
+};
 export const FIELD_BYTES: Readonly<Record<CurveName, number>> = { "P-256": 32, "P-384": 48, "P-521": 66 };
 
 const curveOf = (element: Der | undefined): CurveName => CURVES[oidOf(element)] ?? unsupported("elliptic curve");
@@ -55,7 +59,13 @@ export function publicKeyOf(info: Der): PublicKey {
 /** `RSAPrivateKey` (RFC 8017, A.1.2). */
 export function rsaPrivateKey(bytes: Uint8Array): PrivateKey {
   const [, modulus, exponent, secret, p, q] = inside(single(bytes, TAG.sequence));
-  return { type: "rsa", modulus: integerOf(modulus), exponent: integerOf(exponent), secret: integerOf(secret), primes: [integerOf(p), integerOf(q)] };
+  return {
+    type: "rsa",
+    modulus: integerOf(modulus),
+    exponent: integerOf(exponent),
+    secret: integerOf(secret),
+    primes: [integerOf(p), integerOf(q)],
+  };
 }
 
 /** `ECPrivateKey` (RFC 5915); the curve may be named outside. */
@@ -97,7 +107,10 @@ const curveNamed = (jwk: OObject): CurveName => {
   return name === "P-256" || name === "P-384" || name === "P-521" ? name : unsupported("curve in JWK");
 };
 
-const padded = (bytes: Uint8Array, length: number): number[] => [...new Array<number>(Math.max(0, length - bytes.length)).fill(0), ...bytes];
+const padded = (bytes: Uint8Array, length: number): number[] => [
+  ...new Array<number>(Math.max(0, length - bytes.length)).fill(0),
+  ...bytes,
+];
 
 function publicJwk(jwk: OObject): PublicKey {
   switch (member(jwk, "kty")) {
@@ -106,7 +119,11 @@ function publicJwk(jwk: OObject): PublicKey {
     case "EC": {
       const curve = curveNamed(jwk);
       const size = FIELD_BYTES[curve];
-      return { type: "ec", curve, point: Uint8Array.from([4, ...padded(bytesOf(jwk, "x"), size), ...padded(bytesOf(jwk, "y"), size)]) };
+      return {
+        type: "ec",
+        curve,
+        point: Uint8Array.from([4, ...padded(bytesOf(jwk, "x"), size), ...padded(bytesOf(jwk, "y"), size)]),
+      };
     }
     case "OKP":
       if (member(jwk, "crv") !== "Ed25519") return unsupported("curve in JWK");
@@ -152,7 +169,21 @@ function jwks(document: Value): OObject[] {
   });
 }
 
-const ALGORITHMS = new Set(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "HS256", "HS384", "HS512", "EdDSA"]);
+const ALGORITHMS = new Set([
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "HS256",
+  "HS384",
+  "HS512",
+  "EdDSA",
+]);
 
 export function namedKeys(text: string): NamedKey[] {
   const document = parseJson(text);

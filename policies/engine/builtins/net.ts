@@ -105,7 +105,7 @@ function merge(args: readonly Value[]): OSet {
       before = merged.at(-1)
     ) {
       merged.pop();
-      current = { ...current, first: before.first < current.first ? before.first : current.first, whole: undefined };
+      current = { ...current, first: lower(before.first, current.first), whole: undefined };
     }
     merged.push(current);
   }
@@ -116,6 +116,7 @@ function merge(args: readonly Value[]): OSet {
   return found;
 }
 
+const lower = (a: bigint, b: bigint): bigint => [a, b].reduce((x, y) => (y < x ? y : x));
 const order = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** The fewest networks that cover exactly the range. */

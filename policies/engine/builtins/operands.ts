@@ -83,5 +83,5 @@ export const stringOrStrings = (args: readonly Value[], at: number): readonly st
   typeof args[at] === "string" ? [args[at]] : strings(args, at);
 /** The code points of a text. */
 export const points = (text: string): string[] => Array.from(text);
-export const isAscii = (text: string): boolean => /^[\u0000-\u007f]*$/.test(text);
+export const isAscii = (text: string): boolean => /^\p{ASCII}*$/u.test(text);
 export { wrong as wrongOperand };

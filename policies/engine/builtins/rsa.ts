@@ -1,7 +1,7 @@
 import { builtinError } from "../failure.ts";
 import { spend } from "../meter.ts";
 import { toBigint } from "./der.ts";
-import { equalBytes, hash, type HashName } from "./hashing.ts";
+import { equalBytes, type HashName, hash } from "./hashing.ts";
 
 export interface RsaPublicKey {
   modulus: bigint;
@@ -55,7 +55,13 @@ function encodePkcs1(name: RsaHash, message: Uint8Array, length: number): Uint8A
 
 function open(key: RsaPublicKey, signature: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
   const length = byteLengthOf(key.modulus);
-  if (bitLengthOf(key.modulus) > MODULUS_BITS_MAX || key.exponent < 3n || key.exponent > EXPONENT_MAX || (key.exponent & 1n) === 0n) return undefined;
+  if (
+    bitLengthOf(key.modulus) > MODULUS_BITS_MAX ||
+    key.exponent < 3n ||
+    key.exponent > EXPONENT_MAX ||
+    (key.exponent & 1n) === 0n
+  )
+    return undefined;
   const value = toBigint(signature);
   if (signature.length !== length || value >= key.modulus) return undefined;
   return toBytes(power(value, key.exponent, key.modulus), length);
@@ -70,11 +76,13 @@ export function verifyPkcs1(key: RsaPublicKey, name: RsaHash, message: Uint8Arra
 
 function mask(name: HashName, seed: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
   const bytes: number[] = [];
-  for (let counter = 0; bytes.length < length; counter++) bytes.push(...hash(name, Uint8Array.from([...seed, ...toBytes(BigInt(counter), 4)])));
+  for (let counter = 0; bytes.length < length; counter++)
+    bytes.push(...hash(name, Uint8Array.from([...seed, ...toBytes(BigInt(counter), 4)])));
   return Uint8Array.from(bytes.slice(0, length));
 }
 
-const xor = (a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> => Uint8Array.from(a, (byte, at) => byte ^ (b[at] ?? 0));
+const xor = (a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(a, (byte, at) => byte ^ (b[at] ?? 0));
 
 /** RSASSA-PSS (RFC 8017, 8.1.2) with the hash for MGF1 too and a salt of any length. */
 export function verifyPss(key: RsaPublicKey, name: RsaHash, message: Uint8Array, signature: Uint8Array): boolean {
@@ -108,7 +116,12 @@ export function signPkcs1(key: RsaPrivateKey, name: RsaHash, message: Uint8Array
 }
 
 /** RSASSA-PSS with a salt as long as the digest, filled by `random`. */
-export function signPss(key: RsaPrivateKey, name: RsaHash, message: Uint8Array, random: (bytes: Uint8Array<ArrayBuffer>) => void): Uint8Array<ArrayBuffer> {
+export function signPss(
+  key: RsaPrivateKey,
+  name: RsaHash,
+  message: Uint8Array,
+  random: (bytes: Uint8Array<ArrayBuffer>) => void,
+): Uint8Array<ArrayBuffer> {
   const digest = hash(name, message);
   const salt = new Uint8Array(digest.length);
   random(salt);

@@ -96,6 +96,9 @@ function quotedRune(code: number): string {
   return `'${quoted(character).slice(1, -1)}'`;
 }
 
+/** A raw string literal can hold it: no backquote, no control character but the tab. */
+const isRaw = (text: string): boolean => !text.includes("`") && !/\p{Cc}/u.test(text.replaceAll("\t", ""));
+
 function formatString(value: string, verb: string, directive: Directive): string | undefined {
   const { precision, sharp, plus } = directive;
   const cut = precision === undefined ? value : points(value).slice(0, precision).join("");
@@ -104,11 +107,7 @@ function formatString(value: string, verb: string, directive: Directive): string
     case "v":
       return padded(verb === "v" && sharp ? quoted(value) : cut, directive, true);
     case "q":
-      return padded(
-        sharp && !/[`\u0000-\u0008\u000a-\u001f\u007f]/.test(cut) ? `\`${cut}\`` : quoted(cut, plus),
-        directive,
-        true,
-      );
+      return padded(sharp && isRaw(cut) ? `\`${cut}\`` : quoted(cut, plus), directive, true);
     case "x":
     case "X":
       return padded(hexOf(value, verb, directive), directive, true);

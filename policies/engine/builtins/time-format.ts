@@ -5,10 +5,14 @@ const two = (value: number): string => String(value).padStart(2, "0");
 const space = (value: number, width: number): string => String(value).padStart(width, " ");
 const half = ({ hour }: CivilTime): string => (hour >= 12 ? "PM" : "AM");
 const hour12 = ({ hour }: CivilTime): number => hour % 12 || 12;
-const yearText = ({ year }: CivilTime): string => (year < 0 ? `-${String(-year).padStart(4, "0")}` : String(year).padStart(4, "0"));
+const yearText = ({ year }: CivilTime): string =>
+  year < 0 ? `-${String(-year).padStart(4, "0")}` : String(year).padStart(4, "0");
 
 /** `Z` for no offset where the layout says so; colons and seconds as it has them. */
-function offsetText(time: CivilTime, { z, colon, minutes, seconds }: { z: boolean; colon: string; minutes: boolean; seconds: boolean }): string {
+function offsetText(
+  time: CivilTime,
+  { z, colon, minutes, seconds }: { z: boolean; colon: string; minutes: boolean; seconds: boolean },
+): string {
   const total = time.offset.seconds;
   if (z && total === 0) return "Z";
   const magnitude = Math.abs(total);

@@ -79,7 +79,20 @@ function elementAt(rest: string): { part: LayoutPart; length: number } | undefin
   return undefined;
 }
 
-export const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+export const MONTHS = [
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December",
+];
 export const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /** Go's named layouts, by the names OPA takes. */
@@ -96,4 +109,5 @@ export const NAMED_LAYOUTS: Readonly<Record<string, string>> = {
   RFC3339Nano: "2006-01-02T15:04:05.999999999Z07:00",
 };
 
-export const layoutOf = (name: string): string => (Object.hasOwn(NAMED_LAYOUTS, name) ? (NAMED_LAYOUTS[name] ?? name) : name);
+export const layoutOf = (name: string): string =>
+  Object.hasOwn(NAMED_LAYOUTS, name) ? (NAMED_LAYOUTS[name] ?? name) : name;

@@ -16,7 +16,9 @@ interface Fields {
 
 class Mismatch extends Error {}
 
-const NUMBERS: Partial<Record<Element, [field: "year" | "month" | "day" | "yearDay" | "hour" | "minute" | "second", pattern: RegExp]>> = {
+const NUMBERS: Partial<
+  Record<Element, [field: "year" | "month" | "day" | "yearDay" | "hour" | "minute" | "second", pattern: RegExp]>
+> = {
   year: ["year", /^\d{4}/],
   "month-zero": ["month", /^\d{2}/],
   month: ["month", /^\d{1,2}/],
@@ -48,7 +50,18 @@ const OFFSETS: Partial<Record<Element, RegExp>> = {
 };
 
 class Parser {
-  readonly fields: Fields = { year: 0, month: 0, day: 0, yearDay: 0, hour: 0, minute: 0, second: 0, nanosecond: 0, half: undefined, offset_s: undefined };
+  readonly fields: Fields = {
+    year: 0,
+    month: 0,
+    day: 0,
+    yearDay: 0,
+    hour: 0,
+    minute: 0,
+    second: 0,
+    nanosecond: 0,
+    half: undefined,
+    offset_s: undefined,
+  };
   #rest: string;
   #hour12 = false;
   constructor(text: string) {
@@ -104,7 +117,10 @@ class Parser {
       return;
     }
     const offset = OFFSETS[element];
-    if (offset !== undefined) return this.#offset(offset);
+    if (offset !== undefined) {
+      this.#offset(offset);
+      return;
+    }
     switch (element) {
       case "year-short": {
         const year = Number(this.#take(/^\d{2}/)[0]);
@@ -171,7 +187,8 @@ class Parser {
     if (fields.yearDay > 0) this.#fromYearDay();
     if (fields.month === 0) fields.month = 1;
     if (fields.day === 0) fields.day = 1;
-    if (fields.month > 12 || fields.day > daysInMonth(fields.year, fields.month)) throw new Mismatch("day out of range");
+    if (fields.month > 12 || fields.day > daysInMonth(fields.year, fields.month))
+      throw new Mismatch("day out of range");
   }
 
   #fromYearDay(): void {
@@ -179,7 +196,8 @@ class Parser {
     let month = 1;
     let day = fields.yearDay;
     for (; month <= 12 && day > daysInMonth(fields.year, month); month++) day -= daysInMonth(fields.year, month);
-    if (month > 12 || (fields.month !== 0 && fields.month !== month) || (fields.day !== 0 && fields.day !== day)) throw new Mismatch("day-of-year out of range");
+    if (month > 12 || (fields.month !== 0 && fields.month !== month) || (fields.day !== 0 && fields.day !== day))
+      throw new Mismatch("day-of-year out of range");
     Object.assign(fields, { month, day });
   }
 }

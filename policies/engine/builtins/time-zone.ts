@@ -45,7 +45,10 @@ const ABBREVIATIONS: readonly [zones: RegExp, names: Record<number, string>][] =
   [/^Europe\/(?:London|Belfast|Guernsey|Isle_of_Man|Jersey)$|^GB/, { 0: "GMT", 3600: "BST" }],
   [/^Europe\/Dublin$|^Eire$/, { 0: "GMT", 3600: "IST" }],
   [/^(?:Europe\/Lisbon|Atlantic\/(?:Madeira|Canary|Faroe|Faeroe)|WET|Portugal)$/, { 0: "WET", 3600: "WEST" }],
-  [/^Europe\/(?:Athens|Bucharest|Chisinau|Helsinki|Kiev|Kyiv|Mariehamn|Riga|Sofia|Tallinn|Vilnius)$|^Asia\/(?:Nicosia|Beirut)$|^EET$/, { 7200: "EET", 10800: "EEST" }],
+  [
+    /^Europe\/(?:Athens|Bucharest|Chisinau|Helsinki|Kiev|Kyiv|Mariehamn|Riga|Sofia|Tallinn|Vilnius)$|^Asia\/(?:Nicosia|Beirut)$|^EET$/,
+    { 7200: "EET", 10800: "EEST" },
+  ],
   [/^Europe\/(?:Moscow|Simferopol|Kirov|Volgograd)$|^W-SU$/, { 10800: "MSK" }],
   [/^Europe\/|^(?:CET|MET|Poland)$|^Arctic\/|^Africa\/(?:Ceuta|Algiers|Tunis)$/, { 3600: "CET", 7200: "CEST" }],
   [/^Asia\/Tokyo$|^Japan$/, { 32400: "JST" }],

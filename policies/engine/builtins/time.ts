@@ -58,7 +58,8 @@ const YEARS_MAX = 200_000;
 function addDate(args: readonly Value[]): NumberValue {
   const { civil, zone } = moment(args, 0);
   const [years, months, days] = [integer(args, 1), integer(args, 2), integer(args, 3)];
-  if (Math.abs(years) > YEARS_MAX || Math.abs(months) > 12 * YEARS_MAX || Math.abs(days) > 366 * YEARS_MAX) throw builtinError("time outside of valid range");
+  if (Math.abs(years) > YEARS_MAX || Math.abs(months) > 12 * YEARS_MAX || Math.abs(days) > 366 * YEARS_MAX)
+    throw builtinError("time outside of valid range");
   const localDay = daysOf(civil.year + years, civil.month + months, civil.day + days);
   if (!Number.isFinite(localDay)) throw builtinError("time outside of valid range");
   const local = localDay * 86_400 + civil.hour * 3600 + civil.minute * 60 + civil.second;
@@ -72,7 +73,14 @@ function difference(args: readonly Value[]): Value[] {
   const other = civilTime(second.ns, first.zone);
   if (other === undefined) throw builtinError(`unknown time zone ${first.zone}`);
   const [from, to] = first.ns > second.ns ? [other, first.civil] : [first.civil, other];
-  const parts = [to.year - from.year, to.month - from.month, to.day - from.day, to.hour - from.hour, to.minute - from.minute, to.second - from.second];
+  const parts = [
+    to.year - from.year,
+    to.month - from.month,
+    to.day - from.day,
+    to.hour - from.hour,
+    to.minute - from.minute,
+    to.second - from.second,
+  ];
   const borrow = (at: number, size: number): void => {
     if ((parts[at] ?? 0) >= 0) return;
     parts[at] = (parts[at] ?? 0) + size;

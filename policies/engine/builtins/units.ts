@@ -4,7 +4,7 @@ import { builtinError } from "../failure.ts";
 import { type NumberValue, numberOf, numberOfBigint, type Value } from "../value.ts";
 import { builtin, type Family, string } from "./operands.ts";
 
-const LETTERS = ["k", "m", "g", "t", "p", "e"] as const;
+const LETTERS: readonly string[] = ["k", "m", "g", "t", "p", "e"];
 const EXPONENT_DIGITS_MAX = 6;
 const FRACTION_DIGITS = 10;
 
@@ -28,7 +28,7 @@ function amountOf(text: string): Decimal {
 }
 
 const scale = (letter: string, binary: boolean): bigint | undefined => {
-  const power = LETTERS.findIndex((known) => known === letter) + 1;
+  const power = LETTERS.indexOf(letter) + 1;
   if (power === 0) return undefined;
   return binary ? 1024n ** BigInt(power) : 1000n ** BigInt(power);
 };

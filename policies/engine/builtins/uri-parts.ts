@@ -18,12 +18,18 @@ export interface UriParts {
   fragment: string;
 }
 
-const HOST = /^(?:[A-Za-z0-9._~!$&'()*+,;=:"<>\u0080-\uffff-]|%[0-9a-fA-F]{2})*$/;
+/** Escapes in a host stand for other alphabets only. */
+const HOST = /^(?:[A-Za-z0-9._~!$&'()*+,;=:"<>[\]\u0080-\uffff-]|%[89a-fA-F][0-9a-fA-F])*$/;
 const USER = /^(?:[A-Za-z0-9._:~!$&'()*+,;=@-]|%[0-9a-fA-F]{2})*$/;
 
 /** What Go's encoder writes for a path. */
 const encodedPath = (path: string): string =>
-  path.replace(/[^A-Za-z0-9\-_.~$&+,/:;=@]/gu, (character) => encodeURIComponent(character.toWellFormed()).replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`));
+  path.replace(/[^A-Za-z0-9\-_.~$&+,/:;=@]/gu, (character) =>
+    encodeURIComponent(character.toWellFormed()).replace(
+      /[!'()*]/g,
+      (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
+    ),
+  );
 
 function authority(text: string): Pick<UriParts, "user" | "host" | "hostname" | "port"> | undefined {
   const at = text.lastIndexOf("@");
@@ -36,7 +42,7 @@ function authority(text: string): Pick<UriParts, "user" | "host" | "hostname" | 
     const address = hostname.replace(/%25.*$/, "");
     return parseAddress(address) === undefined || !address.includes(":") ? undefined : { user, host, hostname, port };
   }
-  if (/[[\]]/.test(host) || !HOST.test(host)) return undefined;
+  if (host.startsWith("[") || !HOST.test(host)) return undefined;
   const colon = host.lastIndexOf(":");
   const port = colon < 0 ? "" : host.slice(colon + 1);
   if (!/^\d*$/.test(port)) return undefined;

@@ -1,3 +1,4 @@
+import { ed25519 } from "@noble/curves/ed25519.js";
 import { BuiltinFailure, builtinError } from "../failure.ts";
 import type { Machine } from "../machine.ts";
 import { spendText } from "../meter.ts";
@@ -12,7 +13,6 @@ import { ecPrivateKey, type PrivateKey, pkcs8PrivateKey, rsaPrivateKey } from ".
 import { builtin, type Family, object, string } from "./operands.ts";
 import { pemBlocks } from "./pem.ts";
 import { byteLengthOf, power, toBytes } from "./rsa.ts";
-import { ed25519 } from "@noble/curves/ed25519.js";
 
 const isPem = (text: string): boolean => text.startsWith("-----BEGIN");
 
@@ -38,7 +38,8 @@ function requestOf(text: string): Value {
   const bytes = isPem(text) ? undefined : decodeBase64(text, false);
   if (!isPem(text) && bytes === undefined) throw builtinError("illegal base64 data");
   const [block] = pemBlocks(bytes === undefined ? text : decodeUtf8(bytes)).blocks;
-  if (block !== undefined && block.label !== "CERTIFICATE REQUEST") throw builtinError("invalid PEM-encoded certificate signing request");
+  if (block !== undefined && block.label !== "CERTIFICATE REQUEST")
+    throw builtinError("invalid PEM-encoded certificate signing request");
   const der = block?.bytes ?? bytes;
   if (der === undefined) throw builtinError("invalid PEM-encoded certificate signing request");
   return requestTree(parseRequest(der));
@@ -67,8 +68,10 @@ function demandsOf(options: OObject, machine: Machine): ChainDemands {
   const demands: ChainDemands = { now_ns: machine.world.now_ns, usages: [SERVER], dnsName: undefined };
   for (const [key, value] of options.entries()) {
     if (key === "DNSName" && typeof value === "string") demands.dnsName = value;
-    else if (key === "CurrentTime" && isNumber(value)) demands.now_ns = bigintOf(value) ?? fail("'CurrentTime' should be an integer");
-    else if (key === "KeyUsages" && (Array.isArray(value) || value instanceof OSet)) demands.usages = usagesOf(Array.isArray(value) ? value : value.sorted());
+    else if (key === "CurrentTime" && isNumber(value))
+      demands.now_ns = bigintOf(value) ?? fail("'CurrentTime' should be an integer");
+    else if (key === "KeyUsages" && (Array.isArray(value) || value instanceof OSet))
+      demands.usages = usagesOf(Array.isArray(value) ? value : value.sorted());
     else if (!(key === "MaxConstraintComparisons" && isNumber(value))) fail("invalid key option");
   }
   return demands;
@@ -79,7 +82,9 @@ const fail = (detail: string): never => {
 };
 
 function usagesOf(names: readonly Value[]): string[] {
-  const usages = names.filter((name) => typeof name === "string").map((name) => USAGES[name] ?? fail("invalid entries for 'KeyUsages' found"));
+  const usages = names
+    .filter((name) => typeof name === "string")
+    .map((name) => USAGES[name] ?? fail("invalid entries for 'KeyUsages' found"));
   return usages.length === 0 ? [SERVER] : usages;
 }
 
@@ -88,7 +93,9 @@ function verified(text: string, demands: ChainDemands, withUriStrings: boolean):
   try {
     const certificates = certificatesOf(text);
     const chain = certificates.length < 2 ? undefined : verifiedChain(certificates, demands);
-    return chain === undefined ? [false, []] : [true, chain.map((certificate) => certificateTree(certificate, withUriStrings))];
+    return chain === undefined
+      ? [false, []]
+      : [true, chain.map((certificate) => certificateTree(certificate, withUriStrings))];
   } catch (error) {
     if (error instanceof BuiltinFailure) return [false, []];
     throw error;
@@ -98,11 +105,13 @@ function verified(text: string, demands: ChainDemands, withUriStrings: boolean):
 function privateKeys(text: string): PrivateKey[] {
   spendText(text.length);
   const decoded = decodeBase64(text, false);
-  return pemBlocks(decoded === undefined ? text : decodeUtf8(decoded)).blocks.flatMap(({ label, bytes }): PrivateKey[] => {
-    if (label === "RSA PRIVATE KEY") return [rsaPrivateKey(bytes)];
-    if (label === "EC PRIVATE KEY") return [ecPrivateKey(bytes)];
-    return label === "PRIVATE KEY" ? [pkcs8PrivateKey(bytes)] : [];
-  });
+  return pemBlocks(decoded === undefined ? text : decodeUtf8(decoded)).blocks.flatMap(
+    ({ label, bytes }): PrivateKey[] => {
+      if (label === "RSA PRIVATE KEY") return [rsaPrivateKey(bytes)];
+      if (label === "EC PRIVATE KEY") return [ecPrivateKey(bytes)];
+      return label === "PRIVATE KEY" ? [pkcs8PrivateKey(bytes)] : [];
+    },
+  );
 }
 
 const big = (bytes: Uint8Array): bigint => bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
@@ -162,7 +171,13 @@ function jwkTree(key: PrivateKey): Value {
     case "ec": {
       const point = CURVES[key.curve].getPublicKey(key.secret, false);
       const half = (point.length - 1) / 2;
-      return members({ kty: "EC", crv: key.curve, x: url(point.subarray(1, 1 + half)), y: url(point.subarray(1 + half)), d: url(key.secret) });
+      return members({
+        kty: "EC",
+        crv: key.curve,
+        x: url(point.subarray(1, 1 + half)),
+        y: url(point.subarray(1 + half)),
+        d: url(key.secret),
+      });
     }
     case "ed25519":
       return members({ kty: "OKP", crv: "Ed25519", x: url(ed25519.getPublicKey(key.secret)), d: url(key.secret) });
@@ -202,7 +217,9 @@ function keyPair(args: readonly Value[]): OObject {
 }
 
 export const X509: Family = {
-  "crypto.x509.parse_certificates": builtin(1, (args) => certificatesOf(string(args, 0)).map((certificate) => certificateTree(certificate))),
+  "crypto.x509.parse_certificates": builtin(1, (args) =>
+    certificatesOf(string(args, 0)).map((certificate) => certificateTree(certificate)),
+  ),
   "crypto.x509.parse_and_verify_certificates": builtin(1, (args, machine) =>
     verified(string(args, 0), demandsOf(new OObject(), machine), true),
   ),

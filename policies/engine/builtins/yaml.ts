@@ -11,7 +11,7 @@ export function unmarshalYaml(text: string): Result<Value, string> {
   spendText(text.length);
   // Building the syntax tree costs far more than reading the text.
   spend(text.length);
-  const [document] = parseAllDocuments(text, {
+  const documents = parseAllDocuments(text, {
     version: "1.2",
     schema: "core",
     merge: true,
@@ -19,30 +19,32 @@ export function unmarshalYaml(text: string): Result<Value, string> {
     uniqueKeys: true,
     stringKeys: false,
   });
+  const [document] = documents;
   if (document === undefined || !("contents" in document)) return ok(null);
-  const [error] = document.errors;
+  // Only the first document counts, but all of them have to parse.
+  const [error] = documents.flatMap(({ errors }) => errors);
   if (error !== undefined) return err(error.code);
   try {
-    return ok(valueOf(document.contents, document, 0));
+    return ok(valueOfNode(document.contents, document, 0));
   } catch (failure) {
     if (failure instanceof NotYaml) return err(failure.message);
     throw failure;
   }
 }
 
-function valueOf(node: Node | null | undefined, document: Document, depth: number): Value {
+function valueOfNode(node: Node | null | undefined, document: Document, depth: number): Value {
   spend(1);
   if (depth > DEPTH_MAX) throw new NotYaml("document is too deep");
   if (node === null || node === undefined) return null;
-  if (isAlias(node)) return valueOf(node.resolve(document), document, depth + 1);
+  if (isAlias(node)) return valueOfNode(node.resolve(document), document, depth + 1);
   if (isScalar(node)) return scalarOf(node.value, node.source);
-  if (isSeq(node)) return node.items.map((item) => valueOf(nodeOf(item), document, depth + 1));
+  if (isSeq(node)) return node.items.map((item) => valueOfNode(nodeOf(item), document, depth + 1));
   if (!isMap(node)) throw new NotYaml("unknown node");
   const result = new OObject();
   const merges: Value[] = [];
   for (const { key, value } of node.items) {
-    const name = valueOf(nodeOf(key), document, depth + 1);
-    const member = valueOf(nodeOf(value), document, depth + 1);
+    const name = valueOfNode(nodeOf(key), document, depth + 1);
+    const member = valueOfNode(nodeOf(value), document, depth + 1);
     if (name === "<<") merges.push(...(Array.isArray(member) ? member : [member]));
     else result.set(jsonKey(name), member);
   }
