@@ -14,7 +14,7 @@ import type { MigratableControlDb } from "../adapters/control-db/control-db.ts";
 import { neonControlDb } from "../adapters/control-db/neon.ts";
 import { drain } from "../adapters/control-db/outbox-drain.ts";
 import { controlRepository } from "../adapters/control-db/repository.ts";
-import { workerdEgress } from "../adapters/egress/workerd.ts";
+import { type PublicNetwork, workerdEgress } from "../adapters/egress/workerd.ts";
 import { randomIds } from "../adapters/ids/random.ts";
 import { secretKeyring } from "../adapters/keyring/secret.ts";
 import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
@@ -29,6 +29,7 @@ import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
+import { STANDARD_CONFIG } from "./standard-config.ts";
 import { placed, type WorkerdEnv } from "./workerd-env.ts";
 import { afterwards, controlDbUpkeep, type Execution, watchedControlDb } from "./workerd-upkeep.ts";
 
@@ -40,12 +41,17 @@ const FLUSH_MS_MAX = 5_000;
 /** One isolate's cell. */
 export interface IsolateCell {
   handle: Handler;
+  /** Whether the platform tells the caller's address truthfully; stock workerd passes on what the caller wrote. */
+  addressed: boolean;
   /** Provisions what the configuration and the bootstrap name; repeating it changes nothing. */
   bootstrap(): Promise<void>;
   /** Called after each answer: starts what is due. */
   upkeep(context: Execution): void;
   failed(event: string): (cause: unknown) => void;
 }
+
+/** The deployed platform's own `fetch` under `global_fetch_strictly_public`: public addresses, and no way inside. */
+const platformNetwork: PublicNetwork = { fetch: (url, init) => fetch(url, init) };
 
 /** Null when the cell has no control database. The same one serves the edge and the tenants' event sinks. */
 export const controlDbOf = (env: WorkerdEnv): MigratableControlDb | null =>
@@ -64,7 +70,7 @@ export const controlDbOf = (env: WorkerdEnv): MigratableControlDb | null =>
 export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
   const clock = systemClock;
   const ids = randomIds(clock);
-  const egress = workerdEgress(env.PUBLIC_EGRESS);
+  const egress = workerdEgress(env.PUBLIC_EGRESS ?? platformNetwork);
   const release = env.BAILIWICK_RELEASE;
   const [version = release] = release.split("+");
   const cell = {
@@ -96,7 +102,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
   const failed = (event: string) => (cause: unknown) => telemetry.log.error(event, cause);
 
   const config = bundledConfigSource(
-    env.BAILIWICK_CONFIG_JSON,
+    Object.keys(env.BAILIWICK_CONFIG_JSON).length > 0 ? env.BAILIWICK_CONFIG_JSON : { ...STANDARD_CONFIG },
     snapshotCompiler({
       cell: { id: cell.id, jurisdiction: cell.jurisdiction },
       secretsPresent: (ref) => ref.source === "env" && env.variable(ref.name) !== null,
@@ -137,17 +143,18 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     version,
   });
 
-  const drainLater = db
-    ? afterwards(
-        clock.now,
-        DRAIN_DELAY_MS,
-        controlDbUpkeep({
-          telemetry,
-          migrate: () => degradation.observe(db.migrate()),
-          drain: () => drain({ db, tenants, clock }),
-        }),
-      )
-    : null;
+  const drainLater = db ? drainAfterwards(db) : null;
+  function drainAfterwards(open: MigratableControlDb) {
+    const upkeep = controlDbUpkeep({
+      telemetry,
+      migrate: () => open.migrate(),
+      drain: () => drain({ db: open, tenants, clock }),
+    });
+    return afterwards(clock.now, DRAIN_DELAY_MS, async () => {
+      // What could not be drained is tried again after the next answer, not only after the next use.
+      if (!(await upkeep())) outboxUsed = true;
+    });
+  }
   const flushLater =
     env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
       ? null
@@ -155,6 +162,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
   const first = env.BAILIWICK_BOOTSTRAP;
   return {
     handle,
+    addressed: env.BAILIWICK_PLATFORM === "cloudflare",
     failed,
     async bootstrap() {
       const { snapshot, files } = config.active();

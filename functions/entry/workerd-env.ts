@@ -10,7 +10,6 @@ import { Redacted } from "../../shared/telemetry/redacted.ts";
 import type { PublicNetwork } from "../adapters/egress/workerd.ts";
 import { EnvUnusable, parseVariables } from "./env-unusable.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
-import { STANDARD_CONFIG } from "./standard-config.ts";
 
 const ROOT_BYTES = 32;
 const rootSecret = (text: string, issues: { addIssue(message: string): void }): Uint8Array => {
@@ -41,19 +40,14 @@ const Env = z.object({
   SESSION: objects<SessionObject>(),
   TASK: objects<TaskObject>(),
   CELL: objects<CellObject>(),
-  PUBLIC_EGRESS: z.custom<PublicNetwork>((value) => member("fetch").safeParse(value).success),
+  PUBLIC_EGRESS: z.custom<PublicNetwork>((value) => member("fetch").safeParse(value).success).optional(),
   BAILIWICK_CELL: CellId,
   BAILIWICK_JURISDICTION: z.enum(["local", "eu", "us", "fedramp", "fedramp-high"]),
   BAILIWICK_PLATFORM: z.enum(["workerd", "cloudflare"]).default("workerd"),
   BAILIWICK_ENDPOINT: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, "")),
   BAILIWICK_RELEASE: z.string().regex(/^\d+\.\d+\.\d+[0-9A-Za-z.-]*\+[0-9a-f]{16}$/),
   BAILIWICK_ROOT_SECRET: z.string().transform(rootSecret),
-  BAILIWICK_CONFIG_JSON: z
-    .string()
-    .default("{}")
-    .transform(json)
-    .pipe(z.record(z.string(), z.string()))
-    .transform((files) => (Object.keys(files).length > 0 ? files : STANDARD_CONFIG)),
+  BAILIWICK_CONFIG_JSON: z.string().default("{}").transform(json).pipe(z.record(z.string(), z.string())),
   BAILIWICK_BOOTSTRAP: z.string().transform(json).pipe(Bootstrap).optional(),
   BAILIWICK_LOG: z.enum(LOG_LEVELS).default("warn"),
   NEON_DATABASE_URL: secret.optional(),
@@ -70,7 +64,7 @@ interface PlaceableNamespace<T> extends DurableNamespace<T> {
 
 /** What a Workers-style cell is told by its bindings, parsed once per isolate. */
 export type WorkerdEnv = Readonly<z.infer<typeof Env>> & {
-  /** A secret or variable that the configuration names; null when it is not bound. */
+  /** A secret or variable that the configuration names; null when it is not bound, or is one of the cell's own. */
   variable(name: string): string | null;
 };
 
@@ -81,9 +75,12 @@ export function readWorkerdEnv(bindings: Readonly<Record<string, unknown>>): Wor
     throw new EnvUnusable("UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN go together");
   if (env.BAILIWICK_PLATFORM === "cloudflare" && env.BAILIWICK_JURISDICTION === "local")
     throw new EnvUnusable("BAILIWICK_JURISDICTION: a deployed cell lies in a jurisdiction");
+  if (env.BAILIWICK_PLATFORM === "workerd" && env.PUBLIC_EGRESS === undefined)
+    throw new EnvUnusable("PUBLIC_EGRESS: stock workerd reaches private addresses without it");
   return Object.freeze({
     ...env,
     variable: (name: string) => {
+      if (Object.hasOwn(Env.shape, name)) return null;
       const value = bindings[name];
       return typeof value === "string" && value !== "" ? value : null;
     },

@@ -44,18 +44,21 @@ interface ControlDbUpkeep {
   drain(): Promise<unknown>;
 }
 
-/** Brings the schema up to date, once per isolate, then drains the outbox. Never rejects. */
-export function controlDbUpkeep({ telemetry, migrate, drain }: ControlDbUpkeep): () => Promise<void> {
+/** Brings the schema up to date, once per isolate, then drains the outbox. Answers whether it got to the end; never rejects. */
+export function controlDbUpkeep({ telemetry, migrate, drain }: ControlDbUpkeep): () => Promise<boolean> {
   let migrated = false;
   return async () => {
-    const step = migrated ? "drain" : "migrate";
+    let step = "migrate";
     try {
       if (!migrated) await migrate();
       migrated = true;
+      step = "drain";
       await drain();
+      return true;
     } catch (cause) {
       if (cause instanceof ControlDbUnavailable) telemetry.log.warn("control-db.unavailable", { step });
       else telemetry.log.error(`control-db.${step}`, cause);
+      return false;
     }
   };
 }

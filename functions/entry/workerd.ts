@@ -35,8 +35,6 @@ interface Isolate {
   cell: Promise<IsolateCell>;
   bootstrapped: boolean;
   retryAtMs: number;
-  /** Whether the platform tells the caller's address truthfully; stock workerd passes on what the caller wrote. */
-  addressed: boolean;
 }
 const isolates = new WeakMap<Bindings, Isolate>();
 
@@ -44,7 +42,7 @@ function isolateOf(bindings: Bindings): Isolate {
   let isolate = isolates.get(bindings);
   if (!isolate) {
     const cell = (async () => composeIsolate(readWorkerdEnv(bindings)))();
-    isolate = { cell, bootstrapped: false, retryAtMs: 0, addressed: bindings.BAILIWICK_PLATFORM === "cloudflare" };
+    isolate = { cell, bootstrapped: false, retryAtMs: 0 };
     isolates.set(bindings, isolate);
     cell.catch((cause: unknown) =>
       console.error(JSON.stringify({ level: "error", event: "cell.unusable", errors: describeError(cause) })),
@@ -80,7 +78,7 @@ export default {
     }
     if (!isolate.bootstrapped) await bootstrap(isolate, cell);
     const runtime: Runtime = {
-      source: isolate.addressed ? request.headers.get("cf-connecting-ip") : null,
+      source: cell.addressed ? request.headers.get("cf-connecting-ip") : null,
       get disconnected() {
         return request.signal;
       },
