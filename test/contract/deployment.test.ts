@@ -1,0 +1,54 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { nodeBinary, ROOT } from "../../infra/local/command.mjs";
+import { WORKERD_COMPATIBILITY } from "../../infra/local/workerd-config.ts";
+
+/** A third of what the platform takes (10 MB compressed), because each isolate pays for it when it starts. */
+const GZIP_BYTES_MAX = 3 * 1024 * 1024;
+const wrangler = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
+const environment = JSON.parse(readFileSync(join(ROOT, "infra/local/environment.json"), "utf8")).workerd;
+
+describe("a deployed cell", () => {
+  it.each(["eu1", "us1"])("%s is bundled without network, with its objects, and starts small", (cell) => {
+    const out = mkdtempSync(join(tmpdir(), "bailiwick-deploy-"));
+    onTestFinished(() => rmSync(out, { recursive: true, force: true }));
+    const { status, stdout, stderr } = spawnSync(
+      nodeBinary() ?? process.execPath,
+      [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--env", cell, "--outdir", out],
+      { cwd: ROOT, encoding: "utf8", env: { ...process.env, WRANGLER_SEND_METRICS: "false", HTTPS_PROXY: "" } },
+    );
+    expect(`${stdout}${stderr}`).not.toMatch(/\[(?:ERROR|WARNING)\]/);
+    expect(status).toBe(0);
+    for (const [binding, name] of Object.entries(environment.objects)) expect(stdout).toContain(`${binding} (${name})`);
+    const files = readdirSync(out);
+    expect(files.filter((name) => name.endsWith("providers.yml"))).toHaveLength(1);
+    const worker = readFileSync(join(out, "workerd.js"));
+    expect(gzipSync(worker).length).toBeLessThan(GZIP_BYTES_MAX);
+    // A host module that slipped in would fail with the first request, not here.
+    expect(worker.toString("utf8")).not.toMatch(/from\s*["']node:/);
+  });
+
+  it("runs with the compatibility that the conformance suites ran with, so that a green test means something", () => {
+    expect(wrangler).toContain(`compatibility_date = "${WORKERD_COMPATIBILITY.date}"`);
+    for (const flag of WORKERD_COMPATIBILITY.flags) expect(wrangler).toContain(`"${flag}"`);
+  });
+
+  it("is told nothing that the cell does not read, and no secret stands in the file", () => {
+    const told = [...wrangler.matchAll(/^([A-Z][A-Z0-9_]+) = /gm)].map(([, name]) => name);
+    expect(told.length).toBeGreaterThan(0);
+    for (const name of told) expect(Object.keys(environment.text)).toContain(name);
+    expect(told.filter((name) => /SECRET|TOKEN|URL|BOOTSTRAP/.test(name ?? ""))).toEqual([]);
+  });
+
+  it("keeps content away from the platform: no logs, no public preview, no storage outside the jurisdiction", () => {
+    expect(wrangler).toContain("observability = { enabled = false }");
+    expect(wrangler).toContain("logpush = false");
+    expect(wrangler).toContain("workers_dev = false");
+    expect(wrangler).toContain("preview_urls = false");
+    expect(wrangler).not.toMatch(/^\[?\[?(?:env\.\w+\.)?(?:kv_namespaces|triggers|ai|queues|tail_consumers)\b/m);
+  });
+});
