@@ -63,8 +63,10 @@ describe.each(RUNTIMES)("a cell on %s that is told to stop", (runtime) => {
     await lab.cell.start();
     const log = await readLedger(lab, tenant.adminKey);
     expectChained(log);
-    expect(log.entries.findLast(({ kind }) => kind === "task.closed")).toMatchObject({ detail: { status: "OK" } });
-    expect(log.entries.filter(({ kind }) => kind === "task.opened")).toHaveLength(1);
+    // A call that was faster than the signal is served like any other; none is left open, and none failed.
+    const closed = log.entries.filter(({ kind }) => kind === "task.closed");
+    for (const entry of closed) expect(entry).toMatchObject({ detail: { status: "OK" } });
+    expect(log.entries.filter(({ kind }) => kind === "task.opened")).toHaveLength(closed.length);
   });
 });
 
