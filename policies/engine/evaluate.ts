@@ -74,8 +74,8 @@ export function loadPlan(json: unknown): Result<Plan, PlanRefusal> {
 export function evaluateAll(plan: Plan, entrypoint: string, question: Question): Result<Answer<Value[]>, EvalFailure> {
   const run = plan.entrypoints.get(entrypoint);
   if (run === undefined) return err({ reason: "unknown_entrypoint", entrypoint });
-  const limits = { ...EVALUATION_LIMITS, ...question.limits };
-  const machine = new Machine(question, { strict: question.strict ?? false, ...limits });
+  const limits = question.limits === undefined ? EVALUATION_LIMITS : { ...EVALUATION_LIMITS, ...question.limits };
+  const machine = new Machine(question, question.strict ?? false, limits);
   try {
     const left = metered(limits, () => {
       run(machine, question.input, question.data);

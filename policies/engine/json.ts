@@ -46,7 +46,8 @@ function convert(json: unknown, depth: number): Value {
       if (json === null) return null;
       if (Array.isArray(json)) return json.map((element) => convert(element, depth + 1));
       const object = new OObject();
-      for (const [key, value] of Object.entries(json)) {
+      for (const key of Object.keys(json)) {
+        const value = Reflect.get(json, key);
         if (value !== undefined) object.set(key.isWellFormed() ? key : key.toWellFormed(), convert(value, depth + 1));
       }
       return object;

@@ -1,5 +1,5 @@
 import type { BuiltinFailure } from "./failure.ts";
-import { OObject, type Value } from "./value.ts";
+import type { Value } from "./value.ts";
 
 /** What an evaluation may use of the world: all of it is given by the caller. */
 export interface World {
@@ -22,20 +22,23 @@ export class Machine {
   depth = 0;
   returned: Value | undefined = undefined;
   readonly results: Value[] = [];
-  /** What a builtin keeps for the length of one evaluation, by its own key. */
-  readonly kept = new Map<string, Value>();
+  #kept: Map<string, Value> | undefined;
   /** The first builtin failure, for explanations when the evaluation is not strict. */
   failure: BuiltinFailure | undefined = undefined;
 
-  constructor(world: World, options: { strict: boolean; depthMax: number; resultsMax: number }) {
+  /** What a builtin keeps for the length of one evaluation, by its own key. */
+  get kept(): Map<string, Value> {
+    this.#kept ??= new Map();
+    return this.#kept;
+  }
+
+  constructor(world: World, strict: boolean, limits: { depthMax: number; resultsMax: number }) {
     this.world = world;
-    this.strict = options.strict;
-    this.depthMax = options.depthMax;
-    this.resultsMax = options.resultsMax;
+    this.strict = strict;
+    this.depthMax = limits.depthMax;
+    this.resultsMax = limits.resultsMax;
   }
 }
 
 /** A pure function over values. Undefined: no answer. Throws `BuiltinFailure`. */
 export type Builtin = (args: readonly Value[], machine: Machine) => Value | undefined;
-
-export const emptyRuntime = (): Value => new OObject();

@@ -92,9 +92,10 @@ export class OSet {
     return this.#members.size;
   }
   add(member: Value): void {
-    const key = keyOf(member);
-    if (this.#members.has(key)) return;
-    this.#members.set(key, member);
+    const members = this.#members;
+    const { size } = members;
+    members.set(keyOf(member), member);
+    if (members.size === size) return;
     this.#sorted = undefined;
     this.#key = undefined;
   }
@@ -143,13 +144,15 @@ export class OObject {
   }
   set(key: Value, value: Value): void {
     const mapKey = keyOf(key);
-    if (mapKey !== key && !this.#values.has(mapKey)) {
-      this.#composites ??= new Map();
-      this.#composites.set(mapKey, key);
-    }
-    if (!this.#values.has(mapKey)) this.#sorted = undefined;
+    const values = this.#values;
+    const { size } = values;
+    values.set(mapKey, value);
     this.#key = undefined;
-    this.#values.set(mapKey, value);
+    if (values.size === size) return;
+    this.#sorted = undefined;
+    if (mapKey === key) return;
+    this.#composites ??= new Map();
+    this.#composites.set(mapKey, key);
   }
   /** The keys in order; not to be changed. */
   keys(): readonly Value[] {
