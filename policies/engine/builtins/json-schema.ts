@@ -64,7 +64,7 @@ class Validator {
   }
 
   #report(path: readonly string[], type: string, desc: string): void {
-    this.found.push({ type, field: path.length === 0 ? "(root)" : path.join("."), desc });
+    this.found.push({ type, field: path.length === 0 ? "(Root)" : path.join("."), desc });
   }
 
   /** What a schema finds, apart from what was found so far. */
@@ -94,9 +94,9 @@ class Validator {
     this.#combined(schema, value, path, depth);
     if (value instanceof OObject) this.#object(schema, value, path, depth);
     else if (Array.isArray(value)) this.#array(schema, value, path, depth);
-    else if (typeof value === "string") this.#string(schema, value, path);
     else if (isNumber(value)) this.#number(schema, value, path);
     this.#common(schema, value, path);
+    if (typeof value === "string") this.#string(schema, value, path);
   }
 
   #resolve(reference: string): Value {
@@ -146,7 +146,7 @@ class Validator {
   }
 
   #common(schema: OObject, value: Value, path: readonly string[]): void {
-    const field = path.at(-1) ?? "(root)";
+    const field = path.at(-1) ?? "(Root)";
     const constant = schema.get("const");
     if (constant !== undefined && !equalValues(constant, value))
       this.#report(path, "const", `${field} does not match: ${toJsonText(constant)}`);

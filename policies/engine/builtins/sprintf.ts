@@ -141,17 +141,8 @@ function formatArgument(argument: Argument, verb: string, directive: Directive):
       else if (verb === "s") text = formatInteger(argument.value, "d", directive);
   }
   if (text !== undefined) return text;
-  const plain = {
-    plus: false,
-    minus: false,
-    sharp: false,
-    space: false,
-    zero: false,
-    width: undefined,
-    precision: undefined,
-  };
-  const shown = argument.type === "float64" ? formatFloat(argument.value, "v", plain) : String(argument.value);
-  return `%!${verb}(${argument.type}=${shown})`;
+  // Flags and width hold for the value inside the mark too.
+  return `%!${verb}(${argument.type}=${formatArgument(argument, "v", directive)})`;
 }
 
 /** Go's `fmt.Sprintf` over the values as OPA hands them to it, with Go's in-band marks for mistakes. */

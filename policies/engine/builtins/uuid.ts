@@ -42,7 +42,7 @@ function parse(args: readonly Value[]): OObject | undefined {
   const time =
     BigInt(view.getUint32(0)) | (BigInt(view.getUint16(4)) << 32n) | (BigInt(view.getUint16(6) & 0xfff) << 48n);
   const node = bytes.subarray(10);
-  parsed.set("time", numberOfBigint((time - GREGORIAN) * 100n));
+  parsed.set("time", numberOfBigint(BigInt.asIntN(64, (time - GREGORIAN) * 100n)));
   parsed.set("nodeid", Array.from(node, (byte) => byte.toString(16).padStart(2, "0")).join("-"));
   parsed.set("macvariables", addressKind(node[0] ?? 0));
   parsed.set("clocksequence", view.getUint16(8) & 0x3fff);

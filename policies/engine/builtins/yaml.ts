@@ -60,6 +60,8 @@ const nodeOf = (item: unknown): Node | null => item as Node | null;
 
 function scalarOf(value: unknown, source: string | undefined): Value {
   if (value === null || value === undefined) return null;
+  // The parser's mark for a merge key.
+  if (typeof value === "symbol") return "<<";
   if (typeof value === "boolean" || typeof value === "string") return value;
   if (typeof value === "bigint") return numberOf(value.toString());
   if (typeof value !== "number") throw new NotYaml("unknown scalar");
