@@ -1,3 +1,5 @@
+import { TraceFlags } from "@opentelemetry/api";
+
 /** A position in a trace as W3C Trace Context names it. */
 export interface TraceContext {
   /** 32 lower-case hex digits, not all zero. */
@@ -19,7 +21,7 @@ export function parseTraceparent(text: string | null): TraceContext | null {
   if (!version || !traceId || !spanId || !flags) return null;
   if (version === "ff" || (version === "00" && rest !== undefined)) return null;
   if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return null;
-  return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
+  return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & TraceFlags.SAMPLED) !== 0 };
 }
 
 /** Version 00; of the flags only `sampled` is known to it. */
