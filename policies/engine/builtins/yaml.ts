@@ -58,6 +58,8 @@ function valueOfNode(node: Node | null | undefined, document: Document, depth: n
 // safe because: the parser makes nodes of everything that it read from text; only documents built by hand hold bare values
 const nodeOf = (item: unknown): Node | null => item as Node | null;
 
+const fits64Bits = (value: bigint): boolean => value < 2n ** 64n && value >= -(2n ** 63n);
+
 function scalarOf(value: unknown, source: string | undefined): Value {
   if (value === null || value === undefined) return null;
   // The parser's mark for a merge key.
@@ -66,9 +68,9 @@ function scalarOf(value: unknown, source: string | undefined): Value {
   if (typeof value === "bigint") return numberOf(value.toString());
   if (typeof value !== "number") throw new NotYaml("unknown scalar");
   if (!Number.isFinite(value)) throw new NotYaml("number is not finite");
-  return source !== undefined && /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(source)
-    ? numberOf(source)
-    : value;
+  // Integers keep all their digits up to 64 bits, everything else goes through a double, as in Go.
+  const digits = source !== undefined && /^-?(?:0|[1-9]\d*)$/.test(source) ? source : String(value);
+  return /^-?\d+$/.test(digits) && fits64Bits(BigInt(digits)) ? numberOf(digits) : value;
 }
 
 /** YAML with sorted keys and sequences at their key's own indentation. */
