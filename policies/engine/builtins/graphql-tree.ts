@@ -209,7 +209,8 @@ function definitionTree(definition: DefinitionNode): OObject | undefined {
     Fields: isInput
       ? inputTrees(definition.fields)
       : "fields" in definition
-        ? fieldTrees(definition.fields as readonly FieldDefinitionNode[])
+        ? // safe because: of the kinds that have fields only input objects hold other nodes, and they are taken above
+          fieldTrees(definition.fields as readonly FieldDefinitionNode[])
         : [],
     Types: "types" in definition ? names(definition.types) : [],
     EnumValues:
