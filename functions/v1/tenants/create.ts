@@ -55,7 +55,8 @@ export const createTenant = operation({
     });
     if (!provisioned.ok) throw new ProblemError("already-exists", { detail: "A tenant with this id exists." });
     await deps.cellStore.registerTenant(id);
-    call.runtime.defer(deps.control.registerTenant(provisioned.value));
+    // Awaited, so that workspaces can be made in it at once; while Postgres is away the tenant's outbox brings it later.
+    await deps.control.registerTenant(provisioned.value);
     const created = keyObject({
       ...key,
       created_ms: provisioned.value.created_ms,
