@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { EnvironmentId, ProjectId, WorkspaceId } from "../ids.ts";
-import { DisplayName, Timestamp } from "./fields.ts";
+import { DisplayName } from "./fields.ts";
 import { pageOf } from "./page.ts";
+import { renameScope, scopeState, scopeStateExample } from "./scope.ts";
 
 /** `POST /v1/environments`. An environment lies in one project of one workspace. */
 export const CreateEnvironment = z
@@ -12,16 +13,7 @@ export const CreateEnvironment = z
   });
 export type CreateEnvironment = z.infer<typeof CreateEnvironment>;
 
-export const UpdateEnvironment = z
-  .strictObject({
-    name: DisplayName,
-    expected_version: z
-      .int()
-      .min(1)
-      .optional()
-      .meta({ description: "The version that is changed; another one in force is a 409." }),
-  })
-  .meta({ id: "UpdateEnvironment", example: { name: "Live" } });
+export const UpdateEnvironment = renameScope.meta({ id: "UpdateEnvironment", example: { name: "Live" } });
 export type UpdateEnvironment = z.infer<typeof UpdateEnvironment>;
 
 export const EnvironmentObject = z
@@ -30,11 +22,7 @@ export const EnvironmentObject = z
     id: z.string(),
     workspace: z.string(),
     project: z.string(),
-    name: z.string(),
-    status: z.enum(["active", "archived"]),
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    version: z.int(),
+    ...scopeState,
   })
   .meta({
     id: "EnvironmentObject",
@@ -44,10 +32,7 @@ export const EnvironmentObject = z
       workspace: "research",
       project: "summaries",
       name: "Production",
-      status: "active",
-      created_at: "2026-11-18T09:30:00.000Z",
-      updated_at: "2026-11-18T09:30:00.000Z",
-      version: 1,
+      ...scopeStateExample,
     },
   });
 export type EnvironmentObject = z.infer<typeof EnvironmentObject>;

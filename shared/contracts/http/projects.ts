@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { ProjectId, WorkspaceId } from "../ids.ts";
-import { DisplayName, Timestamp } from "./fields.ts";
+import { DisplayName } from "./fields.ts";
 import { pageOf } from "./page.ts";
+import { renameScope, scopeState, scopeStateExample } from "./scope.ts";
 
 /** `POST /v1/projects`. A project lies in one workspace. */
 export const CreateProject = z
@@ -9,16 +10,7 @@ export const CreateProject = z
   .meta({ id: "CreateProject", example: { id: "summaries", workspace: "research", name: "Summaries" } });
 export type CreateProject = z.infer<typeof CreateProject>;
 
-export const UpdateProject = z
-  .strictObject({
-    name: DisplayName,
-    expected_version: z
-      .int()
-      .min(1)
-      .optional()
-      .meta({ description: "The version that is changed; another one in force is a 409." }),
-  })
-  .meta({ id: "UpdateProject", example: { name: "Long summaries" } });
+export const UpdateProject = renameScope.meta({ id: "UpdateProject", example: { name: "Long summaries" } });
 export type UpdateProject = z.infer<typeof UpdateProject>;
 
 export const ProjectObject = z
@@ -26,11 +18,7 @@ export const ProjectObject = z
     object: z.literal("project"),
     id: z.string(),
     workspace: z.string(),
-    name: z.string(),
-    status: z.enum(["active", "archived"]),
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    version: z.int(),
+    ...scopeState,
   })
   .meta({
     id: "ProjectObject",
@@ -39,10 +27,7 @@ export const ProjectObject = z
       id: "summaries",
       workspace: "research",
       name: "Summaries",
-      status: "active",
-      created_at: "2026-11-18T09:30:00.000Z",
-      updated_at: "2026-11-18T09:30:00.000Z",
-      version: 1,
+      ...scopeStateExample,
     },
   });
 export type ProjectObject = z.infer<typeof ProjectObject>;
