@@ -1,11 +1,13 @@
 import { z } from "zod";
+import { EnvUnusable, parseVariables } from "./env-unusable.ts";
+import { LOG_LEVELS } from "./log-sink.ts";
 
 const Env = z.object({
   HOST: z.string().min(1).default("127.0.0.1"),
   PORT: z.coerce.number().int().min(0).max(65_535).default(8787),
   BAILIWICK_HOME: z.string().min(1).default(".bailiwick"),
   BAILIWICK_CONFIG: z.string().min(1).optional(),
-  BAILIWICK_LOG: z.enum(["debug", "info", "warn", "error"]).default("warn"),
+  BAILIWICK_LOG: z.enum(LOG_LEVELS).default("warn"),
   BAILIWICK_DATABASE_URL: z.string().min(1).optional(),
   TLS_CERT: z.string().min(1).optional(),
   TLS_KEY: z.string().min(1).optional(),
@@ -15,21 +17,10 @@ const Env = z.object({
 /** What the embedded cell is told by its environment, parsed once. */
 export type EmbeddedEnv = Readonly<z.infer<typeof Env>>;
 
-/** Names of the variables that are wrong, never their values. */
-export class EnvUnusable extends Error {
-  override readonly name = "EnvUnusable";
-}
-
+/** Throws `EnvUnusable` with the names of the variables that are wrong. */
 export function readEmbeddedEnv(variables: Readonly<Record<string, string | undefined>>): EmbeddedEnv {
-  const given = Object.fromEntries(
-    Object.keys(Env.shape).flatMap((name) => (variables[name] ? [[name, variables[name]]] : [])),
-  );
-  const parsed = Env.safeParse(given);
-  if (!parsed.success) {
-    const names = [...new Set(parsed.error.issues.map((issue) => String(issue.path[0])))];
-    throw new EnvUnusable(`not usable: ${names.join(", ")}`);
-  }
-  if ((parsed.data.TLS_CERT === undefined) !== (parsed.data.TLS_KEY === undefined))
+  const env = parseVariables(Env, variables);
+  if ((env.TLS_CERT === undefined) !== (env.TLS_KEY === undefined))
     throw new EnvUnusable("TLS_CERT and TLS_KEY go together");
-  return Object.freeze(parsed.data);
+  return Object.freeze(env);
 }

@@ -38,10 +38,12 @@ import { firstKeys, provisionTenants } from "./bootstrap.ts";
 import { composeCell } from "./compose.ts";
 import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
-import { type EmbeddedEnv, EnvUnusable, readEmbeddedEnv } from "./embedded-env.ts";
+import { type EmbeddedEnv, readEmbeddedEnv } from "./embedded-env.ts";
+import { EnvUnusable } from "./env-unusable.ts";
 import { HomeUnusable, type KeysFile, prepareHome, readKeys, rootSecret, writeKeys } from "./home.ts";
 import { host, hostSecret, PortInUse } from "./host.ts";
 import { createLifecycle } from "./lifecycle.ts";
+import { logSink } from "./log-sink.ts";
 import { nativeHashing } from "./native-hashing.ts";
 import { releaseOf } from "./release.ts";
 import { startUpkeep } from "./upkeep.ts";
@@ -64,7 +66,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const telemetry = createTelemetry({
     service: "bailiwick",
     cell: CELL.id,
-    sink: logSink(env.BAILIWICK_LOG),
+    sink: logSink(env.BAILIWICK_LOG, (line) => void process.stderr.write(`${line}\n`)),
     exporter: env.OTEL_EXPORTER_OTLP_ENDPOINT
       ? otlpExporter({
           endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
@@ -219,15 +221,6 @@ async function mirrorTenants({
 function tlsOf(env: EmbeddedEnv): { cert: string; key: string } | null {
   if (!env.TLS_CERT || !env.TLS_KEY) return null;
   return { cert: readFileSync(env.TLS_CERT, "utf8"), key: readFileSync(env.TLS_KEY, "utf8") };
-}
-
-const LEVELS = ["debug", "info", "warn", "error"];
-function logSink(least: string): (line: string) => void {
-  const from = LEVELS.indexOf(least);
-  return (line) => {
-    const level = /"level":"(\w+)"/.exec(line)?.[1] ?? "info";
-    if (LEVELS.indexOf(level) >= from) process.stderr.write(`${line}\n`);
-  };
 }
 
 /** Failures that the operator can mend, as one line; anything else is a bug and keeps its stack. */
