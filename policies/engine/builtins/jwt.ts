@@ -7,7 +7,7 @@ import { compareNumbers, isNumber, numberText, OObject, type Value } from "../va
 import { decodeBase64UrlLoose, encodeBase64 } from "./base64.ts";
 import { toHex } from "./hashing.ts";
 import { type AlgorithmName, isAlgorithm, sign, verifySignature } from "./jws.ts";
-import { type NamedKey, signingKey } from "./keys.ts";
+import { ALGORITHM_NAMES, type NamedKey, signingKey } from "./keys.ts";
 import { any, builtin, type Family, object, string } from "./operands.ts";
 import { trustedKeys } from "./trusted-keys.ts";
 
@@ -190,24 +190,8 @@ function encodeSignRaw(args: readonly Value[], machine: Machine): string {
   return encodeSign(header, payload, key.value, machine);
 }
 
-const NAMES: readonly AlgorithmName[] = [
-  "RS256",
-  "RS384",
-  "RS512",
-  "PS256",
-  "PS384",
-  "PS512",
-  "ES256",
-  "ES384",
-  "ES512",
-  "HS256",
-  "HS384",
-  "HS512",
-  "EdDSA",
-];
-
 export const JWT: Family = {
-  ...Object.fromEntries(NAMES.map((name) => [`io.jwt.verify_${name.toLowerCase()}`, verifier(name)])),
+  ...Object.fromEntries(ALGORITHM_NAMES.map((name) => [`io.jwt.verify_${name.toLowerCase()}`, verifier(name)])),
   "io.jwt.decode": builtin(1, (args) => decode(string(args, 0))),
   "io.jwt.decode_verify": builtin(2, decodeVerify),
   "io.jwt.encode_sign": builtin(3, (args, machine) =>

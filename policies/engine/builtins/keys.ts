@@ -169,7 +169,8 @@ function jwks(document: Value): OObject[] {
   });
 }
 
-const ALGORITHMS = new Set([
+/** Every signature algorithm that tokens may name. */
+export const ALGORITHM_NAMES = [
   "RS256",
   "RS384",
   "RS512",
@@ -183,7 +184,8 @@ const ALGORITHMS = new Set([
   "HS384",
   "HS512",
   "EdDSA",
-]);
+] as const;
+const ALGORITHMS: ReadonlySet<string> = new Set(ALGORITHM_NAMES);
 
 export function namedKeys(text: string): NamedKey[] {
   const document = parseJson(text);
