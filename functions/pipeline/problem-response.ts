@@ -1,6 +1,6 @@
 import { PROBLEMS } from "../../shared/contracts/problems.ts";
 import type { Incoming } from "../context.ts";
-import { ProblemError, type ProblemShape, problemDocument, problemHeaders } from "../problem.ts";
+import { ProblemError, type ProblemShape, problemDocument, problemHeaders, StaleAccess } from "../problem.ts";
 
 /** The answer for a problem, with the call's own headers. */
 export function problemResponse(problem: ProblemError, incoming: Incoming, shape: ProblemShape = "openai"): Response {
@@ -10,6 +10,13 @@ export function problemResponse(problem: ProblemError, incoming: Incoming, shape
   });
 }
 
-/** Whatever was thrown, as a problem: an unforeseen error is a bare 500 whose cause stays inside. */
-export const asProblem = (thrown: unknown): ProblemError =>
-  thrown instanceof ProblemError ? thrown : new ProblemError("internal", {}, { cause: thrown });
+/**
+ * Whatever was thrown, as a problem: an unforeseen error is a bare 500 whose cause stays inside. Access that is stale
+ * again right after it was read anew is a race with changes, over in a moment.
+ */
+export function asProblem(thrown: unknown): ProblemError {
+  if (thrown instanceof ProblemError) return thrown;
+  if (!(thrown instanceof StaleAccess)) return new ProblemError("internal", {}, { cause: thrown });
+  const detail = "The credential or its tenant kept changing while this call was decided.";
+  return new ProblemError("store-unavailable", { detail, retryAfterMs: 1000 }, { cause: thrown });
+}
