@@ -36,7 +36,7 @@ export async function prepareInference(
   return {
     intent: offered.value.intent?.name ?? null,
     candidates: policyCandidates(offered.value),
-    features: { stream: features.stream, tools: features.tools, images: features.images, hold_nusd: 0 },
+    features: { stream: features.stream, tools: features.tools, images: features.images, hold_nusd: 0, detected: null },
     carry,
   };
 }

@@ -43,7 +43,8 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
       : null;
   const body = session?.body ?? asked;
 
-  const approved = call.decided.decision.route?.candidates ?? null;
+  const route = call.decided.decision.route;
+  const approved = route ? [...route.candidates.keys()] : null;
   const usable = offered.offers.filter(({ candidate }) => approved === null || approved.includes(candidate.id));
   if (usable.length === 0) throw new ProblemError("forbidden", { members: { reasons: ["no_approved_candidate"] } });
   const budget = budgetOf(call);

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { PolicyCandidate } from "../../shared/contracts/decision.ts";
+import type { PolicyCandidate, PolicyFeatures } from "../../shared/contracts/policy/input.ts";
 import type { ProblemSlug } from "../../shared/contracts/problems.ts";
 import type { Call, Deps } from "../context.ts";
 import type { ProblemShape } from "../problem.ts";
@@ -31,7 +31,7 @@ export const value = (value: unknown, headers?: Record<string, string>): Reply =
 export interface Prepared {
   intent: string | null;
   candidates: readonly PolicyCandidate[];
-  features: { stream: boolean; tools: boolean; images: boolean; hold_nusd: number };
+  features: PolicyFeatures;
   /** Carried to `execute` as `call.prepared`. */
   carry: unknown;
 }

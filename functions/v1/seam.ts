@@ -161,7 +161,7 @@ async function governed(
 const NOTHING_PREPARED: Prepared = {
   intent: null,
   candidates: [],
-  features: { stream: false, tools: false, images: false, hold_nusd: 0 },
+  features: { stream: false, tools: false, images: false, hold_nusd: 0, detected: null },
   carry: undefined,
 };
 
@@ -171,20 +171,23 @@ async function decide(operation: Operation, deps: Deps, call: Undecided, prepare
   const input: PolicyInput = {
     schema_version: 1,
     actor: call.actor,
+    point: "request",
     action: operation.action,
+    operation: operation.id,
+    effect: operation.effect,
     resource: { kind: operation.resource.kind, id },
     scopes: call.actor.scopes,
     cell: { id: deps.cell.id, jurisdiction: deps.cell.jurisdiction },
     privacy: call.privacy,
     classification: call.labels.classification,
     purpose: null,
-    markings: call.labels.markings,
+    markings: [...call.labels.markings],
     intent: prepared.intent,
-    candidates: prepared.candidates,
+    candidates: [...prepared.candidates],
     features: prepared.features,
   };
   try {
-    return await deps.policy.decide(input);
+    return await deps.policy.decide(input, { tenant_version: call.access.versions.policy });
   } catch (thrown) {
     if (!(thrown instanceof PolicyUnavailable)) throw thrown;
     deps.telemetry.metrics.count("bailiwick_policy_unavailable_total", {});

@@ -32,8 +32,8 @@ function denial({ roles, granted, cell_operator }: Actor, action: string): strin
 
 const decisionOf = (reason: string | null): Decision =>
   reason === null
-    ? { decision: "ALLOW", reasons: ["role_and_scope"], obligations: [] }
-    : { decision: "DENY", reasons: [reason], obligations: [] };
+    ? { decision: "ALLOW", reasons: ["role_and_scope"], obligations: [], approvals: [] }
+    : { decision: "DENY", reasons: [reason], obligations: [], approvals: [] };
 
 /**
  * Roles and scopes, deny by default: the action must be in the row of one of the actor's roles *and* in its granted
@@ -44,11 +44,14 @@ const decisionOf = (reason: string | null): Decision =>
 export function rolesPolicy(ids: Pick<Ids, "mint">): Policy {
   const decide = (input: PolicyInput): Decided => {
     const foreign = input.scopes.tenant !== input.actor.scopes.tenant;
+    const decision = decisionOf(foreign ? "foreign_tenant" : denial(input.actor, input.action));
     return {
       id: ids.mint("dec"),
-      decision: decisionOf(foreign ? "foreign_tenant" : denial(input.actor, input.action)),
+      decision,
+      layers: [],
       policy_digest: ROLES_DIGEST,
-      input_digest: null,
+      input_digest: "",
+      now_ns: "0",
     };
   };
   return {
