@@ -40,7 +40,7 @@ export const CELL_ACTIONS: readonly string[] = [
 
 const PLACES = ["tenant:read", "workspace:read", "project:read", "environment:read"] as const;
 
-/** Role × action; what is not listed is denied. Usage is the tenant's: the table cannot narrow it to own calls. */
+/** Role × action; what is not listed is denied. Whose rows `usage:read` shows is narrowed by the operation itself. */
 export const ROLE_ACTIONS: Readonly<Record<Role, readonly TenantAction[]>> = {
   admin: TENANT_ACTIONS,
   operator: [

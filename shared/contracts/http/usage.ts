@@ -18,7 +18,9 @@ export const UsageQuery = z
       .transform((value) => [...new Set(typeof value === "string" ? value.split(",") : value)].filter(Boolean))
       .pipe(z.array(group))
       .meta({ description: `Any of ${USAGE_GROUPS.join(", ")}, with commas between.` }),
-    workspace: WorkspaceId.optional(),
+    workspace: WorkspaceId.optional().meta({
+      description: "One workspace only. Without the role admin, operator or auditor a caller sees its own alone.",
+    }),
     limit: z.coerce.number().int().min(1).max(LIMITS.usageRowsMax).default(LIMITS.pageItemsMax),
     cursor: Cursor.optional(),
   })

@@ -16,6 +16,7 @@ import { routingSuite } from "./routing.ts";
 import { streamsSuite } from "./streams.ts";
 import { surfacesSuite } from "./surfaces.ts";
 import { unauthorisedSuite } from "./unauthorised.ts";
+import { usageSuite } from "./usage.ts";
 
 export type Suite = (lab: Lab) => void;
 
@@ -28,6 +29,7 @@ export const ALL_SUITES: readonly Suite[] = [
   cutStreamsSuite,
   idempotencySuite,
   moneySuite,
+  usageSuite,
   routingSuite,
   identitySuite,
   badInputSuite,
