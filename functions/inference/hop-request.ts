@@ -3,6 +3,7 @@ import type { JsonObject } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { EngineRequest } from "../../shared/contracts/ports/engine.ts";
 import { ok, type Result } from "../../shared/contracts/result.ts";
+import { parseTracestate } from "../../shared/telemetry/tracestate.ts";
 import type { Call, Deps } from "../context.ts";
 import { rewriteRequest } from "../dialects/rewrite.ts";
 import { engineDialect, translators } from "../dialects/translators.ts";
@@ -92,6 +93,8 @@ export function hopRequest(
       stream,
       model: candidate.model,
       traceparent: call.span.traceparent,
+      // The caller's own text, which redaction does not read: where the body is redacted it stays here.
+      tracestate: sent.value.redaction === null ? parseTracestate(call.headers) : null,
       secret: brought ? openCredential(deps, call, brought, dataKey) : null,
     },
     redaction: sent.value.redaction,

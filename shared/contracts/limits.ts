@@ -183,6 +183,9 @@ export const LIMITS = {
   outboxTenantsMax: 100,
 
   // --- telemetry
+  /** W3C Trace Context §3.3.1.5 and §3.3.1.1: what every party passes on, and how many members a list has. */
+  tracestateCharsMax: 512,
+  tracestateMembersMax: 32,
   /** Label sets of one metric: 100 providers × 10 outcomes; what comes later is counted under one overflow series. */
   metricSeriesMax: 1_000,
   logMembersMax: 32,

@@ -25,7 +25,7 @@ function requestFor(model: string): EngineFixture["request"] {
     if (stream && (dialect === "openai.chat" || dialect === "openai.completions"))
       body.stream_options = { include_usage: true };
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    return { task: `task_${tasks++}`, dialect, body, stream, model, traceparent, secret: null };
+    return { task: `task_${tasks++}`, dialect, body, stream, model, traceparent, tracestate: null, secret: null };
   };
 }
 

@@ -61,7 +61,16 @@ async function serve(
   if (translated?.ok === false) throw new Error(`${translated.error.reason}: ${translated.error.param}`);
   const stream = request.stream === true;
   const body = rewriteRequest(dialect, translated?.value ?? request, { model, stream, outputTokensMax: null });
-  const call = { task: "task_sdk", dialect, body, stream, model, traceparent: "00-0-0-00", secret: null };
+  const call = {
+    task: "task_sdk",
+    dialect,
+    body,
+    stream,
+    model,
+    traceparent: "00-0-0-00",
+    tracestate: null,
+    secret: null,
+  };
   const context: AnswerContext = { id: "resp_sdk", createdS: 1_700_000_000, model: "alias", request };
   const events = engine.execute(call, new AbortController().signal);
   if (stream) return relayStream(response, events, dialect, translation?.stream(context) ?? null);

@@ -48,6 +48,7 @@ function request(members: Partial<EngineRequest> = {}, body: JsonObject = {}): E
     stream: false,
     model,
     traceparent: "00-1-2-01",
+    tracestate: null,
     secret: null,
     ...members,
     body: { model, ...body },
@@ -86,13 +87,14 @@ describe("what is sent", () => {
     const { options, sent } = answering(() => json({ model: "m" }), {}, "http://x/v1/");
     const engine = openaiEngine(options);
     await all(engine.execute(request(), live()));
-    await all(engine.execute(request({ secret: async () => "tenant-key" }), live()));
+    await all(engine.execute(request({ secret: async () => "tenant-key", tracestate: "a=1" }), live()));
     expect(sent[0]?.url).toBe("http://x/v1/chat/completions");
     expect(sent.map((each) => each.headers.get("authorization"))).toEqual([
       `Bearer ${TEST_SECRET}`,
       "Bearer tenant-key",
     ]);
     expect(sent[0]?.headers.get("traceparent")).toBe("00-1-2-01");
+    expect(sent.map((each) => each.headers.get("tracestate"))).toEqual([null, "a=1"]);
   });
 
   it("caps output by max_tokens where max_completion_tokens may be unknown, so that a hard cap is never ignored", async () => {

@@ -150,6 +150,7 @@ export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
       // Compression would hold frames back until its buffer is full.
       if (request.stream) headers.set("accept-encoding", "identity");
       headers.set("traceparent", request.traceparent);
+      if (request.tracestate !== null) headers.set("tracestate", request.tracestate);
       init = { method: "POST", headers, body: JSON.stringify(body), signal: this.#watch.signal };
     } catch {
       // No cause: the error's text quotes the header's value, which is the secret.

@@ -34,6 +34,8 @@ export interface EngineRequest {
   /** The pinned model id: an upstream that reports another is an error before the first token. */
   model: string;
   traceparent: string;
+  /** W3C `tracestate`, parsed and bounded; null when there is none to pass on. */
+  tracestate: string | null;
   /** Opens the provider key for this call only. */
   secret: (() => Promise<string>) | null;
 }

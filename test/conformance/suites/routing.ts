@@ -129,6 +129,25 @@ export function routingSuite(lab: Lab): void {
       expect(JSON.stringify(log)).not.toMatch(/alice|901820|sk-canary/);
     });
 
+    it("passes the caller's trace on to the engine, but its free text never to a provider behind our own pool", async () => {
+      const tenant = await lab.newTenant({ privacy: "hybrid" });
+      const trace = "0af7651916cd43dd8448eb211c80319c";
+      const sent = async (model: string, tracestate: string) => {
+        const mark = marker();
+        const traced = { traceparent: `00-${trace}-b7ad6b7169203331-01`, tracestate };
+        const response = await chat(tenant.apiKey, { model, messages: [user(mark)] }, traced);
+        expect([response.status, (await response.text()) !== ""]).toEqual([200, true]);
+        return (model === "hybrid" ? lab.remote : lab.upstream).about(mark)[0]?.headers ?? {};
+      };
+      const own = await sent("echo", "congo=t61rcWkgMzE, rojo=00f067aa0ba902b7");
+      expect(own.traceparent).toMatch(`00-${trace}-`);
+      expect(own.tracestate).toBe("congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");
+      expect((await sent("echo", `k=${"v".repeat(600)}`)).tracestate).toBeUndefined();
+      const behind = await sent("hybrid", "mail=alice@example.com");
+      expect(behind.traceparent).toMatch(`00-${trace}-`);
+      expect(behind.tracestate).toBeUndefined();
+    });
+
     it("asks no provider behind our own pool when a part cannot be redacted, so that no file leaves unread", async () => {
       const tenant = await lab.newTenant({ privacy: "hybrid" });
       const mark = marker();
