@@ -2,6 +2,8 @@
 export interface Keyring {
   /** HMAC-SHA-256 keys for API key MACs, newest first: keys are minted with the first and verified with any. */
   macKeys(): readonly Uint8Array[];
+  /** HMAC-SHA-256 keys of freshness statements, newest first: the first signs and any verifies. */
+  freshnessKeys(): readonly Uint8Array[];
   /** A fresh 256-bit data key, wrapped under the cell's key for `tenant` (base64url). */
   createDataKey(tenant: string): Promise<string>;
   /** The data key; cached at most 60 s, which is the stated erasure delay. */
