@@ -5,7 +5,6 @@ import { dirname } from "node:path";
 export interface SyncFile {
   /** Resolves when everything written to the file so far is on disk. Runs beside the event loop. */
   sync(): Promise<void>;
-  sizeBytes(): number;
   close(): void;
 }
 
@@ -22,7 +21,6 @@ export interface HostFiles {
 
 interface DenoFile {
   syncData(): Promise<void>;
-  statSync(): { size: number };
   close(): void;
 }
 // safe because: Deno's global is looked at member by member, and absent elsewhere
@@ -35,14 +33,13 @@ function openNode(path: string, flags: string): SyncFile {
       new Promise((resolve, reject) => {
         fs.fdatasync(descriptor, (cause) => (cause ? reject(cause) : resolve()));
       }),
-    sizeBytes: () => fs.fstatSync(descriptor).size,
     close: () => fs.closeSync(descriptor),
   };
 }
 
 function openDeno(open: NonNullable<typeof deno>["openSync"], path: string): SyncFile {
   const file = open(path, { read: true, write: true });
-  return { sync: () => file.syncData(), sizeBytes: () => file.statSync().size, close: () => file.close() };
+  return { sync: () => file.syncData(), close: () => file.close() };
 }
 
 export const hostFiles: HostFiles = {

@@ -4,8 +4,10 @@ import type { HostFiles, SyncFile } from "./host-files.ts";
 import { NodeSql } from "./node-sql.ts";
 import { SyncGate } from "./sync-gate.ts";
 
-/** Asking for the size of a file costs about one statement: once in so many commits. */
+/** Asking for the length of the log costs about one statement: once in so many commits. */
 const COMMITS_PER_SIZE_CHECK = 16;
+/** A frame of the log is a page and its header. */
+const FRAME_BYTES = 4_096 + 24;
 
 export interface SqliteFileOptions {
   files: HostFiles;
@@ -86,15 +88,19 @@ export class SqliteFile {
 
   /** Whether the log has outgrown its bound. */
   checkpointDue(): boolean {
-    if (this.#commits < COMMITS_PER_SIZE_CHECK || !this.#log) return false;
+    if (this.#commits < COMMITS_PER_SIZE_CHECK) return false;
     this.#commits = 1;
-    return this.#log.sizeBytes() > LIMITS.walBytesMax;
+    const frames = this.sql.get<{ log: number }>("PRAGMA wal_checkpoint(NOOP)")?.log ?? 0;
+    return frames * FRAME_BYTES > LIMITS.walBytesMax;
   }
 
-  /** Copies the log into the database and empties it. Nothing may be written until this resolves. */
+  /**
+   * Copies the log into the database; SQLite then writes it again from its start. It keeps its length: cutting it blocks
+   * for milliseconds, and a sync is cheaper where no file grows. Nothing may be written until this resolves.
+   */
   async checkpoint(): Promise<void> {
     await this.#copyLog();
-    this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    // The header of the restarted log is synced before its frames: an old header would vouch for half of an old log.
     this.#db.exec("PRAGMA synchronous = NORMAL");
     this.#commits = 0;
   }
