@@ -61,6 +61,10 @@ export const LIMITS = {
   credentialCacheMax: 10_000,
   /** Only a hint: `admit` compares versions, so a longer life never honours a revoked key. */
   credentialCacheMsMax: 5 * MINUTE,
+  /** Tokens whose signature need not be checked again: 2,048 with claims of 4 KiB are 8 MiB. */
+  tokensCachedMax: 2_048,
+  /** Issuer, audience, times and key are compared on every call: this bounds only what is kept of callers that left. */
+  tokenCacheMsMax: MINUTE,
   keysPerTenantMax: 1_000,
   /** Overlap in which a rotated key still works. */
   keyRotationOverlapMsMax: 7 * DAY,

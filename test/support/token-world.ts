@@ -26,13 +26,16 @@ export function tokenWorld(
 ) {
   const { egress, control } = issuerEgress([op, workloads]);
   const workload = issuerConfig({ issuer: workloads.issuer, kind: "workload", network: "operator" });
+  const configured = (config: Partial<IssuerConfig>) =>
+    configOf(
+      tenantConfig("a", [issuerConfig({ issuer: ISS, ...config }), workload]),
+      tenantConfig("b", [issuerConfig({ issuer: ISS, audiences: ["https://b.example.com"] }), ...more]),
+    ).current();
+  let snapshot = configured(members);
   const tenants = tenantsWith([tenantState("a"), tenantState("b")], [], new Map());
   const authenticator = createAuthenticator({
     cell: { id: "local", endpoint: CELL },
-    config: configOf(
-      tenantConfig("a", [issuerConfig({ issuer: ISS, ...members }), workload]),
-      tenantConfig("b", [issuerConfig({ issuer: ISS, audiences: ["https://b.example.com"] }), ...more]),
-    ),
+    config: { current: () => snapshot },
     tenants,
     keyring: { macKeys: () => [MAC_KEY] },
     egress,
@@ -55,5 +58,9 @@ export function tokenWorld(
     if (!answer.ok) throw new Error(answer.error.slug);
     return answer.value.actor;
   };
-  return { call, outcome, actor, control, tenants };
+  /** Activates another configuration of tenant `a`'s issuer. */
+  const reconfigure = (config: Partial<IssuerConfig>) => {
+    snapshot = configured(config);
+  };
+  return { call, outcome, actor, control, tenants, reconfigure };
 }
