@@ -143,7 +143,8 @@ export const LIMITS = {
   /** One statement takes a batch as one JSON parameter: 400 rows of about 1 KiB. */
   outboxBatchMax: 400,
   outboxRetryMsMin: 1 * SECOND,
-  outboxRetryMsMax: 5 * MINUTE,
+  /** An outage that is over is noticed within this; a minute of it is one statement an object. */
+  outboxRetryMsMax: MINUTE,
   /** Events wait this long for company, so that a busy object delivers batches and re-arms its alarm once a second. */
   outboxDelayMs: 1 * SECOND,
   /** At most four descriptors each (two of SQLite, two to sync), 1 MiB of page cache each. */

@@ -124,4 +124,14 @@ describe("events", () => {
     // Nothing is left to deliver: what is due next is not the feed.
     expect(nextDue(t.sql, true)).toBe(nextDue(t.sql, false));
   });
+
+  it("are tried at least once a minute however long the outage lasts, so that read models catch up soon after it", async () => {
+    const t = openTenant();
+    t.admit(admitRequest(taskId(1), NOON));
+    const down = { deliver: async () => Promise.reject(new Error("receiver is down")) };
+    for (let minutes = 0; minutes < 60; minutes++) {
+      await expect(deliverFeed(handleOf(t), down)).rejects.toThrow("receiver is down");
+      t.env.now += 60_000;
+    }
+  });
 });
