@@ -223,6 +223,46 @@ export const LIMITS = {
   /** Largest integer exponent and shift: a number of 20,000 digits. */
   policyNumberBitsMax: 65_536,
 
+  // --- policy bundles and decisions
+  /** ADR 0008: a compiled default policy is about 100 KiB; room for a tenant's own data beside it. */
+  policyBundleBytesMax: 1 * MiB,
+  /** ADR 0008: archives of one layer that can be put in force again. */
+  policyBundlesKeptMax: 32,
+  /** Rows without an archive that stay listed beside them, about 300 bytes each; the ledger keeps all for ever. */
+  policyBundlesListedMax: 256,
+  /** DESIGN §6: how long a stated policy may be used without hearing of it again. */
+  policyStatementMsMax: 15 * MINUTE,
+  /** DESIGN §6: a statement is renewed after this, so that one lost answer makes nothing stale. */
+  policyRenewMs: 5 * MINUTE,
+  /** About 600 characters of JSON, in base64url. */
+  policyStatementCharsMax: 2 * KiB,
+  /** ADR 0008: decisions of a tenant that can be explained and simulated; at 2 KiB each about 8 MiB. */
+  decisionsKeptMax: 4_096,
+  /** A record with 64 candidates is about 14 KiB; a longer one is kept without its input. */
+  decisionRecordBytesMax: 16 * KiB,
+  /** Fallback hops and further enforcement points of one task that decide again. */
+  decisionsPerTaskMax: 16,
+  /** Decisions and inputs that one simulation compares: a thousand evaluations twice are about a second. */
+  simulationInputsMax: 1_000,
+
+  // --- policy at the edge
+  /** Tenants whose policy an isolate keeps opened: with plans of a few hundred KiB some 100 MiB at the very worst. */
+  policyLayersCachedMax: 256,
+  /** Highest policy version seen, per tenant: about 100 bytes each, so that a rewound store is noticed for long. */
+  policyVersionsSeenMax: 10_000,
+  /** Facts of tenants as engine values, some KiB each. */
+  policyFactsCachedMax: 1_024,
+  /** A statement and at most two bundles from objects of the same cell. */
+  policyLoadMsMax: 5 * SECOND,
+  /** A store that just failed is not asked again by each call. */
+  policyReloadMsMin: 250,
+  /** Keys in force, the next ones, and those of a few teams. */
+  bundleKeysMax: 16,
+  bundlePullMsMax: 30 * SECOND,
+  /** Release markings of one call: those of tenant and intent, and what the caller adds. */
+  markingsMax: 32,
+  purposesMax: 64,
+
   // --- pre-authentication, per client address (defaults; the snapshot may change them)
   preauthPerMinute: 120,
   preauthAddressesMax: 50_000,

@@ -75,4 +75,13 @@ describe("secretKeyring", () => {
     await expect(secretKeyring([], at(0))).rejects.toThrow(RangeError);
     await expect(secretKeyring([newRoot, new Uint8Array(31)], at(0))).rejects.toThrow(RangeError);
   });
+
+  it("signs statements with keys of their own, newest first, so that no signature of one use is good for another", async () => {
+    const ring = await secretKeyring([newRoot, oldRoot], at(0));
+    const before = await secretKeyring([oldRoot], at(0));
+    expect(ring.statementKeys()).toHaveLength(2);
+    expect(ring.statementKeys()[1]).toEqual(before.statementKeys()[0]);
+    const all = [...ring.statementKeys(), ...ring.macKeys(), newRoot, oldRoot].map(encodeBase64url);
+    expect(new Set(all).size).toBe(all.length);
+  });
 });

@@ -5,6 +5,7 @@ import { decodeBase64url, encodeBase64url } from "../../../shared/crypto/base64u
 import { freshnessKey } from "../../../shared/crypto/freshness.ts";
 import { encodeHex } from "../../../shared/crypto/hex.ts";
 import { hkdfSha256 } from "../../../shared/crypto/hkdf.ts";
+import { statementKey } from "../../../shared/crypto/policy-statement.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 
 /** `0x01 ‖ key id8 ‖ nonce12 ‖ AES-256-GCM(data key32) ‖ tag16`, with version, key id and tenant as additional data. */
@@ -19,6 +20,7 @@ export class KeyNotOpened extends Error {
 interface Root {
   id: Uint8Array;
   mac: Uint8Array;
+  statement: Uint8Array;
   wrap: CryptoKey;
 }
 
@@ -28,7 +30,7 @@ async function derive(secret: Uint8Array): Promise<Root> {
   const part = (purpose: string, bytes: number) =>
     hkdfSha256(secret, undefined, `bailiwick/keyring/v1/${purpose}`, bytes);
   const wrap = await crypto.subtle.importKey("raw", part("wrap", 32).slice(), "AES-GCM", false, ["encrypt", "decrypt"]);
-  return { id: part("id", WRAPPED.idBytes), mac: part("api-key-mac", 32), wrap };
+  return { id: part("id", WRAPPED.idBytes), mac: part("api-key-mac", 32), statement: statementKey(secret), wrap };
 }
 
 const additionalData = (id: Uint8Array, tenant: string): Uint8Array<ArrayBuffer> =>
@@ -45,6 +47,7 @@ export async function secretKeyring(roots: readonly Uint8Array[], clock: Clock):
   if (newest === undefined) throw new RangeError("keyring: at least one root secret");
   const macKeys = derived.map(({ mac }) => mac);
   const freshnessKeys = roots.map(freshnessKey);
+  const statementKeys = derived.map(({ statement }) => statement);
   const byId = new Map(derived.map((root) => [encodeHex(root.id), root]));
   const opened = new Map<string, { key: Uint8Array<ArrayBuffer>; atMs: number }>();
 
@@ -67,6 +70,7 @@ export async function secretKeyring(roots: readonly Uint8Array[], clock: Clock):
 
   return {
     macKeys: () => macKeys,
+    statementKeys: () => statementKeys,
     freshnessKeys: () => freshnessKeys,
     async createDataKey(tenant) {
       const iv = crypto.getRandomValues(new Uint8Array(WRAPPED.nonceBytes));

@@ -9,7 +9,7 @@ export type BundleRef = z.infer<typeof BundleRef>;
 
 /**
  * What a cell states about the policy in force, signed by a key of the cell and good for at most 15 minutes (DESIGN §6).
- * `tenant: null` is the cell's own layer. `active: null`: no bundle was ever activated in this layer.
+ * `tenant: null` is the cell's own layer. `active: null`: no bundle is in force in this layer.
  */
 export const FreshnessStatement = z.strictObject({
   schema_version: z.literal(1),

@@ -2,6 +2,8 @@
 export interface Keyring {
   /** HMAC-SHA-256 keys for API key MACs, newest first: keys are minted with the first and verified with any. */
   macKeys(): readonly Uint8Array[];
+  /** HMAC-SHA-256 keys of freshness statements, newest first: objects sign with the first, edges verify with any. */
+  statementKeys(): readonly Uint8Array[];
   /** HMAC-SHA-256 keys of freshness statements, newest first: the first signs and any verifies. */
   freshnessKeys(): readonly Uint8Array[];
   /** A fresh 256-bit data key, wrapped under the cell's key for `tenant` (base64url). */
