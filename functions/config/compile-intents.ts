@@ -2,6 +2,7 @@ import { type IntentsFile, TIER_NAMES } from "../../shared/contracts/config/inte
 import { AUTO } from "../../shared/contracts/config/names.ts";
 import type { Candidate, IntentConfig } from "../../shared/contracts/config/snapshot.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import { compileLabels } from "./compile-labels.ts";
 import type { Findings } from "./findings.ts";
 
 const FILE = "intents.yml";
@@ -31,6 +32,7 @@ export function compileIntents(
       privacy: entry.privacy,
       tiers,
       vector_usage: entry.vector_usage,
+      labels: compileLabels(entry),
     };
   }
   return intents;

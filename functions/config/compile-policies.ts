@@ -2,8 +2,9 @@ import { POLICY_DEFAULTS, RATE_DEFAULTS } from "../../shared/contracts/config/de
 import type { IntentsFile } from "../../shared/contracts/config/intents.ts";
 import type { PoliciesFile } from "../../shared/contracts/config/policies.ts";
 import type { RatesEntry } from "../../shared/contracts/config/rates.ts";
-import type { RateLimits, Snapshot } from "../../shared/contracts/config/snapshot.ts";
+import type { RateLimits, SecretRef, Snapshot } from "../../shared/contracts/config/snapshot.ts";
 import { formatUsd } from "../../shared/contracts/money.ts";
+import { compileBundles } from "./compile-bundles.ts";
 import type { Findings } from "./findings.ts";
 
 const FILE = "policies.yml";
@@ -12,6 +13,7 @@ const FILE = "policies.yml";
 export function compilePolicies(
   file: PoliciesFile,
   intents: IntentsFile | null,
+  secretsPresent: (ref: SecretRef) => boolean,
   findings: Findings,
 ): Snapshot["policies"] {
   const hardCap = file.budget.hard_cap_usd ?? POLICY_DEFAULTS.task_budget_hard_cap_nusd;
@@ -36,6 +38,7 @@ export function compilePolicies(
     jurisdictions_allow: file.routing.jurisdictions_allow ?? [],
     fallback_order: [...order],
     retry_budget: file.routing.retry_budget ?? POLICY_DEFAULTS.retry_budget,
+    bundles: compileBundles(file.bundles, { file: FILE, path: ["bundles", "keys"] }, secretsPresent, findings),
   };
 }
 

@@ -4,10 +4,13 @@ import type {
   BudgetSeed,
   Candidate,
   IssuerConfig,
+  SecretRef,
   TenantConfig,
 } from "../../shared/contracts/config/snapshot.ts";
 import type { TenantEntry, TenantsFile } from "../../shared/contracts/config/tenants.ts";
 import { compileAlias } from "./compile-aliases.ts";
+import { compileBundles } from "./compile-bundles.ts";
+import { compileLabels } from "./compile-labels.ts";
 import { writtenRates } from "./compile-policies.ts";
 import type { Findings } from "./findings.ts";
 
@@ -17,10 +20,12 @@ const FILE = "tenants.yml";
 export function compileTenants(
   file: TenantsFile,
   known: { candidates: Record<string, Candidate> | null; intents: IntentsFile | null },
+  secretsPresent: (ref: SecretRef) => boolean,
   findings: Findings,
 ): Record<string, TenantConfig> {
   const tenants: Record<string, TenantConfig> = Object.create(null);
-  for (const [id, entry] of Object.entries(file.tenants)) tenants[id] = compileTenant(id, entry, known, findings);
+  for (const [id, entry] of Object.entries(file.tenants))
+    tenants[id] = compileTenant(id, entry, known, secretsPresent, findings);
   checkIssuers(file, findings);
   return tenants;
 }
@@ -29,6 +34,7 @@ function compileTenant(
   id: string,
   entry: TenantEntry,
   { candidates, intents }: { candidates: Record<string, Candidate> | null; intents: IntentsFile | null },
+  secretsPresent: (ref: SecretRef) => boolean,
   findings: Findings,
 ): TenantConfig {
   const path = ["tenants", id];
@@ -70,6 +76,13 @@ function compileTenant(
       }),
     ),
     workspaces: Object.entries(entry.workspaces).map(([workspace, { projects }]) => ({ id: workspace, projects })),
+    labels: compileLabels(entry),
+    bundles: compileBundles(
+      { keys: entry.bundle_keys, pull: entry.bundle_pull },
+      { file: FILE, path: [...path, "bundle_keys"] },
+      secretsPresent,
+      findings,
+    ),
   };
 }
 

@@ -33,8 +33,8 @@ export function compileSnapshot(
   const candidates = models && compileCandidates(declareCandidates(models, findings), parsed.providers, findings);
   const aliases = models && candidates && compileAliases(models, { candidates, intents }, findings);
   const compiledIntents = intents && compileIntents(intents, candidates, findings);
-  const policies = parsed.policies && compilePolicies(parsed.policies, intents, findings);
-  const tenants = parsed.tenants && compileTenants(parsed.tenants, { candidates, intents }, findings);
+  const policies = parsed.policies && compilePolicies(parsed.policies, intents, secretsPresent, findings);
+  const tenants = parsed.tenants && compileTenants(parsed.tenants, { candidates, intents }, secretsPresent, findings);
   if (policies && parsed.providers && candidates)
     warnUnknownProviders(
       policies,

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { PrivacyMode } from "../decision.ts";
 import { Route } from "../task.ts";
 import { IntentName } from "./fields.ts";
+import { labelMembers } from "./labels.ts";
 
 export const TIER_NAMES = ["tier0", "tier1", "tier2"] as const;
 
@@ -12,6 +13,7 @@ export const IntentEntry = z.strictObject({
   privacy: PrivacyMode,
   tiers_allowed: z.array(z.enum(TIER_NAMES)).min(1).max(3),
   vector_usage: z.boolean().default(false),
+  ...labelMembers,
 });
 export type IntentEntry = z.infer<typeof IntentEntry>;
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { UsdAmount } from "../money.ts";
 import { Route } from "../task.ts";
+import { BundleKeys, BundlePull } from "./bundles.ts";
 import { IntentName, Jurisdiction, ProviderName } from "./fields.ts";
 import { RatesEntry } from "./rates.ts";
 
@@ -43,5 +44,7 @@ export const PoliciesFile = z.strictObject({
     })
     .prefault({}),
   rates: RatesEntry.optional(),
+  /** The cell's own policy layer: who may sign its bundles, and where they are fetched from. */
+  bundles: z.strictObject({ keys: BundleKeys.default([]), pull: BundlePull.optional() }).prefault({}),
 });
 export type PoliciesFile = z.infer<typeof PoliciesFile>;

@@ -1,8 +1,11 @@
 import type { Role } from "../actor.ts";
 import type { PrivacyMode } from "../decision.ts";
 import type { NanoUsd } from "../ids.ts";
+import type { JsonObject } from "../json.ts";
+import type { Classification } from "../policy/labels.ts";
 import type { Dialect } from "../ports/engine.ts";
 import type { Prices } from "../usage.ts";
+import type { BundleAlgorithm } from "./bundles.ts";
 
 /** Where a secret is read from; the value itself never stands in configuration. */
 export interface SecretRef {
@@ -76,6 +79,27 @@ export interface Alias {
   implicit?: boolean;
 }
 
+/** What is known of a call before its caller says anything. */
+export interface LabelConfig {
+  classification: Classification | null;
+  markings: string[];
+  purposes: { allowed: string[]; default: string | null } | null;
+}
+
+/** Who may sign bundles of a layer: a public key (PEM, or a JWK), or a secret by reference. */
+export interface BundleKeyConfig {
+  id: string;
+  algorithm: BundleAlgorithm;
+  public_key: string | JsonObject | null;
+  secret: SecretRef | null;
+}
+
+/** A policy layer's keys, and where its newest bundle is fetched from. */
+export interface BundleConfig {
+  keys: BundleKeyConfig[];
+  pull: { url: string; interval_s: number } | null;
+}
+
 export interface IntentConfig {
   name: string;
   default_route: "auto" | "local" | "api" | "hybrid";
@@ -83,6 +107,7 @@ export interface IntentConfig {
   privacy: PrivacyMode;
   tiers: (0 | 1 | 2)[];
   vector_usage: boolean;
+  labels?: LabelConfig;
 }
 
 export interface RateLimits {
@@ -124,6 +149,8 @@ export interface TenantConfig {
   /** Applied when the tenant is provisioned. */
   budgets?: BudgetSeed[];
   workspaces?: { id: string; projects: string[] }[];
+  labels?: LabelConfig;
+  bundles?: BundleConfig;
 }
 
 export interface BudgetSeed {
@@ -161,6 +188,7 @@ export interface Snapshot {
     fallback_order: ("local" | "api" | "hybrid")[];
     /** Retries as a share of calls, per provider and minute. */
     retry_budget: { ratio: number; min_per_minute: number };
+    bundles?: BundleConfig;
   };
   rates: RateLimits;
   /** Validated and kept; inactive until modules run. */

@@ -4,7 +4,9 @@ import { PrivacyMode } from "../decision.ts";
 import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../ids.ts";
 import { LIMITS } from "../limits.ts";
 import { UsdAmount } from "../money.ts";
+import { BundleKeys, BundlePull } from "./bundles.ts";
 import { AliasName, CandidateRef, IntentName, ProviderName } from "./fields.ts";
+import { labelMembers } from "./labels.ts";
 import { RatesEntry } from "./rates.ts";
 import { STRATEGIES } from "./snapshot.ts";
 
@@ -98,6 +100,10 @@ export const TenantEntry = z.strictObject({
   providers_allow: z.array(ProviderName).max(LIMITS.providersMax).nullable().default(null),
   /** Set when the tenant is provisioned, not on later changes of this file. */
   budgets: z.array(BudgetEntry).max(LIMITS.budgetsPerTenantMax).default([]),
+  /** Keys that may sign the tenant's policy bundles; without one, none can be put in force. */
+  bundle_keys: BundleKeys.default([]),
+  bundle_pull: BundlePull.optional(),
+  ...labelMembers,
   workspaces: z.record(WorkspaceId, z.strictObject({ projects: z.array(ProjectId).max(100).default([]) })).default({}),
 });
 export type TenantEntry = z.infer<typeof TenantEntry>;
