@@ -2,7 +2,6 @@ import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Clock } from "../../../shared/contracts/ports/clock.ts";
 import type { Keyring } from "../../../shared/contracts/ports/keyring.ts";
 import { decodeBase64url, encodeBase64url } from "../../../shared/crypto/base64url.ts";
-import { freshnessKey } from "../../../shared/crypto/freshness.ts";
 import { encodeHex } from "../../../shared/crypto/hex.ts";
 import { hkdfSha256 } from "../../../shared/crypto/hkdf.ts";
 import { statementKey } from "../../../shared/crypto/policy-statement.ts";
@@ -46,7 +45,6 @@ export async function secretKeyring(roots: readonly Uint8Array[], clock: Clock):
   const [newest] = derived;
   if (newest === undefined) throw new RangeError("keyring: at least one root secret");
   const macKeys = derived.map(({ mac }) => mac);
-  const freshnessKeys = roots.map(freshnessKey);
   const statementKeys = derived.map(({ statement }) => statement);
   const byId = new Map(derived.map((root) => [encodeHex(root.id), root]));
   const opened = new Map<string, { key: Uint8Array<ArrayBuffer>; atMs: number }>();
@@ -71,7 +69,6 @@ export async function secretKeyring(roots: readonly Uint8Array[], clock: Clock):
   return {
     macKeys: () => macKeys,
     statementKeys: () => statementKeys,
-    freshnessKeys: () => freshnessKeys,
     async createDataKey(tenant) {
       const iv = crypto.getRandomValues(new Uint8Array(WRAPPED.nonceBytes));
       const key = crypto.getRandomValues(new Uint8Array(32));
