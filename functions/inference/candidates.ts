@@ -40,6 +40,8 @@ export interface Offered {
   /** The name that was resolved: an alias, an intent or `auto`. */
   alias: string;
   intent: IntentConfig | null;
+  /** All that restrict the call; the recorded one first. */
+  intents: readonly IntentConfig[];
   /** The strictest of caller, tenant, intents and the cell's policies. */
   privacy: PrivacyMode;
   routes: readonly Route[];
@@ -88,6 +90,7 @@ export function candidatesFor(
   return ok({
     alias: alias?.name ?? asked.model ?? AUTO,
     intent: intents[0] ?? null,
+    intents,
     privacy,
     routes,
     strategy: alias?.strategy ?? "ordered",
@@ -135,9 +138,10 @@ function resolve(snapshot: Snapshot, tenant: TenantConfig | null, asked: Asked):
 }
 
 function privacyOf({ policies }: Snapshot, intents: readonly IntentConfig[], asked: Asked): PrivacyMode {
+  const classifications = [asked.classification, ...intents.map(({ labels }) => labels?.classification ?? null)];
   const localOnly =
     intents.some(({ name }) => policies.local_only_intents.includes(name)) ||
-    (asked.classification !== null && (policies.local_only_classifications ?? []).includes(asked.classification));
+    classifications.some((one) => one !== null && (policies.local_only_classifications ?? []).includes(one));
   return intents.reduce(
     (mode, intent) => stricterPrivacy(mode, intent.privacy),
     localOnly ? "local-only" : asked.privacy,

@@ -16,7 +16,15 @@ export const responseCommitment = (dataKey: Uint8Array, task: string, body: Uint
   encodeHex(commitment(commitmentSalt(dataKey, task, "response"), body));
 
 /** Request headers that change what a call means, and so belong to its fingerprint. */
-const MEANINGFUL = ["x-bailiwick-privacy", "x-bailiwick-budget-usd", "x-bailiwick-intent", "x-tenant"] as const;
+const MEANINGFUL = [
+  "x-bailiwick-privacy",
+  "x-bailiwick-budget-usd",
+  "x-bailiwick-intent",
+  "x-bailiwick-classification",
+  "x-bailiwick-purpose",
+  "x-bailiwick-markings",
+  "x-tenant",
+] as const;
 
 /**
  * Scope and fingerprint of an idempotency key: the scope is tenant (the object itself), credential owner and operation;

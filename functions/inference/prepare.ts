@@ -35,6 +35,7 @@ export async function prepareInference(
   const carry: Carried = { offered: offered.value, features };
   return {
     intent: offered.value.intent?.name ?? null,
+    labels: offered.value.intents.map(({ labels }) => labels),
     candidates: policyCandidates(offered.value),
     features: { stream: features.stream, tools: features.tools, images: features.images, hold_nusd: 0, detected: null },
     carry,

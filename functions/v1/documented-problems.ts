@@ -20,6 +20,7 @@ const GOVERNED: readonly ProblemSlug[] = [
   // Headers such as a deadline that is no number.
   "invalid-request",
   "privacy-loosened",
+  "label-lowered",
   "insufficient-scope",
   "insufficient-user-authentication",
   "approval-required",

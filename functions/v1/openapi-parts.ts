@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { PRIVACY_MODES } from "../../shared/contracts/decision.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import { CLASSIFICATIONS } from "../../shared/contracts/policy/labels.ts";
 import type { Operation } from "./operation.ts";
 
 /** Every way to show a credential; a call uses exactly one. */
@@ -49,6 +50,18 @@ const DEADLINE = z
   .optional()
   .meta({ description: `Milliseconds until the call must be over, at most ${LIMITS.deadlineMsMax}.` });
 const PRIVACY = z.enum(PRIVACY_MODES).optional().meta({ description: "A stricter mode than the tenant's." });
+const CLASSIFICATION = z
+  .enum(CLASSIFICATIONS)
+  .optional()
+  .meta({ description: "A stricter classification than tenant and intent say." });
+const PURPOSE = z
+  .string()
+  .optional()
+  .meta({ description: "What the call is for: one of the purposes that are configured for it.", example: "support" });
+const MARKINGS = z
+  .string()
+  .optional()
+  .meta({ description: "Further release markings, separated by commas.", example: "REL-EU" });
 const KEY = z
   .string()
   .max(LIMITS.idempotencyKeyCharsMax + 2)
@@ -67,6 +80,9 @@ export function headersOf({ gate, retry, prepare }: Operation): z.ZodObject | nu
     "x-tenant": TENANT,
     "x-bailiwick-deadline-ms": DEADLINE,
     "x-bailiwick-privacy": PRIVACY,
+    "x-bailiwick-classification": CLASSIFICATION,
+    "x-bailiwick-purpose": PURPOSE,
+    "x-bailiwick-markings": MARKINGS,
     ...(retry === "idempotency-key" ? { "idempotency-key": KEY } : {}),
     // Only operations that are routed to engines prepare candidates.
     ...(prepare ? { "x-bailiwick-budget-usd": BUDGET, "x-bailiwick-intent": INTENT } : {}),

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { PolicyCandidate, PolicyFeatures } from "../../shared/contracts/policy/input.ts";
 import type { ProblemSlug } from "../../shared/contracts/problems.ts";
 import type { Call, Deps } from "../context.ts";
+import type { LabelSources } from "../pipeline/labels.ts";
 import type { ProblemShape } from "../problem.ts";
 
 export type Effect = "read" | "reversible-write" | "irreversible-write" | "ambiguous";
@@ -30,6 +31,8 @@ export const value = (value: unknown, headers?: Record<string, string>): Reply =
 /** What policy is asked besides the actor and the action. */
 export interface Prepared {
   intent: string | null;
+  /** What the call's intents say about it. */
+  labels: LabelSources;
   candidates: readonly PolicyCandidate[];
   features: PolicyFeatures;
   /** Carried to `execute` as `call.prepared`. */

@@ -45,7 +45,7 @@ function cellWith({ stale }: { stale: number }) {
     cell: { id: "local", endpoint: "http://cell", loopback: true, release: "1+0" },
     clock,
     ids,
-    config: { current: () => ({ digest: "d" }) },
+    config: { current: () => ({ digest: "d", tenants: {} }) },
     policy: rolesPolicy(ids),
     authenticator: {
       authenticate: async (_headers: unknown, { fresh }: { fresh: boolean }) => {

@@ -1,5 +1,4 @@
 import type { Context } from "hono";
-import { NO_LABELS } from "../../shared/contracts/call.ts";
 import type { Decided, PolicyInput } from "../../shared/contracts/decision.ts";
 import { PolicyUnavailable } from "../../shared/contracts/ports/policy.ts";
 import type { Call, Deps, Incoming } from "../context.ts";
@@ -8,6 +7,7 @@ import { parseBody, readBody, requireJson } from "../pipeline/body.ts";
 import type { BodyLease } from "../pipeline/body-room.ts";
 import { deadlineOf } from "../pipeline/deadline.ts";
 import { idempotencyKeyOf } from "../pipeline/idempotency-key.ts";
+import { labelsOf } from "../pipeline/labels.ts";
 import { privacyOf } from "../pipeline/privacy.ts";
 import { asProblem, problemResponse } from "../pipeline/problem-response.ts";
 import { step } from "../pipeline/step.ts";
@@ -129,6 +129,7 @@ async function governed(
 ): Promise<Reply> {
   const snapshot = deps.config.current();
   const { actor, access, state } = identified;
+  const own = snapshot.tenants[state.id]?.labels;
   const undecided: Undecided = {
     ...incoming,
     ...input,
@@ -140,9 +141,10 @@ async function governed(
     deadline: deadlineOf(incoming),
     idempotencyKey: operation.retry === "idempotency-key" ? idempotencyKeyOf(incoming.headers) : null,
     privacy: privacyOf(incoming.headers.get("x-bailiwick-privacy"), state.settings.privacy),
-    labels: NO_LABELS,
+    labels: labelsOf(incoming.headers, [own]),
   };
   const prepared = operation.prepare ? await operation.prepare(deps, undecided) : NOTHING_PREPARED;
+  if (prepared.labels.length > 0) undecided.labels = labelsOf(incoming.headers, [own, ...prepared.labels]);
   const decided = await step(incoming.span, "decide", () => decide(operation, deps, undecided, prepared));
   const call: Call = {
     ...undecided,
@@ -160,6 +162,7 @@ async function governed(
 
 const NOTHING_PREPARED: Prepared = {
   intent: null,
+  labels: [],
   candidates: [],
   features: { stream: false, tools: false, images: false, hold_nusd: 0, detected: null },
   carry: undefined,
@@ -180,7 +183,7 @@ async function decide(operation: Operation, deps: Deps, call: Undecided, prepare
     cell: { id: deps.cell.id, jurisdiction: deps.cell.jurisdiction },
     privacy: call.privacy,
     classification: call.labels.classification,
-    purpose: null,
+    purpose: call.labels.purpose,
     markings: [...call.labels.markings],
     intent: prepared.intent,
     candidates: [...prepared.candidates],

@@ -1,14 +1,16 @@
 import type { Actor } from "./actor.ts";
 import type { DecisionId, NanoUsd, RequestId, TaskId, UnixMs } from "./ids.ts";
+import type { Classification } from "./policy/labels.ts";
 
 /** Labels go with every stored body, session item and event; outputs inherit the strictest. */
 export interface Labels {
-  classification: string | null;
+  classification: Classification | null;
+  /** What the call is made for. */
+  purpose: string | null;
   markings: readonly string[];
   provenance: string | null;
   trust: "trusted" | "untrusted";
 }
-export const NO_LABELS: Labels = { classification: null, markings: [], provenance: null, trust: "untrusted" };
 
 /** Crosses edge, objects, queue message, worker and callback unchanged; a missing member is refused. */
 export interface CallContext {

@@ -59,6 +59,7 @@ export const PROBLEMS = {
     "privacy_loosened",
     "A caller may tighten privacy, never loosen it",
   ),
+  "label-lowered": problem(400, "invalid_request_error", "label_lowered", "A caller may raise a label, never lower it"),
   "body-too-large": problem(
     413,
     "invalid_request_error",
