@@ -113,7 +113,7 @@ export class DurableObjectShell implements ObjectHandle {
 
   #step<T>(body: () => T): T {
     try {
-      return this.#state.storage.transactionSync(body);
+      return this.#sql.step(body);
     } finally {
       if (this.#sql.takeSchemaTouched()) this.#provisioned = isProvisioned(this.#sql);
     }

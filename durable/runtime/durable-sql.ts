@@ -2,6 +2,7 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Result } from "../../shared/contracts/result.ts";
 import type { DurableStorage } from "./durable-object.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
+import { TableVersions, type Touch, touchOf } from "./table-versions.ts";
 
 /** Carries a refusal out of `transactionSync`, which rolls back only on a throw; never leaves this file. */
 class Refused extends Error {
@@ -12,7 +13,12 @@ class Refused extends Error {
   }
 }
 
+/** Texts whose effect is remembered; cores have some dozens. */
+const TEXTS_MAX = 256;
+
 export interface DurableSql extends Sql {
+  /** Runs the shell's step in a transaction of the storage; a throw undoes all of it and goes through. */
+  step<T>(body: () => T): T;
   /** Whether the schema may have changed since the last question. */
   takeSchemaTouched(): boolean;
 }
@@ -20,9 +26,29 @@ export interface DurableSql extends Sql {
 /** `Sql` over a Durable Object's storage; savepoints are nested `transactionSync` calls. */
 export function durableSql(storage: DurableStorage): DurableSql {
   let schemaTouched = false;
+  const versions = new TableVersions();
+  const touches = new Map<string, Touch>();
+  const touched = (text: string): void => {
+    let touch = touches.get(text);
+    if (!touch) {
+      touch = touchOf(text);
+      if (touches.size >= TEXTS_MAX) touches.clear();
+      touches.set(text, touch);
+    }
+    versions.wrote(touch);
+    if (touch.kind === "schema") schemaTouched = true;
+  };
+  const step = <T>(body: () => T): T => {
+    try {
+      return storage.transactionSync(body);
+    } catch (cause) {
+      versions.undone();
+      throw cause;
+    }
+  };
   const all = <R extends SqlRow>(text: string, params: SqlValue[]): R[] => {
     if (params.length > LIMITS.sqlParametersMax) throw new RangeError("more bound parameters than the platform allows");
-    if (/^\s*(?:CREATE|DROP|ALTER)\b/i.test(text)) schemaTouched = true;
+    touched(text);
     const rows = storage.sql.exec(text, ...params).toArray();
     for (const row of rows) {
       for (const column in row) {
@@ -47,7 +73,7 @@ export function durableSql(storage: DurableStorage): DurableSql {
     transaction<T, E>(body: () => Result<T, E>): Result<T, E> {
       let outcome: Result<T, E> | undefined;
       try {
-        storage.transactionSync(() => {
+        step(() => {
           outcome = body();
           if (!outcome.ok) throw new Refused(outcome);
         });
@@ -58,10 +84,12 @@ export function durableSql(storage: DurableStorage): DurableSql {
       if (!outcome) throw new Error("a transaction ended without an outcome");
       return outcome;
     },
+    version: (table) => versions.of(table),
+    step,
     takeSchemaTouched() {
-      const touched = schemaTouched;
+      const was = schemaTouched;
       schemaTouched = false;
-      return touched;
+      return was;
     },
   };
 }

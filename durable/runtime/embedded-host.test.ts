@@ -108,6 +108,41 @@ describe("group commit", { timeout: 60_000 }, () => {
     expect(await host.call(counters, "a", count)).toBe(2);
   });
 
+  it("undoes what an inner step of one call undoes, and keeps that call and all others of its tick", async () => {
+    host = home.open();
+    await host.provision(counters, "a", () => ok(null));
+    const refused = (sql: Sql) => sql.transaction(() => err(sql.run("INSERT INTO n VALUES (10, 'x')"))).ok;
+    const swallowed = (sql: Sql) => {
+      try {
+        sql.transaction(() => {
+          sql.run("INSERT INTO n VALUES (20, 'x')");
+          throw new Error("swallowed");
+        });
+      } catch {
+        return sql.change("INSERT INTO n VALUES (3, 'x')");
+      }
+    };
+    const answers = await Promise.all([
+      host.call(counters, "a", (sql) => sql.change("INSERT INTO n VALUES (1, 'x')")),
+      host.call(counters, "a", (sql) => [sql.change("INSERT INTO n VALUES (2, 'x')"), refused(sql)]),
+      host.call(counters, "a", swallowed),
+      host.call(counters, "a", (sql) => sql.change("INSERT INTO n VALUES (4, 'x')")),
+    ]);
+    expect(answers).toEqual([1, [1, false], 1, 1]);
+    expect(await host.call(counters, "a", (sql) => sql.all("SELECT k FROM n").map(({ k }) => k))).toEqual([1, 2, 3, 4]);
+  });
+
+  it("provisions and refuses within one tick, so that a refused object and its neighbours' calls keep apart", async () => {
+    host = home.open();
+    const outcomes = await Promise.all([
+      host.provision(counters, "a", (sql) => err(sql.run("INSERT INTO n VALUES (1, 'x')"))),
+      host.call(counters, "a", count),
+      host.provision(counters, "a", (sql) => ok(sql.change("INSERT INTO n VALUES (2, 'x')"))),
+      host.call(counters, "a", count),
+    ]);
+    expect(outcomes).toEqual([err(undefined), undefined, ok(1), 1]);
+  });
+
   it("rejects everything of a tick whose sync fails and reads the object from disk again", async () => {
     const { watch, files } = watchedFiles();
     host = home.open({ files });

@@ -3,9 +3,10 @@ import type { AlarmIndex } from "./alarm-index.ts";
 import type { HostFiles } from "./host-files.ts";
 import { isProvisioned, migrate } from "./migrate.ts";
 import { type ObjectClass, ObjectOverloaded, ObjectUnavailable } from "./object-class.ts";
-import type { PendingCall } from "./pending-call.ts";
+import { type PendingCall, pendingCall } from "./pending-call.ts";
 import type { CoreEnv } from "./sql.ts";
 import { SqliteFile } from "./sqlite-file.ts";
+import { runTick } from "./tick.ts";
 
 /** What an object needs from its host. */
 export interface EmbeddedObjectHost {
@@ -25,7 +26,7 @@ export interface EmbeddedObjectHost {
 
 /**
  * One object: a queue, and a file that is open while it is used. All calls waiting at a tick run in one transaction,
- * each in a savepoint, and are answered, reads too, once everything they could have seen is on disk.
+ * each atomic by itself, and are answered, reads too, once everything they could have seen is on disk.
  *
  *   idle ─ tick ─▶ run batch ─▶ [alarm earlier: wait for the index] ─▶ commit ─▶ answers after the sync
  *   busy (no batch runs): waiting for the index, copying the log, closing, discarding after a failure
@@ -138,53 +139,28 @@ export class EmbeddedObject {
 
   /** Runs the calls in an open transaction and answers the time of an alarm that has to be indexed before the commit. */
   #run(file: SqliteFile, calls: readonly PendingCall[]): number | null {
-    const { sql } = file;
     const env = this.#host.env();
-    sql.enter();
-    if (this.#next !== null && this.#next <= env.now) {
-      this.#step(
-        file,
-        () => this.of.sweep?.(sql, env),
-        (cause) => this.#host.onError(cause, this),
-      );
-    }
-    for (const call of calls) {
-      if (this.#provisioned || call.provisions)
-        this.#step(
-          file,
-          () => call.run(sql, env),
-          (cause) => call.threw(cause),
-        );
-    }
-    this.#next = this.#provisioned ? (this.of.nextDue?.(sql) ?? null) : null;
+    const late = this.#next !== null && this.#next <= env.now ? this.#sweep() : null;
+    this.#provisioned = runTick(file, late ? [late, ...calls] : calls, env, this.#provisioned);
+    late?.settle();
+    this.#next = this.#provisioned ? (this.of.nextDue?.(file.sql) ?? null) : null;
     const wanted = this.#next === null ? null : Math.max(this.#next, this.notBefore);
     if (wanted !== null && (this.#indexed === null || wanted < this.#indexed)) return wanted;
     if (wanted !== this.#indexed && calls.some((call) => call.reindexes)) this.#index(wanted);
     return null;
   }
 
+  /** Work that is due before the calls see anything; they do not depend on its success. */
+  #sweep(): PendingCall {
+    const sweep = pendingCall((sql, env) => this.of.sweep?.(sql, env));
+    sweep.promise.catch((cause: unknown) => this.#host.onError(cause, this));
+    return sweep;
+  }
+
   /** Moves the alarm away. That needs no haste: if we crash here, it comes too early. */
   #index(at_ms: number | null): void {
     this.#indexed = at_ms;
     this.#host.alarms.put(this.of.name, this.name, at_ms).catch((cause: unknown) => this.#host.onError(cause, this));
-  }
-
-  #step(file: SqliteFile, body: () => void, threw: (cause: unknown) => void): void {
-    const { sql } = file;
-    sql.enter();
-    try {
-      body();
-      sql.leave();
-    } catch (cause) {
-      sql.abandon();
-      threw(cause);
-    }
-    // On a full disk or an I/O error SQLite ends the whole transaction: nothing of the tick is left to commit.
-    if (!sql.inTransaction) throw new Error("the transaction of the tick was rolled back by SQLite");
-    if (sql.takeSchemaTouched()) {
-      this.#provisioned = isProvisioned(sql);
-      file.schemaChanged = true;
-    }
   }
 
   #commit(file: SqliteFile, calls: readonly PendingCall[]): void {

@@ -2,7 +2,10 @@ import type { Result } from "../../shared/contracts/result.ts";
 import { isProvisioned, migrate } from "./migrate.ts";
 import type { CoreEnv, Migration, Sql } from "./sql.ts";
 
-/** One call into an object: synchronous, so that it is one atomic step. A throw undoes all that it wrote. */
+/**
+ * One call into an object: synchronous, so that it is one atomic step. A throw undoes all that it wrote. It touches
+ * nothing but `sql`: where another call of its tick is undone it runs twice, and the first run leaves nothing.
+ */
 export type ObjectBody<T> = (sql: Sql, env: CoreEnv) => T;
 
 /** One object, as its effects see it. `undefined` means that it is not provisioned (any more). */

@@ -7,7 +7,7 @@ export interface PendingCall {
   readonly provisions: boolean;
   /** Whether the object's entry in the alarm index is renewed with this call. */
   readonly reindexes: boolean;
-  /** Throws what the body throws; the caller undoes its writes and reports with `threw`. */
+  /** Throws what the body throws; the caller undoes its writes and reports with `threw`. Only the last run counts. */
   run(sql: Sql, env: CoreEnv): void;
   /** The body failed by itself: its own error, and no one else's. */
   threw(cause: unknown): void;
@@ -29,6 +29,7 @@ export function pendingCall<T>(
     provisions: kind.provisions ?? false,
     reindexes: kind.reindexes ?? false,
     run(sql, env) {
+      error = null;
       value = body(sql, env);
     },
     threw(cause) {

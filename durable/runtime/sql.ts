@@ -18,6 +18,11 @@ export interface Sql {
    * second, named step in the same call. Nests as savepoints.
    */
   transaction<T, E>(body: () => Result<T, E>): Result<T, E>;
+  /**
+   * A number that moves whenever rows of the table may have changed through this connection, or what changed them was
+   * undone: whatever was read at the same number is still so. See `Known`.
+   */
+  version(table: string): number;
 }
 
 /** One step of a schema; `id` increases by one and never changes once released. */

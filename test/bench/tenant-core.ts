@@ -36,6 +36,7 @@ class CountingSql implements Sql {
     return this.#timed(text, () => this.#inner.change(text, ...params));
   }
   transaction: Sql["transaction"] = (body) => this.#inner.transaction(body);
+  version: Sql["version"] = (table) => this.#inner.version(table);
   #timed<T>(text: string, body: () => T): T {
     const from = performance.now();
     const value = body();

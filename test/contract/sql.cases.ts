@@ -126,6 +126,56 @@ export const SQL_CASES: readonly SqlCase[] = [
     },
   },
   {
+    title: "moves a table's version when its rows may differ from before, so that nothing remembered outlives them",
+    run(sql) {
+      table(sql);
+      sql.run("CREATE TABLE u (k INTEGER PRIMARY KEY)");
+      const moved = (body: () => void): boolean[] => {
+        const before = ["t", "u"].map((name) => sql.version(name));
+        body();
+        return ["t", "u"].map((name, at) => sql.version(name) !== before[at]);
+      };
+      assert.deepEqual(
+        moved(() => sql.all("SELECT k FROM t")),
+        [false, false],
+      );
+      assert.deepEqual(
+        moved(() => sql.run("INSERT INTO t VALUES (1, 'a')")),
+        [true, false],
+      );
+      assert.deepEqual(
+        moved(() => sql.change("UPDATE t SET v = 'b' WHERE k = 1")),
+        [true, false],
+      );
+      assert.deepEqual(
+        moved(() => assert.throws(() => sql.run("INSERT INTO t VALUES (1, 'again')"))),
+        [true, false],
+      );
+      assert.deepEqual(
+        moved(() => sql.get("INSERT INTO u VALUES (7) RETURNING k")),
+        [false, true],
+      );
+      assert.deepEqual(
+        moved(() => sql.run("DELETE FROM u")),
+        [false, true],
+      );
+      const [was] = [sql.version("t")];
+      sql.transaction(() => {
+        sql.run("INSERT INTO t VALUES (2, 'c')");
+        const inside = sql.version("t");
+        sql.transaction(() => err(sql.run("INSERT INTO t VALUES (3, 'd')")));
+        assert.notEqual(sql.version("t"), inside);
+        return err("undone");
+      });
+      assert.notEqual(sql.version("t"), was);
+      // A statement that names no table plainly may have changed any of them.
+      assert.deepEqual(
+        moved(() => sql.run("WITH x(k) AS (SELECT 9) INSERT INTO t SELECT k, 'e' FROM x")),
+        [true, true],
+      );
+    },
+  },
+  {
     title: "refuses more bound parameters than the platform allows on every runtime alike",
     run(sql) {
       table(sql);
