@@ -24,6 +24,7 @@ import { drain } from "../adapters/control-db/outbox-drain.ts";
 import { pgliteControlDb } from "../adapters/control-db/pglite-worker.ts";
 import { postgresControlDb } from "../adapters/control-db/postgres.ts";
 import { controlRepository } from "../adapters/control-db/repository.ts";
+import { retention } from "../adapters/control-db/retention.ts";
 import { hostEgress } from "../adapters/egress/deno.ts";
 import { controlDbEventSink } from "../adapters/event-sink/control-db.ts";
 import { pacedEventSink } from "../adapters/event-sink/paced.ts";
@@ -185,6 +186,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     migrate: () => degradation.observe(db.migrate()),
     mirror: () => mirrorTenants(deps),
     drain: () => drain({ db, tenants, clock }),
+    prune: retention({ db, clock }),
   });
   process.stdout.write(welcome({ ...keys, endpoint }));
 

@@ -15,11 +15,13 @@ interface UpkeepParts {
   migrate(): Promise<unknown>;
   mirror(): Promise<void>;
   drain(): Promise<unknown>;
+  /** Deletes some of what has had its day. */
+  prune(): Promise<unknown>;
 }
 
 /**
  * Work of the cell that no call waits for: activations are recorded and new tenants provisioned, the control database is
- * brought up to date as soon as it answers, and its outbox is drained. Nothing here stops inference.
+ * brought up to date as soon as it answers, its outbox is drained and old rows are deleted. Nothing here stops inference.
  */
 export function startUpkeep(parts: UpkeepParts): { stop(): Promise<void> } {
   const { config, cellStore, telemetry } = parts;
@@ -59,7 +61,7 @@ export function startUpkeep(parts: UpkeepParts): { stop(): Promise<void> } {
     while (!stopped && !(await reach("migrate", parts.migrate))) await pause(RETRY_MS);
     while (!stopped && !(await reach("mirror", parts.mirror))) await pause(RETRY_MS);
     while (!stopped) {
-      const reached = await reach("drain", parts.drain);
+      const reached = (await reach("drain", parts.drain)) && (await reach("prune", parts.prune));
       if (!stopped) await pause(reached ? DRAIN_MS : RETRY_MS);
     }
   })();

@@ -14,6 +14,7 @@ import type { MigratableControlDb } from "../adapters/control-db/control-db.ts";
 import { neonControlDb } from "../adapters/control-db/neon.ts";
 import { drain } from "../adapters/control-db/outbox-drain.ts";
 import { controlRepository } from "../adapters/control-db/repository.ts";
+import { retention } from "../adapters/control-db/retention.ts";
 import { type PublicNetwork, workerdEgress } from "../adapters/egress/workerd.ts";
 import { randomIds } from "../adapters/ids/random.ts";
 import { secretKeyring } from "../adapters/keyring/secret.ts";
@@ -149,6 +150,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
       telemetry,
       migrate: () => open.migrate(),
       drain: () => drain({ db: open, tenants, clock }),
+      prune: retention({ db: open, clock }),
     });
     return afterwards(clock.now, DRAIN_DELAY_MS, async () => {
       // What could not be drained is tried again after the next answer, not only after the next use.

@@ -62,8 +62,24 @@ describe("upkeep of the control database", () => {
       ids: randomIds(clock),
       sample: { ratio: 0, followParent: false },
     });
-    return { lines, telemetry, migrate: vi.fn(async () => {}), drain: vi.fn(async () => {}) };
+    return {
+      lines,
+      telemetry,
+      migrate: vi.fn(async () => {}),
+      drain: vi.fn(async () => {}),
+      prune: vi.fn(async () => true),
+    };
   };
+
+  it("asks to run again while old rows are left, so that they go although no clock wakes an isolate", async () => {
+    const given = parts();
+    given.prune.mockResolvedValueOnce(false);
+    const upkeep = controlDbUpkeep(given);
+    expect([await upkeep(), await upkeep()]).toEqual([false, true]);
+    given.prune.mockRejectedValueOnce(new Error("bug"));
+    expect(await upkeep()).toBe(false);
+    expect(given.lines.map((line) => JSON.parse(line))).toMatchObject([{ level: "error", event: "control-db.prune" }]);
+  });
 
   it("brings the schema up to date once, and drains each time", async () => {
     const given = parts();

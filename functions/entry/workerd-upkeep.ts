@@ -42,10 +42,15 @@ interface ControlDbUpkeep {
   telemetry: Telemetry;
   migrate(): Promise<unknown>;
   drain(): Promise<unknown>;
+  /** Deletes some of what has had its day; whether nothing is left. */
+  prune(): Promise<boolean>;
 }
 
-/** Brings the schema up to date, once per isolate, then drains the outbox. Answers whether it got to the end; never rejects. */
-export function controlDbUpkeep({ telemetry, migrate, drain }: ControlDbUpkeep): () => Promise<boolean> {
+/**
+ * Brings the schema up to date, once per isolate, drains the outbox and deletes some old rows. Answers whether it got to
+ * the end; never rejects.
+ */
+export function controlDbUpkeep({ telemetry, migrate, drain, prune }: ControlDbUpkeep): () => Promise<boolean> {
   let migrated = false;
   return async () => {
     let step = "migrate";
@@ -54,7 +59,8 @@ export function controlDbUpkeep({ telemetry, migrate, drain }: ControlDbUpkeep):
       migrated = true;
       step = "drain";
       await drain();
-      return true;
+      step = "prune";
+      return await prune();
     } catch (cause) {
       if (cause instanceof ControlDbUnavailable) telemetry.log.warn("control-db.unavailable", { step });
       else telemetry.log.error(`control-db.${step}`, cause);

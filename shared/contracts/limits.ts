@@ -186,6 +186,16 @@ export const LIMITS = {
   eventInboxMsMax: 14 * DAY,
   /** Tenants that one drain of the control outbox visits. */
   outboxTenantsMax: 100,
+  /** Delivered rows stay for a week's look back; the database refuses to delete younger ones (migration 5). */
+  outboxDeliveredMsMax: 7 * DAY,
+  /** A year and a month to compare it with, of tasks and activity; bills and the ledger stay (migration 5 holds it too). */
+  readModelMsMax: 400 * DAY,
+  /** Rows of one table that one statement deletes: well below the statement's time. */
+  retentionBatchMax: 1_000,
+  /** Batches of one tenant in one visit, so that the largest holds up no other; who has more is visited again at once. */
+  retentionBatchesMax: 10,
+  retentionTenantsMax: 100,
+  retentionEveryMs: HOUR,
 
   // --- telemetry
   /** W3C Trace Context §3.3.1.5 and §3.3.1.1: what every party passes on, and how many members a list has. */

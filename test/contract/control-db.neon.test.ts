@@ -2,6 +2,7 @@ import { afterAll, describe } from "vitest";
 import { neonHarness, postgresBinaries } from "../support/control-db.ts";
 import { controlDbContract } from "./control-db.contract.ts";
 import { controlRepositoryContract } from "./control-repository.contract.ts";
+import { controlRetentionContract } from "./control-retention.contract.ts";
 import { eventSinkContract } from "./event-sink.contract.ts";
 
 const name = "Neon over HTTP";
@@ -13,4 +14,5 @@ else {
   controlDbContract(name, harness);
   controlRepositoryContract(name, harness);
   eventSinkContract(name, harness);
+  controlRetentionContract(name, harness);
 }

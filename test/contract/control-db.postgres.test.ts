@@ -2,6 +2,7 @@ import { afterAll, describe } from "vitest";
 import { postgresBinaries, postgresHarness } from "../support/control-db.ts";
 import { controlDbContract } from "./control-db.contract.ts";
 import { controlRepositoryContract } from "./control-repository.contract.ts";
+import { controlRetentionContract } from "./control-retention.contract.ts";
 import { eventSinkContract } from "./event-sink.contract.ts";
 
 const name = "PostgreSQL";
@@ -13,4 +14,5 @@ else {
   controlDbContract(name, harness);
   controlRepositoryContract(name, harness);
   eventSinkContract(name, harness);
+  controlRetentionContract(name, harness);
 }
