@@ -17,23 +17,40 @@ export const isPlaceholder = (text: string): boolean => PLACEHOLDER.test(text);
  * the same placeholder in all of its texts, so that references between them survive.
  */
 export class Redactor {
-  readonly #detectors: readonly Detector[];
+  readonly detectors: readonly Detector[];
   readonly #found: Record<string, number> = {};
   readonly #numbers = new Map<string, Map<string, number>>();
+  #counting = true;
 
   constructor(detectors: readonly Detector[] = DETECTORS) {
-    this.#detectors = detectors;
+    this.detectors = detectors;
   }
 
   get found(): Found {
     return { ...this.#found };
   }
 
+  /** Whether a detector of this kind is among those that were chosen. */
+  finds(id: string): boolean {
+    return this.detectors.some((detector) => detector.id === id);
+  }
+
+  /** Runs `work` without counting: it redacts a copy of what was redacted and counted before. */
+  again<T>(work: () => T): T {
+    const before = this.#counting;
+    this.#counting = false;
+    try {
+      return work();
+    } finally {
+      this.#counting = before;
+    }
+  }
+
   /** The text without findings. Searching the answer again finds nothing. */
   text(text: string): string {
     let current = text;
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      const next = this.#detectors.reduce((before, detector) => this.#apply(detector, before), current);
+      const next = this.detectors.reduce((before, detector) => this.#apply(detector, before), current);
       if (next === current) return current;
       current = next;
     }
@@ -52,7 +69,7 @@ export class Redactor {
       number = numbers.size + 1;
       numbers.set(value, number);
     }
-    this.#found[id] = (this.#found[id] ?? 0) + 1;
+    if (this.#counting) this.#found[id] = (this.#found[id] ?? 0) + 1;
     return `[${id}-${number}]`;
   }
 

@@ -124,6 +124,13 @@ export const LIMITS = {
   serverCloseMsMax: 2 * SECOND,
   /** Text that is searched before a fallback leaves the cell: half a million tokens; hostile text takes about 1 s a MiB. */
   redactionCharsMax: 2 * MiB,
+  /**
+   * Text of a stream that is held back while a detector could still need it. The longest that detectors are made for are
+   * key blocks: 16,384 bits of RSA in PEM are 12.8 KB of base64, 4,096 bits 3.3 KB; longer finds are withheld whole.
+   */
+  redactionHoldCharsMax: 8 * KiB,
+  /** Arguments of one tool call: they are redacted as the JSON document that they are, so a stream holds them whole. */
+  redactionArgumentsCharsMax: 1 * MiB,
   /** A keyed stream's frames are kept for replay up to this; above it the key stores `outcome_too_large`. */
   keyedResultBytesMax: 1 * MiB,
 
@@ -272,6 +279,9 @@ export const LIMITS = {
   /** Release markings of one call: those of tenant and intent, and what the caller adds. */
   markingsMax: 32,
   purposesMax: 64,
+  /** Rules of a cell and of one tenant, each; facts take both. */
+  restrictionsMax: 128,
+  ruleNamesMax: 256,
 
   // --- pre-authentication, per client address (defaults; the snapshot may change them)
   preauthPerMinute: 120,
