@@ -3,6 +3,7 @@ import { AUTO } from "../../shared/contracts/config/names.ts";
 import type { Candidate, IntentConfig } from "../../shared/contracts/config/snapshot.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { compileLabels } from "./compile-labels.ts";
+import { compileCaps } from "./compile-rules.ts";
 import type { Findings } from "./findings.ts";
 
 const FILE = "intents.yml";
@@ -33,6 +34,7 @@ export function compileIntents(
       tiers,
       vector_usage: entry.vector_usage,
       labels: compileLabels(entry),
+      limits: compileCaps(entry.limits),
     };
   }
   return intents;

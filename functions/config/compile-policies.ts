@@ -5,6 +5,7 @@ import type { RatesEntry } from "../../shared/contracts/config/rates.ts";
 import type { RateLimits, SecretRef, Snapshot } from "../../shared/contracts/config/snapshot.ts";
 import { formatUsd } from "../../shared/contracts/money.ts";
 import { compileBundles } from "./compile-bundles.ts";
+import { compileRules } from "./compile-rules.ts";
 import type { Findings } from "./findings.ts";
 
 const FILE = "policies.yml";
@@ -38,6 +39,7 @@ export function compilePolicies(
     jurisdictions_allow: file.routing.jurisdictions_allow ?? [],
     fallback_order: [...order],
     retry_budget: file.routing.retry_budget ?? POLICY_DEFAULTS.retry_budget,
+    rules: compileRules(file, findings),
     bundles: compileBundles(file.bundles, { file: FILE, path: ["bundles", "keys"] }, secretsPresent, findings),
   };
 }

@@ -12,6 +12,7 @@ import { compileAlias } from "./compile-aliases.ts";
 import { compileBundles } from "./compile-bundles.ts";
 import { compileLabels } from "./compile-labels.ts";
 import { writtenRates } from "./compile-policies.ts";
+import { compileRestriction } from "./compile-rules.ts";
 import type { Findings } from "./findings.ts";
 
 const FILE = "tenants.yml";
@@ -77,6 +78,8 @@ function compileTenant(
     ),
     workspaces: Object.entries(entry.workspaces).map(([workspace, { projects }]) => ({ id: workspace, projects })),
     labels: compileLabels(entry),
+    markings_allow: entry.markings_allow,
+    restrictions: entry.restrictions.map(compileRestriction),
     bundles: compileBundles(
       { keys: entry.bundle_keys, pull: entry.bundle_pull },
       { file: FILE, path: [...path, "bundle_keys"] },

@@ -160,6 +160,8 @@ export const LIMITS = {
   alarmsAtOnceMax: 64,
   /** Calls of one object in one group commit: 256 × 50 µs keep the event loop for 13 ms at most. */
   tickCallsMax: 256,
+  /** Rows of one kind that an open object keeps in memory; at about 300 bytes each, less than its page cache. */
+  knownRowsMax: 1_024,
   /** A longer write-ahead log is copied into its database: 1,000 pages of 4 KiB, SQLite's own default. */
   walBytesMax: 4 * MiB,
   dataKeyCacheMsMax: 60 * SECOND,

@@ -93,7 +93,7 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
   },
   {
     files: /^functions\/config\//,
-    may: [contracts, crypto, /^functions\/config\//],
+    may: [contracts, crypto, /^functions\/config\//, /^functions\/redaction\/select-detectors\.ts$/],
     packages: [/^zod$/, /^yaml$/],
     builtins: [],
     because: "configuration is parsed by pure functions; adapters read the files",

@@ -3,6 +3,7 @@ import { PrivacyMode } from "../decision.ts";
 import { Route } from "../task.ts";
 import { IntentName } from "./fields.ts";
 import { labelMembers } from "./labels.ts";
+import { CapsEntry } from "./policy-rules.ts";
 
 export const TIER_NAMES = ["tier0", "tier1", "tier2"] as const;
 
@@ -14,6 +15,8 @@ export const IntentEntry = z.strictObject({
   tiers_allowed: z.array(z.enum(TIER_NAMES)).min(1).max(3),
   vector_usage: z.boolean().default(false),
   ...labelMembers,
+  /** Caps of each call, beside those of the cell and of the caller. */
+  limits: CapsEntry.prefault({}),
 });
 export type IntentEntry = z.infer<typeof IntentEntry>;
 

@@ -4,6 +4,7 @@ import { UsdAmount } from "../money.ts";
 import { Route } from "../task.ts";
 import { BundleKeys, BundlePull } from "./bundles.ts";
 import { IntentName, Jurisdiction, ProviderName } from "./fields.ts";
+import { ruleMembers } from "./policy-rules.ts";
 import { RatesEntry } from "./rates.ts";
 
 const Milliseconds = z.number().int().min(1).max(LIMITS.deadlineMsMax);
@@ -44,6 +45,7 @@ export const PoliciesFile = z.strictObject({
     })
     .prefault({}),
   rates: RatesEntry.optional(),
+  ...ruleMembers,
   /** The cell's own policy layer: who may sign its bundles, and where they are fetched from. */
   bundles: z.strictObject({ keys: BundleKeys.default([]), pull: BundlePull.optional() }).prefault({}),
 });

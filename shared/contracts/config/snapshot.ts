@@ -2,6 +2,7 @@ import type { Role } from "../actor.ts";
 import type { PrivacyMode } from "../decision.ts";
 import type { NanoUsd } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
+import type { PolicyFacts, Restriction } from "../policy/facts.ts";
 import type { Classification } from "../policy/labels.ts";
 import type { Dialect } from "../ports/engine.ts";
 import type { Prices } from "../usage.ts";
@@ -108,7 +109,11 @@ export interface IntentConfig {
   tiers: (0 | 1 | 2)[];
   vector_usage: boolean;
   labels?: LabelConfig;
+  limits?: PolicyFacts["intents"][string]["limits"];
 }
+
+/** What the default policy decides by, as it reads it. */
+export type PolicyRules = Pick<PolicyFacts, "markings" | "restrictions" | "data_loss" | "high_risk">;
 
 export interface RateLimits {
   key: { per_minute: number; burst: number };
@@ -150,6 +155,9 @@ export interface TenantConfig {
   budgets?: BudgetSeed[];
   workspaces?: { id: string; projects: string[] }[];
   labels?: LabelConfig;
+  /** null: any marking. */
+  markings_allow?: string[] | null;
+  restrictions?: Restriction[];
   bundles?: BundleConfig;
 }
 
@@ -188,6 +196,7 @@ export interface Snapshot {
     fallback_order: ("local" | "api" | "hybrid")[];
     /** Retries as a share of calls, per provider and minute. */
     retry_budget: { ratio: number; min_per_minute: number };
+    rules?: PolicyRules;
     bundles?: BundleConfig;
   };
   rates: RateLimits;

@@ -4,9 +4,11 @@ import { PrivacyMode } from "../decision.ts";
 import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../ids.ts";
 import { LIMITS } from "../limits.ts";
 import { UsdAmount } from "../money.ts";
+import { Marking } from "../policy/labels.ts";
 import { BundleKeys, BundlePull } from "./bundles.ts";
 import { AliasName, CandidateRef, IntentName, ProviderName } from "./fields.ts";
 import { labelMembers } from "./labels.ts";
+import { Restrictions } from "./policy-rules.ts";
 import { RatesEntry } from "./rates.ts";
 import { STRATEGIES } from "./snapshot.ts";
 
@@ -104,6 +106,10 @@ export const TenantEntry = z.strictObject({
   bundle_keys: BundleKeys.default([]),
   bundle_pull: BundlePull.optional(),
   ...labelMembers,
+  /** Markings that the tenant is cleared for; null or absent: any. */
+  markings_allow: z.array(Marking).max(LIMITS.ruleNamesMax).nullable().default(null),
+  /** Beside those of the cell. */
+  restrictions: Restrictions.default([]),
   workspaces: z.record(WorkspaceId, z.strictObject({ projects: z.array(ProjectId).max(100).default([]) })).default({}),
 });
 export type TenantEntry = z.infer<typeof TenantEntry>;
