@@ -28,6 +28,8 @@ export const Actor = z.object({
   roles: z.array(Role),
   granted: z.array(Scope),
   acr: z.string().max(256).nullable(),
+  /** When the user last signed in, seconds since the epoch, as the issuer says (RFC 9470 §6); absent: nobody said. */
+  auth_time_s: z.number().int().min(0).optional(),
   amr: z.array(z.string().max(64)),
   /** `key:<kid>`, `oidc:<hash of iss>`, `workload:<hash of iss>`; never the credential itself. */
   credential: z.string().max(80),

@@ -61,7 +61,7 @@ function kindOf({ sub, client_id, azp }: JsonObject, config: IssuerConfig): Acto
 
 /** The caller that verified claims describe, or null when a fact is there but malformed: nothing is guessed. */
 export function actorOf(claims: JsonObject, config: IssuerConfig, tenant: TenantId): Actor | null {
-  const { sub, acr, amr } = claims;
+  const { sub, acr, amr, auth_time } = claims;
   if (!isSubject(sub) || (config.kind === "workload" && !isSpiffeId(sub))) return null;
   const carried = config.claims.workspace === null ? undefined : claimAt(claims, config.claims.workspace);
   const workspace = WorkspaceId.safeParse(carried === undefined ? config.defaults.workspace : carried);
@@ -79,6 +79,10 @@ export function actorOf(claims: JsonObject, config: IssuerConfig, tenant: Tenant
     roles: rolesOf(claims, config),
     granted: grantedOf(claims, config),
     acr: typeof acr === "string" && acr.length <= 256 ? acr : null,
+    // Rounded down: a sign-in never counts as later than it was.
+    ...(typeof auth_time === "number" && auth_time >= 0 && auth_time < 1e11
+      ? { auth_time_s: Math.floor(auth_time) }
+      : {}),
     amr: words(Array.isArray(amr) ? amr : undefined)
       .filter((method) => method.length <= 64)
       .slice(0, 16),

@@ -217,6 +217,13 @@ describe("claims", () => {
     });
   });
 
+  it("say when the user signed in, and nothing where no time is told, so that nobody counts as fresh by default", async () => {
+    const { actor } = world({});
+    const at = async (auth_time: unknown) => (await actor(await op.sign({ ...base, auth_time })))?.auth_time_s;
+    expect(await at(1_795_000_000.9)).toBe(1_795_000_000);
+    for (const none of [undefined, null, "1795000000", -1, 1e12]) expect(await at(none), String(none)).toBeUndefined();
+  });
+
   it("are refused when the workspace is malformed, rather than falling back to another one", async () => {
     const { outcome } = world({ claims: { workspace: "ws", roles: null, scopes: null } });
     for (const ws of ["Not A Name", "", 7, ["default"], null])
