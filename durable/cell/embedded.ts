@@ -1,9 +1,13 @@
 import type { CellStore } from "../../shared/contracts/ports/cell-store.ts";
-import type { Result } from "../../shared/contracts/result.ts";
+import type { PolicyState } from "../../shared/contracts/ports/policy-store.ts";
+import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import type { StatementSigner } from "../../shared/crypto/policy-statement.ts";
 import { always } from "../runtime/always.ts";
 import type { ObjectBody, ObjectHost } from "../runtime/object-class.ts";
+import type { PolicyLayerStore } from "../runtime/policy-layers.ts";
 import { activate, active, cellClass, count, registerTenant, system, systemLedger, tenants } from "./core.ts";
 import { EMPTY_LEDGER } from "./empty-ledger.ts";
+import * as policy from "./policy.ts";
 import type { CellOrigin } from "./system-ledger.ts";
 
 /** The port over the cell's object in this process; it is provisioned by its first write. */
@@ -24,5 +28,28 @@ export function embeddedCellStore(host: ObjectHost, origin: CellOrigin): CellSto
     registerTenant: async (tenant) => {
       await write((sql, env) => registerTenant(sql, env, tenant));
     },
+  };
+}
+
+/** The cell's layer of the policy port over the same object; `sign` states its freshness. */
+export function embeddedCellPolicies(host: ObjectHost, origin: CellOrigin, sign: StatementSigner): PolicyLayerStore {
+  const { cell } = origin;
+  const stated = (state: policy.PolicyLayerState, nowMs: number): PolicyState => ({
+    ...state,
+    statement: sign({ tenant: null, ...state }, nowMs),
+  });
+  return {
+    // Asked before anything was written, the cell's object begins here: its own clock states the freshness.
+    state: () => host.provision(cellClass, cell, (sql, env) => ok(stated(policy.policyState(sql), env.now))),
+    bundle: async (digest) =>
+      (await host.call(cellClass, cell, (sql) => policy.policyBundle(sql, digest))) ?? err({ reason: "not_found" }),
+    put: (change, bundle) =>
+      host.provision(cellClass, cell, (sql, env) => policy.putBundle(sql, env, origin, change, bundle)),
+    activate: (change, target) =>
+      host.provision(cellClass, cell, (sql, env) => {
+        const done = policy.activateBundle(sql, env, origin, change, target);
+        return done.ok ? ok(stated(done.value, env.now)) : done;
+      }),
+    list: async () => ok((await host.call(cellClass, cell, policy.listBundles)) ?? { version: 0, bundles: [] }),
   };
 }

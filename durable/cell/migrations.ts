@@ -1,3 +1,4 @@
+import { BUNDLE_SHELF_SCHEMA } from "../runtime/bundle-shelf.ts";
 import type { Migration } from "../runtime/sql.ts";
 
 export const CELL_MIGRATIONS: readonly Migration[] = [
@@ -13,6 +14,14 @@ export const CELL_MIGRATIONS: readonly Migration[] = [
       "CREATE INDEX event_window_close ON event_window (close_ms)",
       "CREATE TABLE counter (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID",
       "CREATE TABLE tenant (id TEXT PRIMARY KEY, registered_ms INTEGER NOT NULL) WITHOUT ROWID",
+    ],
+  },
+  {
+    id: 2,
+    floor: 1,
+    sql: [
+      ...BUNDLE_SHELF_SCHEMA,
+      "CREATE TABLE policy_version (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL)",
     ],
   },
 ];

@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from "../../shared/contracts/json.ts";
-import type { LedgerEntry } from "../../shared/contracts/ledger.ts";
+import type { Attribution, LedgerEntry } from "../../shared/contracts/ledger.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { SystemEvent } from "../../shared/contracts/ports/cell-store.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
@@ -24,8 +24,21 @@ export function headOf(sql: Sql): { size: number; head: string } {
   return last ? { size: last.seq + 1, head: last.hash } : { size: 0, head: NO_HASH };
 }
 
+/** What an authenticated operator of the cell did. */
+export interface Operated {
+  action: string;
+  by: Attribution;
+}
+
 /** Appends one entry to the cell's chain and answers its sequence number. */
-export function appendEvent(sql: Sql, env: CoreEnv, origin: CellOrigin, event: SystemEvent): number {
+export function appendEvent(
+  sql: Sql,
+  env: CoreEnv,
+  origin: CellOrigin,
+  event: SystemEvent,
+  operated?: Operated,
+): number {
+  const by = operated?.by;
   const { size: seq, head: prev } = headOf(sql);
   const active = sql.get<{ digest: string }>("SELECT digest FROM activation ORDER BY revision DESC LIMIT 1");
   const entry: LedgerEntry = {
@@ -35,14 +48,14 @@ export function appendEvent(sql: Sql, env: CoreEnv, origin: CellOrigin, event: S
     at: new Date(env.now).toISOString(),
     kind: event.kind,
     outcome: isFailure(event.kind) ? "failure" : "success",
-    action: "cell:record",
+    action: operated?.action ?? "cell:record",
     task: null,
     detail: { ...event.detail, reason: clean(event.reason) },
     prev,
-    request: "",
-    subject: "",
-    credential: "",
-    acr: null,
+    request: by?.request ?? "",
+    subject: clean(by?.subject ?? ""),
+    credential: by?.credential ?? "",
+    acr: by?.acr ?? null,
     workspace: "",
     project: "",
     environment: "",
@@ -50,8 +63,8 @@ export function appendEvent(sql: Sql, env: CoreEnv, origin: CellOrigin, event: S
     source: event.source === null ? null : clean(event.source),
     release: origin.release,
     snapshot: active?.digest ?? "",
-    decision: null,
-    policy: null,
+    decision: by?.decision ?? null,
+    policy: by?.policy ?? null,
   };
   let body = textOf(entry);
   if (utf8(body).byteLength > LIMITS.ledgerEntryBytesMax) {

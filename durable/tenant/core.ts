@@ -14,6 +14,14 @@ export { credential, deleteCredential, listCredentials, putCredential } from "./
 export { nextDue, sweep } from "./core/due.ts";
 export { dueFeed, feedDelivered, feedFailed } from "./core/feed.ts";
 export { createKey, listKeys, revokeKey, rotateKey } from "./core/keys.ts";
+export {
+  activateBundle,
+  listBundles,
+  type PolicyLayerState,
+  policyBundle,
+  policyState,
+  putBundle,
+} from "./core/policy.ts";
 export { provision } from "./core/provision.ts";
 export { ledgerPage, record } from "./core/records.ts";
 export { refuse } from "./core/refusals.ts";

@@ -1,7 +1,10 @@
 import type { TenantId } from "../../shared/contracts/ids.ts";
+import type { PolicyState } from "../../shared/contracts/ports/policy-store.ts";
 import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import type { StatementSigner } from "../../shared/crypto/policy-statement.ts";
 import type { ObjectBody, ObjectClass, ObjectHost } from "../runtime/object-class.ts";
+import type { PolicyLayerStore } from "../runtime/policy-layers.ts";
 import * as core from "./core.ts";
 import { shedding } from "./shedding.ts";
 
@@ -47,5 +50,33 @@ export function embeddedTenantStore(host: ObjectHost, of: ObjectClass): TenantSt
     credential: (tenant, access, ref) => call(tenant, (sql, env) => core.credential(sql, env, access, ref)),
     record: (tenant, entry) => call(tenant, (sql, env) => core.record(sql, env, entry)),
     ledger: (tenant, access, page) => call(tenant, (sql, env) => core.ledgerPage(sql, env, access, page)),
+  };
+}
+
+/** The tenants' layers of the policy port over the same objects; `sign` states their freshness. */
+export function embeddedTenantPolicies(
+  host: ObjectHost,
+  of: ObjectClass,
+  sign: StatementSigner,
+): (tenant: TenantId) => PolicyLayerStore {
+  return (tenant) => {
+    async function call<T, E>(body: ObjectBody<Result<T, E>>): Promise<Result<T, E | typeof unknownTenant>> {
+      return (await host.call(of, tenant, body)) ?? err(unknownTenant);
+    }
+    const stated = (state: core.PolicyLayerState, nowMs: number): PolicyState => ({
+      ...state,
+      statement: sign({ tenant, ...state }, nowMs),
+    });
+    return {
+      state: () => call((sql, env) => ok(stated(core.policyState(sql), env.now))),
+      bundle: (digest) => call((sql) => core.policyBundle(sql, digest)),
+      put: (change, bundle) => call((sql, env) => core.putBundle(sql, env, change, bundle)),
+      activate: (change, target) =>
+        call((sql, env) => {
+          const done = core.activateBundle(sql, env, change, target);
+          return done.ok ? ok(stated(done.value, env.now)) : done;
+        }),
+      list: (access) => call((sql, env) => core.listBundles(sql, env, access)),
+    };
   };
 }

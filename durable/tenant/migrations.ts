@@ -1,3 +1,4 @@
+import { BUNDLE_SHELF_SCHEMA } from "../runtime/bundle-shelf.ts";
 import type { Migration } from "../runtime/sql.ts";
 
 /**
@@ -66,4 +67,5 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
       "CREATE TABLE recorded (dedupe TEXT PRIMARY KEY, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID",
     ],
   },
+  { id: 2, floor: 1, sql: BUNDLE_SHELF_SCHEMA },
 ];

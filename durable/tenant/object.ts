@@ -2,9 +2,12 @@ import { DurableObject } from "cloudflare:workers";
 import type { TenantId } from "../../shared/contracts/ids.ts";
 import type { EventSink } from "../../shared/contracts/ports/event-sink.ts";
 import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
+import type { StatementSigner } from "../../shared/crypto/policy-statement.ts";
 import type { DurableState } from "../runtime/durable-object.ts";
 import { DurableObjectShell } from "../runtime/durable-object-shell.ts";
-import { embeddedTenantStore } from "./embedded.ts";
+import type { ObjectHost } from "../runtime/object-class.ts";
+import type { PolicyLayerStore } from "../runtime/policy-layers.ts";
+import { embeddedTenantPolicies, embeddedTenantStore } from "./embedded.ts";
 import { tenantObjectClass } from "./object-class.ts";
 
 /** Arguments of a method of the port without the tenant, which the object's name is. */
@@ -15,29 +18,35 @@ export type TenantArgs<M extends keyof TenantStore> = TenantStore[M] extends (
   ? A
   : never;
 
-/**
- * One tenant on the Workers platform. The entry's subclass gives it the sink of its events; without one they wait in the
- * ledger.
- */
+/** Arguments of a method of the policy port, of which this object is one layer. */
+export type PolicyArgs<M extends keyof PolicyLayerStore> = Parameters<PolicyLayerStore[M]>;
+
+/** What only the entry knows: where events go (without a sink they wait in the ledger), and the key of statements. */
+export interface TenantParts {
+  sink: EventSink | null;
+  sign: StatementSigner;
+}
+
+/** One tenant on the Workers platform. The entry's subclass gives it its parts. */
 export class TenantObject extends DurableObject {
   readonly #shell: DurableObjectShell;
   readonly #store: TenantStore;
+  readonly #policies: PolicyLayerStore;
   readonly #tenant: TenantId;
 
-  constructor(ctx: DurableState, env: unknown, sink: EventSink | null = null) {
+  constructor(ctx: DurableState, env: unknown, { sink, sign }: TenantParts) {
     super(ctx, env);
     const of = tenantObjectClass(sink);
     const shell = new DurableObjectShell(ctx, of);
     this.#shell = shell;
     this.#tenant = shell.name as TenantId; // safe because: objects are named by tenant id, and `remote.ts` does it
     // The port's own code over the single object that this is.
-    this.#store = embeddedTenantStore(
-      {
-        call: (_of, _name, body) => shell.call(body),
-        provision: (_of, _name, body) => shell.provision(body),
-      },
-      of,
-    );
+    const host: ObjectHost = {
+      call: (_of, _name, body) => shell.call(body),
+      provision: (_of, _name, body) => shell.provision(body),
+    };
+    this.#store = embeddedTenantStore(host, of);
+    this.#policies = embeddedTenantPolicies(host, of, sign)(this.#tenant);
   }
 
   provision(...args: TenantArgs<"provision">) {
@@ -102,6 +111,21 @@ export class TenantObject extends DurableObject {
   }
   ledger(...args: TenantArgs<"ledger">) {
     return this.#store.ledger(this.#tenant, ...args);
+  }
+  policyState() {
+    return this.#policies.state();
+  }
+  policyBundle(...args: PolicyArgs<"bundle">) {
+    return this.#policies.bundle(...args);
+  }
+  putBundle(...args: PolicyArgs<"put">) {
+    return this.#policies.put(...args);
+  }
+  activateBundle(...args: PolicyArgs<"activate">) {
+    return this.#policies.activate(...args);
+  }
+  listBundles(...args: PolicyArgs<"list">) {
+    return this.#policies.list(...args);
   }
 
   alarm(): Promise<void> {

@@ -2,6 +2,7 @@ import type { TenantId } from "../../shared/contracts/ids.ts";
 import type { AdmitRequest, SettleRequest, TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
 import { batchesByName } from "../runtime/call-batches.ts";
 import type { DurableNamespace } from "../runtime/durable-object.ts";
+import type { PolicyLayerStore } from "../runtime/policy-layers.ts";
 import { remoteCall } from "../runtime/remote-call.ts";
 import type { TenantObject } from "./object.ts";
 import { shedding } from "./shedding.ts";
@@ -42,3 +43,14 @@ export function remoteTenantStore(objects: DurableNamespace<TenantObject>): Tena
     ledger: (tenant, ...args) => remoteCall(object(tenant).ledger(...args)),
   };
 }
+
+/** The tenants' layers of the policy port over their Durable Objects. */
+export const remoteTenantPolicies =
+  (objects: DurableNamespace<TenantObject>) =>
+  (tenant: TenantId): PolicyLayerStore => ({
+    state: () => remoteCall(objects.getByName(tenant).policyState()),
+    bundle: (...args) => remoteCall(objects.getByName(tenant).policyBundle(...args)),
+    put: (...args) => remoteCall(objects.getByName(tenant).putBundle(...args)),
+    activate: (...args) => remoteCall(objects.getByName(tenant).activateBundle(...args)),
+    list: (...args) => remoteCall(objects.getByName(tenant).listBundles(...args)),
+  });

@@ -1,6 +1,8 @@
+import { CellObject as Cell } from "../../durable/cell/object.ts";
 import type { DurableState } from "../../durable/runtime/durable-object.ts";
 import { TenantObject as Tenant } from "../../durable/tenant/object.ts";
 import type { EventSink } from "../../shared/contracts/ports/event-sink.ts";
+import { type StatementSigner, statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
 import { describeError } from "../../shared/telemetry/log-line.ts";
 import { systemClock } from "../adapters/clock/system.ts";
 import { controlDbEventSink } from "../adapters/event-sink/control-db.ts";
@@ -9,7 +11,6 @@ import { composeIsolate, controlDbOf, type IsolateCell } from "./workerd-compose
 import { readWorkerdEnv } from "./workerd-env.ts";
 import type { Execution } from "./workerd-upkeep.ts";
 
-export { CellObject } from "../../durable/cell/object.ts";
 export { SessionObject } from "../../durable/session/object.ts";
 export { TaskObject } from "../../durable/task/object.ts";
 
@@ -18,8 +19,20 @@ type Bindings = Readonly<Record<string, unknown>>;
 /** A tenant whose events go to the control database; without one they wait in its ledger. */
 export class TenantObject extends Tenant {
   constructor(ctx: DurableState, env: Bindings) {
-    super(ctx, env, eventSinkOf(env));
+    super(ctx, env, { sink: eventSinkOf(env), sign: signerOf(env) });
   }
+}
+
+export class CellObject extends Cell {
+  constructor(ctx: DurableState, env: Bindings) {
+    super(ctx, env, signerOf(env));
+  }
+}
+
+/** Objects state which policy is in force under the key that the edge's keyring verifies with. */
+function signerOf(bindings: Bindings): StatementSigner {
+  const env = readWorkerdEnv(bindings);
+  return statementSigner(env.BAILIWICK_CELL, statementKey(env.BAILIWICK_ROOT_SECRET));
 }
 
 function eventSinkOf(bindings: Bindings): EventSink | null {

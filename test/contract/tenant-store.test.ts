@@ -1,25 +1,33 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cellClass } from "../../durable/cell/core.ts";
+import { embeddedCellPolicies, embeddedCellStore } from "../../durable/cell/embedded.ts";
 import type { EmbeddedHost } from "../../durable/runtime/embedded-host.ts";
-import { embeddedTenantStore } from "../../durable/tenant/embedded.ts";
+import { policyStore } from "../../durable/runtime/policy-layers.ts";
+import { embeddedTenantPolicies, embeddedTenantStore } from "../../durable/tenant/embedded.ts";
 import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
 import { TenantId, type UnixMs } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { CellStore } from "../../shared/contracts/ports/cell-store.ts";
 import type { EventSink } from "../../shared/contracts/ports/event-sink.ts";
+import type { PolicyStore } from "../../shared/contracts/ports/policy-store.ts";
 import type { OutboxRow, TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
 import { fromBytesJson, toBytesJson } from "../support/bytes-json.ts";
 import { type ObjectsHome, objectsHome } from "../support/objects-home.ts";
+import { SIGN } from "../support/policy-fixtures.ts";
 import { access, admitRequest, budget, provisionSpec, settleRequest, taskId } from "../support/tenant-fixtures.ts";
 import { startWorkerd, type WorkerdProcess } from "../support/workerd-process.ts";
+import { policyStoreContract } from "./policy-store.contract.ts";
 import { tenantStoreContract } from "./tenant-store.contract.ts";
 
 const tenant = TenantId.parse("acme1");
 const quiet = tenantObjectClass(null);
+let cells = 0;
 
 describe("embedded", () => {
   let home: ObjectsHome;
   let host: EmbeddedHost;
   beforeAll(() => {
-    home = objectsHome({ classes: [quiet] });
+    home = objectsHome({ classes: [quiet, cellClass] });
     host = home.open({ clock: { now: () => Date.now() as UnixMs } }); // safe because: Unix milliseconds
   });
   afterAll(async () => {
@@ -27,6 +35,15 @@ describe("embedded", () => {
     home.remove();
   });
   tenantStoreContract("the embedded host", () => embeddedTenantStore(host, quiet));
+  policyStoreContract("the embedded host", () => {
+    const origin = { cell: `test${cells++}`, release: "test" };
+    const cell = embeddedCellPolicies(host, origin, SIGN);
+    return {
+      policies: policyStore({ cell, tenant: embeddedTenantPolicies(host, quiet, SIGN) }),
+      tenants: embeddedTenantStore(host, quiet),
+      cell: embeddedCellStore(host, origin),
+    };
+  });
 });
 
 describe("alarms of an embedded tenant", () => {
@@ -69,29 +86,43 @@ describe("alarms of an embedded tenant", () => {
 
 describe("inside workerd", () => {
   let workerd: WorkerdProcess;
-  async function call(method: string, args: unknown[]): Promise<unknown> {
-    const response = await fetch(`${workerd.url}/${method}`, { method: "POST", body: toBytesJson(args) });
+  async function call(method: string, args: unknown[], cell = "test"): Promise<unknown> {
+    const response = await fetch(`${workerd.url}/${method}`, {
+      method: "POST",
+      headers: { "x-cell": cell },
+      body: toBytesJson(args),
+    });
     const text = await response.text();
     if (!response.ok) throw new Error(text);
     const answer = fromBytesJson(text);
     if (typeof answer !== "object" || answer === null || !("value" in answer)) throw new Error("no answer");
     return answer.value;
   }
-  const store = new Proxy({} as TenantStore, {
-    // safe because: every member of the port is an asynchronous method
-    get:
-      (_target, method) =>
-      (...args: unknown[]) =>
-        call(String(method), args),
-  });
+  const portAt = <T extends object>(prefix: string, cell?: string): T =>
+    new Proxy({} as T, {
+      // safe because: every member of a port is an asynchronous method
+      get:
+        (_target, method) =>
+        (...args: unknown[]) =>
+          call(`${prefix}${String(method)}`, args, cell),
+    });
+  const store = portAt<TenantStore>("");
   beforeAll(async () => {
     workerd = await startWorkerd({
       entry: new URL("../runtime/tenants-worker.ts", import.meta.url).pathname,
-      objects: { TENANTS: "TenantProbe" },
+      objects: { TENANTS: "TenantProbe", CELLS: "CellProbe" },
     });
   });
   afterAll(() => workerd.stop());
   tenantStoreContract("Durable Objects", () => store);
+  policyStoreContract("Durable Objects", () => {
+    const cell = `test${cells++}`;
+    return {
+      policies: portAt<PolicyStore>("policies.", cell),
+      tenants: store,
+      cell: portAt<CellStore>("cell.", cell),
+    };
+  });
 
   it("creates no table for calls to a tenant that was never made, so strangers fill no disk", async () => {
     await store.admit(TenantId.parse("guess"), [admitRequest(taskId(1), Date.now())]);

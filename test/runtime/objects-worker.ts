@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
-import { CellObject } from "../../durable/cell/object.ts";
+import { CellObject as Cell } from "../../durable/cell/object.ts";
 import { remoteCellStore } from "../../durable/cell/remote.ts";
-import type { DurableNamespace, DurableStorage, Stub } from "../../durable/runtime/durable-object.ts";
+import type { DurableNamespace, DurableState, DurableStorage, Stub } from "../../durable/runtime/durable-object.ts";
 import { DurableObjectShell } from "../../durable/runtime/durable-object-shell.ts";
 import { durableSql } from "../../durable/runtime/durable-sql.ts";
 import type { ObjectClass } from "../../durable/runtime/object-class.ts";
@@ -14,6 +14,7 @@ import type { UnixMs } from "../../shared/contracts/ids.ts";
 import { ok } from "../../shared/contracts/result.ts";
 import { SQL_CASES } from "../contract/sql.cases.ts";
 import { fromBytesJson, toBytesJson } from "../support/bytes-json.ts";
+import { SIGN } from "../support/policy-fixtures.ts";
 
 interface Env {
   SQL: DurableNamespace<SqlProbe>;
@@ -49,7 +50,11 @@ export class TaskProbe extends TaskObject {
     return tablesOf(this.ctx.storage);
   }
 }
-export { CellObject };
+export class CellObject extends Cell {
+  constructor(ctx: DurableState, env: unknown) {
+    super(ctx, env, SIGN);
+  }
+}
 
 /** What the receiver of the outbox probe took; its first delivery fails. */
 const delivered: number[] = [];

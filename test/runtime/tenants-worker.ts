@@ -1,9 +1,16 @@
-import type { DurableNamespace, DurableStorage } from "../../durable/runtime/durable-object.ts";
+import { CellObject } from "../../durable/cell/object.ts";
+import { remoteCellPolicies, remoteCellStore } from "../../durable/cell/remote.ts";
+import type { DurableNamespace, DurableState, DurableStorage } from "../../durable/runtime/durable-object.ts";
+import { policyStore } from "../../durable/runtime/policy-layers.ts";
 import { TenantObject } from "../../durable/tenant/object.ts";
-import { remoteTenantStore } from "../../durable/tenant/remote.ts";
+import { remoteTenantPolicies, remoteTenantStore } from "../../durable/tenant/remote.ts";
 import { fromBytesJson, toBytesJson } from "../support/bytes-json.ts";
+import { SIGN } from "../support/policy-fixtures.ts";
 
 export class TenantProbe extends TenantObject {
+  constructor(ctx: DurableState, env: unknown) {
+    super(ctx, env, { sink: null, sign: SIGN });
+  }
   tables(): string[] {
     const { sql }: DurableStorage = this.ctx.storage;
     return sql
@@ -13,11 +20,21 @@ export class TenantProbe extends TenantObject {
   }
 }
 
-interface Env {
-  TENANTS: DurableNamespace<TenantProbe>;
+export class CellProbe extends CellObject {
+  constructor(ctx: DurableState, env: unknown) {
+    super(ctx, env, SIGN);
+  }
 }
 
-/** `POST /<method>` with the arguments, on the port or, for `tables`, around it; the answer is the method's. */
+interface Env {
+  TENANTS: DurableNamespace<TenantProbe>;
+  CELLS: DurableNamespace<CellProbe>;
+}
+
+/**
+ * `POST /<method>` with the arguments, on the tenants' port or, for `tables`, around it; `POST /policies.<method>` on that
+ * of policies and `POST /cell.<method>` on the cell's; the header `x-cell` names the cell. The answer is the method's.
+ */
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const method = new URL(request.url).pathname.slice(1);
@@ -26,8 +43,17 @@ export default {
     if (!Array.isArray(args)) return new Response("arguments are an array", { status: 400 });
     // safe because: the probe has every method of the object, and its stub likewise
     const port = remoteTenantStore(env.TENANTS as unknown as DurableNamespace<TenantObject>);
+    const cells = env.CELLS as unknown as DurableNamespace<CellObject>; // safe because: as above
+    const origin = { cell: String(request.headers.get("x-cell")), release: "test" };
+    const policies = policyStore({
+      cell: remoteCellPolicies(cells, origin),
+      tenant: remoteTenantPolicies(env.TENANTS as unknown as DurableNamespace<TenantObject>),
+    });
     const tables = (name: string) => env.TENANTS.getByName(name).tables();
-    const run: unknown = Reflect.get({ ...port, tables }, method);
+    const prefixed = (prefix: string, of: object) =>
+      Object.fromEntries(Object.entries(of).map(([name, run]) => [`${prefix}.${name}`, run]));
+    const others = { ...prefixed("policies", policies), ...prefixed("cell", remoteCellStore(cells, origin)) };
+    const run: unknown = Reflect.get({ ...port, tables, ...others }, method);
     if (typeof run !== "function") return new Response("no such method", { status: 404 });
     try {
       return new Response(toBytesJson({ value: (await run(...args)) ?? null }));

@@ -7,9 +7,17 @@ export interface ActiveSnapshot {
   activated_ms: UnixMs;
   revision: number;
 }
-/** A refusal that no tenant can be blamed for; sampled, with counts. */
+/** What no tenant can be blamed for. Refusals are sampled, with counts; changes stand one by one. */
 export interface SystemEvent {
-  kind: "authentication.failed" | "call.refused" | "config.changed" | "tenant.provisioned";
+  kind:
+    | "authentication.failed"
+    | "call.refused"
+    | "config.changed"
+    | "tenant.provisioned"
+    | "policy.bundle_stored"
+    | "policy.activated"
+    | "policy.rolled_back"
+    | "policy.canary";
   reason: string;
   source: string | null;
   detail: JsonObject;
