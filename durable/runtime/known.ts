@@ -1,3 +1,4 @@
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Sql } from "./sql.ts";
 
 /**
@@ -18,7 +19,7 @@ export class Known<T> {
     return fact?.version === this.#version(sql) ? fact.value : undefined;
   }
 
-  /** To be called when `value` was read, or after what it tells was written. */
+  /** To be called as soon as `value` was read, or as soon as what it tells was written. */
   set(sql: Sql, value: T): void {
     this.#facts.set(sql, { version: this.#version(sql), value });
   }
@@ -29,4 +30,49 @@ export class Known<T> {
     for (const table of this.#tables) sum += sql.version(table);
     return sum;
   }
+}
+
+/** The same for rows by key, at most `knownRowsMax` of them: what is not known may exist all the same. */
+export class KnownRows<K, V> {
+  readonly #rows: Known<Map<K, V>>;
+
+  constructor(...tables: readonly string[]) {
+    this.#rows = new Known(...tables);
+  }
+
+  get(sql: Sql, key: K): V | undefined {
+    return this.#rows.get(sql)?.get(key);
+  }
+
+  /** To be called as soon as the row was read. */
+  set(sql: Sql, key: K, row: V): void {
+    const rows = this.#rows.get(sql) ?? new Map();
+    keep(rows, key, row);
+    this.#rows.set(sql, rows);
+  }
+
+  /** Performs one write after which this row is as given, or unknown, and all others as they were. */
+  through(sql: Sql, write: () => void, key: K, row: V | null): void {
+    const known = this.#rows.get(sql) ?? new Map();
+    write();
+    if (row === null) known.delete(key);
+    else keep(known, key, row);
+    this.#rows.set(sql, known);
+  }
+
+  /** The same for a write of several rows. */
+  throughAll(sql: Sql, write: () => void, rows: Iterable<readonly [K, V]>): void {
+    const known = this.#rows.get(sql) ?? new Map();
+    write();
+    for (const [key, row] of rows) keep(known, key, row);
+    this.#rows.set(sql, known);
+  }
+}
+
+function keep<K, V>(rows: Map<K, V>, key: K, row: V): void {
+  if (rows.size >= LIMITS.knownRowsMax && !rows.has(key)) {
+    const [oldest] = rows.keys();
+    if (oldest !== undefined) rows.delete(oldest);
+  }
+  rows.set(key, row);
 }

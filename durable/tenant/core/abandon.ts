@@ -1,8 +1,9 @@
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { ok } from "../../../shared/contracts/result.ts";
 import type { Sql } from "../../runtime/sql.ts";
-import { closeTask, TASK_COLUMNS, type TaskRow } from "./close.ts";
+import { closeTask } from "./close.ts";
 import { ledgerWriter, readEntry } from "./ledger.ts";
+import { TASK_COLUMNS, type TaskRow } from "./task-rows.ts";
 
 /** The terminal outcome of a task that nobody settled; also what its key answers from then on. */
 export const OUTCOME_UNKNOWN = "outcome_unknown";

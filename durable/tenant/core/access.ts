@@ -1,9 +1,9 @@
 import type { Access, AccessRefusal, Versions } from "../../../shared/contracts/ports/tenant-store.ts";
+import { KnownRows } from "../../runtime/known.ts";
 import type { Sql } from "../../runtime/sql.ts";
-import { HEAD_COLUMNS, HEAD_JOIN, type HeadRow } from "./ledger.ts";
 
 /** The tenant with the caller's key beside it: what every call is compared with before anything else. */
-export type Gate = HeadRow & {
+export type Gate = {
   tenant: string;
   suspended: number;
   locked: number;
@@ -17,17 +17,21 @@ export type Gate = HeadRow & {
   last_used_ms: number | null;
 };
 
-export const GATE_COLUMNS = `t.id AS tenant, t.suspended, t.locked, t.state_version, t.policy_version, t.data_key,
-  t.budgets, k.version AS key_version, k.expires_ms, k.revoked_ms, k.last_used_ms,
-  ${HEAD_COLUMNS}`;
 /** `+?`: a bare parameter in a LEFT JOIN makes workerd's SQLite plan the statement anew each time it is bound. */
-export const GATE_FROM = `FROM tenant t LEFT JOIN api_key k ON k.kid = +? ${HEAD_JOIN}`;
+const READ = `SELECT t.id AS tenant, t.suspended, t.locked, t.state_version, t.policy_version, t.data_key, t.budgets,
+    k.version AS key_version, k.expires_ms, k.revoked_ms, k.last_used_ms
+  FROM tenant t LEFT JOIN api_key k ON k.kid = +?`;
 
-const READ = `SELECT ${GATE_COLUMNS} ${GATE_FROM}`;
+/** Every call compares itself with its gate, and only administration changes one. */
+const GATES = new KnownRows<string | null, Gate>("tenant", "api_key");
 
 export function readGate(sql: Sql, kid: string | null): Gate {
+  const known = GATES.get(sql, kid);
+  if (known) return known;
   const gate = sql.get<Gate>(READ, kid);
   if (!gate) throw new Error("the tenant's row is missing");
+  // Keys that do not exist are not remembered: callers may invent any number of them.
+  if (kid === null || gate.key_version !== null) GATES.set(sql, kid, gate);
   return gate;
 }
 

@@ -12,20 +12,20 @@ import type {
 } from "../../../shared/contracts/ports/tenant-store.ts";
 import { err, ok, type Result, unreachable } from "../../../shared/contracts/result.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
-import { accessRefusal, GATE_COLUMNS, GATE_FROM, type Gate } from "./access.ts";
+import { accessRefusal, type Gate, readGate } from "./access.ts";
 import { draw, peek, writeDraws } from "./buckets.ts";
 import { type Hold, planHold } from "./budgets.ts";
 import { noteRepeatable } from "./coalesce.ts";
 import { type ClaimBytes, claimBytes, keyVerdict } from "./idempotency.ts";
-import { headOf, LedgerWriter } from "./ledger.ts";
+import { LedgerWriter } from "./ledger.ts";
+import { insertTask } from "./task-rows.ts";
 import { TASK } from "./task-state.ts";
 
 /** A key's last use is written at most this often: one row write a minute, not one a call. */
 const LAST_USED_STEP_MS = 60_000;
 
-type AdmitGate = Gate & { task_seq: number | null };
-
-const GATE = `SELECT ${GATE_COLUMNS}, o.seq AS task_seq ${GATE_FROM} LEFT JOIN task o ON o.id = +?`;
+type FirstTime = { seq: number; state: number; admitted_ms: number };
+const FIRST_TIME = "SELECT seq, state, admitted_ms FROM task WHERE id = ?";
 
 /** Each request is admitted or refused on its own, in order; see `admitOne`. At most 64. */
 export function admit(sql: Sql, env: CoreEnv, requests: readonly AdmitRequest[]): AdmitOutcome[] {
@@ -42,8 +42,7 @@ function admitOne(sql: Sql, nowMs: number, request: AdmitRequest): AdmitOutcome 
   check(request);
   let known = false;
   const outcome = sql.transaction((): Result<Admitted | Replay, AdmitRefusal> => {
-    const gate = sql.get<AdmitGate>(GATE, request.access.kid, request.task);
-    if (!gate) throw new Error("the tenant's row is missing");
+    const gate = readGate(sql, request.access.kid);
     known = gate.key_version !== null;
     return decide(sql, nowMs, request, gate);
   });
@@ -52,17 +51,13 @@ function admitOne(sql: Sql, nowMs: number, request: AdmitRequest): AdmitOutcome 
   return outcome;
 }
 
-function decide(
-  sql: Sql,
-  nowMs: number,
-  request: AdmitRequest,
-  gate: AdmitGate,
-): Result<Admitted | Replay, AdmitRefusal> {
+function decide(sql: Sql, nowMs: number, request: AdmitRequest, gate: Gate): Result<Admitted | Replay, AdmitRefusal> {
   const refused = accessRefusal(gate, nowMs, request.access);
   if (refused) return err(refused);
   if (gate.suspended) return err({ reason: "suspended" });
   if (gate.locked) return err({ reason: "locked" });
-  if (gate.task_seq !== null) return repeated(sql, nowMs, request, gate, gate.task_seq);
+  const first = sql.get<FirstTime>(FIRST_TIME, request.task);
+  if (first) return repeated(sql, nowMs, request, gate, first);
 
   const claim = request.idempotency ? claimBytes(request.idempotency) : null;
   if (claim) {
@@ -95,7 +90,7 @@ function open(
 ): number {
   const { action, by, deadline, hold_nusd, intent, model, operation, task, tokens } = request;
   const { kid } = request.access;
-  const seq = new LedgerWriter(sql, gate.tenant, nowMs, headOf(gate)).append({
+  const seq = new LedgerWriter(sql, gate.tenant, nowMs).append({
     kind: "task.opened",
     outcome: "pending",
     action,
@@ -113,27 +108,17 @@ function open(
       tokens,
     },
   });
-  sql.run(
-    `INSERT INTO task (seq, id, state, admitted_ms, due_ms, hold_nusd, holds, draws, operation, action, intent, model,
-       workspace, project, environment, kid, key_hash, fingerprint)
-     VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    seq,
-    task,
-    nowMs,
-    Math.min(Math.max(deadline, nowMs), nowMs + LIMITS.taskRowMsMax) + LIMITS.abandonGraceMs,
-    hold_nusd,
-    holds,
-    draws,
-    operation,
-    action,
-    intent,
-    model,
-    by.workspace,
-    by.project,
-    by.environment,
-    kid,
-    claim?.key ?? null,
-    claim?.fingerprint ?? null,
+  const { workspace, project, environment } = by;
+  insertTask(
+    sql,
+    { seq, id: task, state: TASK.open, hold_nusd, holds, draws, action, model, workspace, project, environment, kid },
+    {
+      admitted_ms: nowMs,
+      due_ms: Math.min(Math.max(deadline, nowMs), nowMs + LIMITS.taskRowMsMax) + LIMITS.abandonGraceMs,
+      operation,
+      intent,
+      claim,
+    },
   );
   if (kid !== null && nowMs - (gate.last_used_ms ?? 0) >= LAST_USED_STEP_MS)
     sql.run("UPDATE api_key SET last_used_ms = ? WHERE kid = ?", nowMs, kid);
@@ -141,15 +126,11 @@ function open(
 }
 
 /** The first outcome again while the task is open; a task that has ended never runs again under its id. */
-function repeated(sql: Sql, nowMs: number, request: AdmitRequest, gate: AdmitGate, seq: number): AdmitOutcome {
-  const first = sql.get<{ state: number; admitted_ms: number }>(
-    "SELECT state, admitted_ms FROM task WHERE seq = ?",
-    seq,
-  );
-  if (first?.state !== TASK.open) return err({ reason: "outcome_unknown", task: request.task });
+function repeated(sql: Sql, nowMs: number, request: AdmitRequest, gate: Gate, first: FirstTime): AdmitOutcome {
+  if (first.state !== TASK.open) return err({ reason: "outcome_unknown", task: request.task });
   // Nothing is held again; only what the caller is told about its budgets is looked up.
   const hold = gate.budgets > 0 ? planHold(sql, nowMs, chargedTo(request), 0) : null;
-  return ok(admitted(first.admitted_ms, seq, peek(sql, nowMs, request.rates), hold, gate));
+  return ok(admitted(first.admitted_ms, first.seq, peek(sql, nowMs, request.rates), hold, gate));
 }
 
 const chargedTo = ({ by: { workspace, project, environment }, access: { kid } }: AdmitRequest) => ({

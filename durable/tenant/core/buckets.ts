@@ -1,4 +1,5 @@
 import type { RateBucket, RateState } from "../../../shared/contracts/ports/tenant-store.ts";
+import { KnownRows } from "../../runtime/known.ts";
 import type { Sql } from "../../runtime/sql.ts";
 
 /** A call draws from each dimension and unit at most once; 5 dimensions, 2 units. */
@@ -60,7 +61,10 @@ export function draw(sql: Sql, nowMs: number, rates: readonly RateBucket[], toke
       .map((one): TokenDraw => [one.id, one.units, one.unitMs]),
     write: () => {
       if (drawn.length > 0)
-        sql.run(WRITES[drawn.length] ?? "", ...drawn.flatMap(({ id, fullMs }): (string | number)[] => [id, fullMs]));
+        writeFull(
+          sql,
+          drawn.map(({ id, fullMs }) => [id, fullMs]),
+        );
     },
   };
 }
@@ -76,16 +80,29 @@ const closed = ({ dimension, unit, limit, per_ms }: RateBucket): Draw => ({
 export const peek = (sql: Sql, nowMs: number, rates: readonly RateBucket[]): RateState[] =>
   plan(sql, nowMs, rates, 0).map((one) => stateOf({ ...one, fullMs: one.fullMs - one.units * one.unitMs }, nowMs));
 
+/** When each bucket is full; one that has no row is. */
+const FULL = new KnownRows<string, number>("bucket");
+
+function fullAt(sql: Sql, ids: readonly string[]): number[] {
+  const known = ids.map((id) => FULL.get(sql, id));
+  if (known.every((fullMs) => fullMs !== undefined)) return known;
+  const stored = sql.get<Record<string, number | null>>(READS[ids.length] ?? "", ...ids);
+  return ids.map((id, at) => {
+    const fullMs = stored?.[`b${at}`] ?? 0;
+    FULL.set(sql, id, fullMs);
+    return fullMs;
+  });
+}
+
 function plan(sql: Sql, nowMs: number, rates: readonly RateBucket[], tokens: number): Drawn[] {
   if (rates.length > BUCKETS_MAX) throw new RangeError("more rate buckets than a call may draw from");
-  if (rates.length === 0) return [];
   const ids = rates.map(({ dimension, unit, id }) => `${dimension}:${unit}:${id}`);
-  const stored = sql.get<Record<string, number | null>>(READS[rates.length] ?? "", ...ids);
+  const stored = fullAt(sql, ids);
   return rates.map((bucket, at) => {
     const id = ids[at] ?? "";
     const unitMs = bucket.per_ms / Math.max(bucket.limit, 1e-9);
     const units = Math.min(bucket.unit === "requests" ? 1 : tokens, bucket.burst);
-    const fullMs = Math.max(nowMs, stored?.[`b${at}`] ?? 0) + units * unitMs;
+    const fullMs = Math.max(nowMs, stored[at] ?? 0) + units * unitMs;
     return { bucket, id, unitMs, units, fullMs };
   });
 }
@@ -101,20 +118,24 @@ function stateOf({ bucket, unitMs, fullMs }: Drawn, nowMs: number): RateState {
   };
 }
 
+const writeFull = (sql: Sql, full: readonly (readonly [id: string, fullMs: number])[]): void =>
+  FULL.throughAll(sql, () => sql.run(WRITES[full.length] ?? "", ...full.flat()), full);
+
 /** Replaces what was reserved by what was used. An overrun is a debt that the next draws wait for. */
 export function correctTokens(sql: Sql, nowMs: number, draws: readonly TokenDraw[], used: number): void {
-  for (const [id, units, unitMs] of draws) {
+  if (draws.length === 0) return;
+  const stored = fullAt(
+    sql,
+    draws.map(([id]) => id),
+  );
+  const corrected = draws.flatMap(([id, units, unitMs], at): [string, number][] => {
+    const fullMs = stored[at] ?? 0;
     const byMs = (used - units) * unitMs;
-    if (byMs < 0) sql.run("UPDATE bucket SET full_ms = full_ms + ? WHERE id = ?", byMs, id);
-    else if (byMs > 0)
-      sql.run(
-        "INSERT INTO bucket (id, full_ms) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET full_ms = max(full_ms, ?) + ?",
-        id,
-        nowMs + byMs,
-        nowMs,
-        byMs,
-      );
-  }
+    // What is given back to a bucket that is full again, and so forgotten, changes nothing.
+    if (byMs === 0 || (byMs < 0 && fullMs === 0)) return [];
+    return [[id, byMs < 0 ? fullMs + byMs : Math.max(fullMs, nowMs) + byMs]];
+  });
+  if (corrected.length > 0) writeFull(sql, corrected);
 }
 
 export const writeDraws = (draws: readonly TokenDraw[]): string | null =>

@@ -3,7 +3,7 @@ import { err, type Result } from "../../../shared/contracts/result.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { accessRefusal, type Gate, readGate } from "./access.ts";
 import { noteRepeatable } from "./coalesce.ts";
-import { headOf, LedgerWriter } from "./ledger.ts";
+import { LedgerWriter } from "./ledger.ts";
 
 /** Whether a suspended or locked tenant may still be changed this way. */
 export type Exempt = (gate: Gate) => boolean;
@@ -30,7 +30,7 @@ export function changing<T, E extends { reason: string }>(
       blocked = gate.suspended ? "suspended" : "locked";
       return err({ reason: blocked });
     }
-    return body(new LedgerWriter(sql, gate.tenant, env.now, headOf(gate)));
+    return body(new LedgerWriter(sql, gate.tenant, env.now));
   });
   if (blocked !== null)
     noteRepeatable(sql, env.now, {

@@ -7,26 +7,9 @@ import { correctTokens, readDraws } from "./buckets.ts";
 import { chargeHold, dropHold } from "./budgets.ts";
 import { dayOf, dayText } from "./calendar.ts";
 import type { LedgerWriter } from "./ledger.ts";
+import { finishTask, type TaskRow } from "./task-rows.ts";
 import { TASK } from "./task-state.ts";
 import { addUsage } from "./usage.ts";
-
-/** What closing a task needs of its row. */
-export type TaskRow = {
-  seq: number;
-  id: string;
-  state: number;
-  hold_nusd: number;
-  holds: number;
-  draws: string | null;
-  action: string;
-  model: string | null;
-  workspace: string;
-  project: string;
-  environment: string;
-  kid: string | null;
-};
-export const TASK_COLUMNS = `o.seq, o.id, o.state, o.hold_nusd, o.holds, o.draws, o.action, o.model, o.workspace,
-  o.project, o.environment, o.kid`;
 
 /** How a task ended, whoever says so: its caller, the alarm, or a late settlement. */
 export interface Ending {
@@ -133,13 +116,6 @@ export function correctTask(sql: Sql, nowMs: number, ledger: LedgerWriter, task:
 }
 
 function finish(sql: Sql, nowMs: number, task: TaskRow, end: Ending, seq: number, state: number): void {
-  sql.run(
-    "UPDATE task SET state = ?, closed_seq = ?, finished_ms = ?, cost_nusd = ?, result = ? WHERE seq = ?",
-    state,
-    seq,
-    nowMs,
-    end.cost_nusd,
-    end.result,
-    task.seq,
-  );
+  const { cost_nusd, result } = end;
+  finishTask(sql, task, { state, closed_seq: seq, finished_ms: nowMs, cost_nusd, result });
 }

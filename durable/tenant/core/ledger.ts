@@ -4,6 +4,7 @@ import type { Attribution, LedgerEntry, LedgerKind } from "../../../shared/contr
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { canonicalJson } from "../../../shared/crypto/canonical-json.ts";
 import { sha256Hex } from "../../../shared/crypto/sha256.ts";
+import { Known } from "../../runtime/known.ts";
 import type { Sql } from "../../runtime/sql.ts";
 
 /** `prev` of the first entry. */
@@ -26,64 +27,72 @@ export interface Head {
   hash: string;
 }
 
-/** Columns that every statement selects which goes on to append. */
-export type HeadRow = { head_seq: number | null; head_hash: string | null };
-export const HEAD_JOIN = "LEFT JOIN ledger l ON l.seq = (SELECT max(seq) FROM ledger)";
-export const HEAD_COLUMNS = "l.seq AS head_seq, l.hash AS head_hash";
-export const headOf = (row: HeadRow): Head => ({
-  size: row.head_seq === null ? 0 : row.head_seq + 1,
-  hash: row.head_hash ?? NO_HASH,
-});
+const HEAD = new Known<Head>("ledger");
+
+/** Read once; from then on every append tells it. */
+export function headOf(sql: Sql): Head {
+  const known = HEAD.get(sql);
+  if (known) return known;
+  const last = sql.get<{ seq: number; hash: string }>("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1");
+  const head = last ? { size: last.seq + 1, hash: last.hash } : { size: 0, hash: NO_HASH };
+  HEAD.set(sql, head);
+  return head;
+}
 
 const encoder = new TextEncoder();
 /** One byte more than an entry may have, so that an entry that does not fit is seen. */
 const scratch = new Uint8Array(LIMITS.ledgerEntryBytesMax + 1);
 
 /**
- * Appends to one tenant's chain, inside the caller's transaction: when that rolls back, drop the writer too. Entries are
- * RFC 8785 text of at most 65,535 bytes; what the edge attached is replaced by its digest when it does not fit.
+ * Appends to one tenant's chain, inside the caller's transaction. Entries are RFC 8785 text of at most 65,535 bytes; what
+ * the edge attached is replaced by its digest when it does not fit.
  */
 export class LedgerWriter {
   readonly #sql: Sql;
   readonly #tenant: string;
   readonly #nowMs: number;
-  #head: Head;
 
-  constructor(sql: Sql, tenant: string, nowMs: number, head: Head) {
+  constructor(sql: Sql, tenant: string, nowMs: number) {
     this.#sql = sql;
     this.#tenant = tenant;
     this.#nowMs = nowMs;
-    this.#head = head;
   }
 
   /** Sequence of the entry that the next `append` writes. */
   get next(): number {
-    return this.#head.size;
+    return headOf(this.#sql).size;
   }
 
   /** Answers the entry's sequence number. Throws when the attribution alone is larger than an entry may be. */
   append(draft: Draft): number {
-    const seq = this.#head.size;
+    const { size: seq, hash: prev } = headOf(this.#sql);
     const at = isoOf(this.#nowMs);
-    let body = entryText(this.#tenant, seq, at, this.#head.hash, draft);
+    let body = entryText(this.#tenant, seq, at, prev, draft);
     let size = encodedBytes(body);
     if (size === null) {
-      body = entryText(this.#tenant, seq, at, this.#head.hash, { ...draft, detail: withoutAttachments(draft.detail) });
+      body = entryText(this.#tenant, seq, at, prev, { ...draft, detail: withoutAttachments(draft.detail) });
       size = encodedBytes(body);
     }
     if (size === null) throw new RangeError("a ledger entry is larger than its bound");
     const hash = sha256Hex(scratch.subarray(0, size));
     this.#sql.run("INSERT INTO ledger (seq, at_ms, hash, body) VALUES (?, ?, ?, ?)", seq, this.#nowMs, hash, body);
-    this.#head = { size: seq + 1, hash };
+    HEAD.set(this.#sql, { size: seq + 1, hash });
     return seq;
   }
 }
 
-/** The chain as it stands, for steps that read nothing else first. */
-export function ledgerWriter(sql: Sql, nowMs: number): LedgerWriter {
-  const row = sql.get<HeadRow & { id: string }>(`SELECT t.id, ${HEAD_COLUMNS} FROM tenant t ${HEAD_JOIN}`);
+/** For steps that read nothing else first. */
+export const ledgerWriter = (sql: Sql, nowMs: number): LedgerWriter => new LedgerWriter(sql, tenantOf(sql), nowMs);
+
+const TENANT = new Known<string>("tenant");
+
+function tenantOf(sql: Sql): string {
+  const known = TENANT.get(sql);
+  if (known !== undefined) return known;
+  const row = sql.get<{ id: string }>("SELECT id FROM tenant");
   if (!row) throw new Error("the tenant's row is missing");
-  return new LedgerWriter(sql, row.id, nowMs, headOf(row));
+  TENANT.set(sql, row.id);
+  return row.id;
 }
 
 /** The calls of one tick share their instant, and formatting it costs as much as a look-up. */

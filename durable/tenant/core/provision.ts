@@ -4,7 +4,7 @@ import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { writeBudget } from "./budget-admin.ts";
 import { insertKey } from "./keys.ts";
-import { LedgerWriter, NO_HASH } from "./ledger.ts";
+import { LedgerWriter } from "./ledger.ts";
 import { describeTenant, tenantState } from "./state.ts";
 
 /** First `upkeep` after this; nothing can be due earlier. */
@@ -36,7 +36,7 @@ export function provision(
       env.now + UPKEEP_MS,
     );
     const state = tenantState(sql);
-    const ledger = new LedgerWriter(sql, tenant, env.now, { size: 0, hash: NO_HASH });
+    const ledger = new LedgerWriter(sql, tenant, env.now);
     ledger.append({
       kind: "tenant.provisioned",
       outcome: "success",

@@ -43,14 +43,13 @@ export function ledgerPage(
   access: Access,
   page: { from: number; limit: number },
 ): Result<{ entries: LedgerEntry[]; size: number; head: string }, AccessRefusal> {
-  const gate = readGate(sql, access.kid);
-  const refusal = accessRefusal(gate, env.now, access);
+  const refusal = accessRefusal(readGate(sql, access.kid), env.now, access);
   if (refusal) return err(refusal);
   const rows = sql.all<{ seq: number; body: string }>(
     "SELECT seq, body FROM ledger WHERE seq >= ? ORDER BY seq LIMIT ?",
     page.from,
     Math.min(Math.max(0, page.limit), LIMITS.pageItemsMax),
   );
-  const { size, hash } = headOf(gate);
+  const { size, hash } = headOf(sql);
   return ok({ entries: rows.map(({ seq, body }) => parseEntry(seq, body)), size, head: hash });
 }

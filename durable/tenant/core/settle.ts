@@ -8,17 +8,11 @@ import type {
 } from "../../../shared/contracts/ports/tenant-store.ts";
 import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
-import { closeTask, correctTask, type Ending, TASK_COLUMNS, type TaskRow } from "./close.ts";
+import { closeTask, correctTask, type Ending } from "./close.ts";
 import { forgetKey } from "./idempotency.ts";
-import { HEAD_COLUMNS, HEAD_JOIN, type HeadRow, headOf, LedgerWriter } from "./ledger.ts";
+import { ledgerWriter } from "./ledger.ts";
+import { readTask } from "./task-rows.ts";
 import { TASK } from "./task-state.ts";
-
-type Nullable<T> = { [M in keyof T]: T[M] | null };
-type SettleRow = HeadRow & { tenant: string } & Nullable<TaskRow>;
-
-// `+?` as in GATE_FROM.
-const FIND = `SELECT t.id AS tenant, ${TASK_COLUMNS}, ${HEAD_COLUMNS}
-  FROM tenant t LEFT JOIN task o ON o.id = +? ${HEAD_JOIN}`;
 
 /** Each request is settled on its own, in order; see `settleOne`. At most 64. Suspension and lock never stop a settlement. */
 export function settle(sql: Sql, env: CoreEnv, requests: readonly SettleRequest[]): SettleOutcome[] {
@@ -34,12 +28,9 @@ export function settle(sql: Sql, env: CoreEnv, requests: readonly SettleRequest[
 function settleOne(sql: Sql, nowMs: number, request: SettleRequest): SettleOutcome {
   check(request);
   return sql.transaction((): Result<Settled, SettleRefusal> => {
-    const row = sql.get<SettleRow>(FIND, request.task);
-    if (!row) throw new Error("the tenant's row is missing");
-    if (row.seq === null) return err({ reason: "unknown_task" });
-    // safe because: all columns of a task row that exists have the declared types
-    const task = row as TaskRow;
-    const ledger = new LedgerWriter(sql, row.tenant, nowMs, headOf(row));
+    const task = readTask(sql, request.task);
+    if (!task) return err({ reason: "unknown_task" });
+    const ledger = ledgerWriter(sql, nowMs);
     const end = endingOf(request);
     if (task.state === TASK.abandoned)
       return ok({ ledger_seq: correctTask(sql, nowMs, ledger, task, end), corrected: true });
