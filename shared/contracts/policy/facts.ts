@@ -17,8 +17,8 @@ export const IntentFacts = z.strictObject({
   privacy: PrivacyMode,
   /** Of `local`, `api`, `hybrid`. */
   routes: FactSet,
-  /** Tier numbers as text: `{"0": true}`. */
-  tiers: FactSet,
+  /** By tier number: whether this intent may use it. */
+  tiers: z.tuple([z.boolean(), z.boolean(), z.boolean()]),
   /** null: any purpose, and none. */
   purposes: FactSet.nullable(),
   limits: FactLimits,
@@ -89,8 +89,8 @@ export const PolicyFacts = z.strictObject({
   }),
   providers: z.strictObject({
     deny: FactSet,
-    /** null: every provider that is not denied. Empty: none. */
-    allow: FactSet.nullable(),
+    /** All that the cell allows by name: without a list in the configuration, every configured provider. */
+    allow: FactSet,
   }),
   privacy: z.strictObject({ local_only_intents: FactSet, local_only_classifications: FactSet }),
   intents: z.record(z.string(), IntentFacts),
@@ -110,8 +110,8 @@ export const PolicyFacts = z.strictObject({
   }),
   tenant: z.strictObject({
     id: z.string(),
-    /** null: what the cell allows. Empty: none. */
-    providers_allow: FactSet.nullable(),
+    /** All that this tenant may use by name: without a list of its own, every configured provider. */
+    providers_allow: FactSet,
     /** Of calls that reach an engine; null: any, and none. */
     purposes: FactSet.nullable(),
     /** Markings that this tenant is cleared for; null: any. */
