@@ -225,6 +225,13 @@ export const LIMITS = {
   spanRetryMsMin: 500,
   spanRetryMsMax: 10 * SECOND,
 
+  /** OpenTelemetry's own default and, for tests and slow collectors, the ends of what `OTEL_METRIC_EXPORT_INTERVAL` may say. */
+  metricExportMsDefault: MINUTE,
+  metricExportMsMin: SECOND,
+  metricExportMsMax: HOUR,
+  /** A request carries whole metrics until it has this many points, about 300 bytes each; one metric has 1,001 at most. */
+  metricPointsBatchMax: 2_000,
+
   // --- policy evaluation
   /** A decision of the default policy takes a few hundred steps; a million is about 50 ms. */
   policyStepsMax: 1_000_000,
@@ -259,6 +266,18 @@ export const LIMITS = {
   decisionsKeptMax: 4_096,
   /** A record with 64 candidates is about 14 KiB; a longer one is kept without its input. */
   decisionRecordBytesMax: 16 * KiB,
+  /** Inflated bundle: plans are repetitive JSON, a tenth of their size when compressed. */
+  policyBundleInflatedBytesMax: 8 * MiB,
+  /** Rego files, data files and directories of one bundle. */
+  policyBundleFilesMax: 256,
+  policyBundleSignatureBytesMax: 128 * KiB,
+  policyBundleRootsMax: 64,
+  /** A decision document at its schema's bounds: 256 + 256 selectors of six members, 64 × 32 obligations. */
+  policyDocumentNodesMax: 20_000,
+  /** Rules that one explanation names. */
+  policyRulesTracedMax: 512,
+  /** The disclaimer's own bound, for several joined in one header. */
+  policyDisclaimerCharsMax: 256,
   /** Fallback hops and further enforcement points of one task that decide again. */
   decisionsPerTaskMax: 16,
   /** Decisions and inputs that one simulation compares: a thousand evaluations twice are about a second. */
@@ -275,6 +294,8 @@ export const LIMITS = {
   policyLoadMsMax: 5 * SECOND,
   /** A store that just failed is not asked again by each call. */
   policyReloadMsMin: 250,
+  /** A renewal that failed is tried again beside a call after this; the statement is good for ten minutes more. */
+  policyRetryMs: 10 * SECOND,
   /** Keys in force, the next ones, and those of a few teams. */
   bundleKeysMax: 16,
   bundlePullMsMax: 30 * SECOND,

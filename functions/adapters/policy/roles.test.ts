@@ -32,9 +32,9 @@ function input(action: string, members: Partial<Actor> = {}, tenant = "a"): Poli
   };
   return {
     schema_version: 1,
-  point: "request",
-  operation: "test",
-  effect: "read",
+    point: "request",
+    operation: "test",
+    effect: "read",
     actor,
     action,
     resource: { kind: "test", id: null },
@@ -51,8 +51,10 @@ function input(action: string, members: Partial<Actor> = {}, tenant = "a"): Poli
 }
 
 const BASIS = { tenant_version: 1 };
-const answer = async (...about: Parameters<typeof input>) => (await policy.decide(input(...about), BASIS)).decision.decision;
-const reasons = async (...about: Parameters<typeof input>) => (await policy.decide(input(...about), BASIS)).decision.reasons;
+const answer = async (...about: Parameters<typeof input>) =>
+  (await policy.decide(input(...about), BASIS)).decision.decision;
+const reasons = async (...about: Parameters<typeof input>) =>
+  (await policy.decide(input(...about), BASIS)).decision.reasons;
 
 const ALL = [...new Set([...CELL_ACTIONS, ...Object.values(ROLE_ACTIONS).flat()])];
 
@@ -121,7 +123,10 @@ describe("decisions", () => {
   });
 
   it("carry an id and the digest of the table that answered, so that evidence can name the rules", async () => {
-    const decided = await policy.decideMany([input("model:read", { roles: ["developer"] }), input("model:read")], BASIS);
+    const decided = await policy.decideMany(
+      [input("model:read", { roles: ["developer"] }), input("model:read")],
+      BASIS,
+    );
     expect(decided.map(({ decision }) => decision.decision)).toEqual(["ALLOW", "DENY"]);
     expect(new Set(decided.map(({ id }) => id)).size).toBe(2);
     for (const { policy_digest } of decided) expect(policy_digest).toBe(ROLES_DIGEST);

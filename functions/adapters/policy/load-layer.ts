@@ -1,0 +1,85 @@
+import type { TenantId } from "../../../shared/contracts/ids.ts";
+import type { BundleRef, FreshnessStatement } from "../../../shared/contracts/policy/freshness.ts";
+import { PolicyUnavailable } from "../../../shared/contracts/ports/policy.ts";
+import type { PolicyLayer, PolicyStore } from "../../../shared/contracts/ports/policy-store.ts";
+import { constantTimeEqualText } from "../../../shared/crypto/constant-time-equal.ts";
+import { verifyStatement } from "../../../shared/crypto/policy-statement.ts";
+import { sha256Hex } from "../../../shared/crypto/sha256.ts";
+
+/** A layer as it may be decided by: what was stated, and the bundles that were stated, opened. */
+export interface LiveLayer<Bundle> {
+  statement: FreshnessStatement;
+  active: Bundle | null;
+  canary: Bundle | null;
+  /** Names the keys that the bundles were opened under. */
+  keys: string;
+}
+
+/** Keys in force for a layer; `id` changes when one of them does. */
+export interface LayerKeys<Key> {
+  id: string;
+  keys: readonly Key[];
+}
+
+export interface LayerSource<Bundle, Key> {
+  store: Pick<PolicyStore, "state" | "bundle">;
+  cell: string;
+  statementKeys(): readonly Uint8Array[];
+  /** Verifies the archive and opens it. Throws `PolicyUnavailable` when it does not verify or is not what was stated. */
+  open(archive: Uint8Array, stated: BundleRef, tenant: TenantId | null, keys: readonly Key[]): Bundle | Promise<Bundle>;
+}
+
+const layerOf = (tenant: TenantId | null): PolicyLayer =>
+  tenant === null ? { layer: "cell" } : { layer: "tenant", tenant };
+
+/**
+ * Asks a layer's object what is in force, and makes sure of each word of the answer: the statement is signed by this cell,
+ * about this layer, of this moment and not older than one seen before; each bundle is, byte for byte, the one that was
+ * stated and verifies under the keys in force. Bundles of `known` that verified under the same keys are kept. Throws
+ * `PolicyUnavailable`, or what the store threw.
+ */
+export async function loadLayer<Bundle, Key>(
+  source: LayerSource<Bundle, Key>,
+  asked: {
+    tenant: TenantId | null;
+    nowMs: number;
+    versionMin: number;
+    keys: LayerKeys<Key>;
+    known: LiveLayer<Bundle> | null;
+  },
+): Promise<LiveLayer<Bundle>> {
+  const { tenant, keys, known, versionMin } = asked;
+  const layer = layerOf(tenant);
+  const state = await source.store.state(layer);
+  if (!state.ok) throw new PolicyUnavailable(`no policy layer: ${state.error.reason}`);
+  const verified = verifyStatement(state.value.statement, source.statementKeys(), {
+    cell: source.cell,
+    tenant,
+    nowMs: asked.nowMs,
+  });
+  if (!verified.ok) throw new PolicyUnavailable(`the freshness statement is no proof: ${verified.error.reason}`);
+  const statement = verified.value;
+  if (statement.version < versionMin)
+    throw new PolicyUnavailable(`version ${statement.version} was stated after version ${versionMin}`);
+  const bundle = async (ref: BundleRef | null | undefined): Promise<Bundle | null> => {
+    if (!ref) return null;
+    const kept = known?.keys === keys.id ? bundleOf(known, ref) : null;
+    if (kept) return kept;
+    const archive = await source.store.bundle(layer, ref.digest);
+    if (!archive.ok) throw new PolicyUnavailable(`the bundle in force is gone: ${archive.error.reason}`);
+    if (!constantTimeEqualText(`sha256:${sha256Hex(archive.value)}`, ref.digest))
+      throw new PolicyUnavailable("the bundle's bytes are not those that were stated");
+    return source.open(archive.value, ref, tenant, keys.keys);
+  };
+  const active = await bundle(statement.active);
+  return { statement, active, canary: await bundle(statement.canary?.bundle), keys: keys.id };
+}
+
+function bundleOf<Bundle>(
+  { statement, active, canary }: LiveLayer<Bundle>,
+  { digest, revision }: BundleRef,
+): Bundle | null {
+  const is = (ref: BundleRef | null | undefined) => ref?.digest === digest && ref.revision === revision;
+  if (is(statement.active)) return active;
+  return is(statement.canary?.bundle) ? canary : null;
+}
