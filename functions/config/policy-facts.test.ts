@@ -70,7 +70,7 @@ describe("the facts that policies decide by", () => {
         ocr: {
           privacy: "hybrid",
           routes: { local: true, hybrid: true },
-          tiers: { 0: true, 2: true },
+          tiers: [true, false, true],
           purposes: { billing: true },
           limits: { budget_nusd: 50_000_000, output_tokens_max: 200 },
         },
@@ -109,8 +109,19 @@ describe("the facts that policies decide by", () => {
 
   it("tell none apart from not stated, so that an empty list is not taken for everything", () => {
     const snapshot = good(FILES);
-    expect(policyFacts(snapshot, "b").tenant).toMatchObject({ providers_allow: null, markings: {} });
-    expect(policyFacts(good({}), "default").providers).toEqual({ deny: {}, allow: null });
+    const everybody = Object.fromEntries(Object.keys(snapshot.providers).map((name) => [name, true]));
+    expect(policyFacts(snapshot, "b").tenant).toMatchObject({ providers_allow: everybody, markings: {} });
+    expect(
+      policyFacts(
+        good({
+          "providers.yml": { providers: { pool: { kind: "synthetic", locality: "local", jurisdiction: "eu" } } },
+        }),
+        "default",
+      ).providers,
+    ).toEqual({
+      deny: {},
+      allow: { pool: true },
+    });
     expect(PolicyFacts.safeParse(policyFacts(good({}), "constructor")).success).toBe(true);
   });
 

@@ -8,12 +8,13 @@ import { setOrNull } from "./compile-rules.ts";
 export function policyFacts(snapshot: Snapshot, tenant: string): PolicyFacts {
   const { policies } = snapshot;
   const rules = policies.rules ?? NO_RULES;
+  const configured = Object.keys(snapshot.providers);
   const own = Object.hasOwn(snapshot.tenants, tenant) ? snapshot.tenants[tenant] : undefined;
   return {
     schema_version: 1,
     snapshot: snapshot.digest,
     residency: { jurisdictions_allow: factSet(policies.jurisdictions_allow ?? []) },
-    providers: { deny: factSet(policies.providers_deny), allow: setOrNull(policies.providers_allow) },
+    providers: { deny: factSet(policies.providers_deny), allow: factSet(policies.providers_allow ?? configured) },
     privacy: {
       local_only_intents: factSet(policies.local_only_intents),
       local_only_classifications: factSet(policies.local_only_classifications ?? []),
@@ -25,7 +26,7 @@ export function policyFacts(snapshot: Snapshot, tenant: string): PolicyFacts {
     high_risk: rules.high_risk,
     tenant: {
       id: tenant,
-      providers_allow: setOrNull(own?.providers_allow),
+      providers_allow: factSet(own?.providers_allow ?? configured),
       purposes: setOrNull(own?.labels?.purposes?.allowed),
       markings: setOrNull(own?.markings_allow),
     },
@@ -35,7 +36,7 @@ export function policyFacts(snapshot: Snapshot, tenant: string): PolicyFacts {
 const intentFacts = ({ privacy, routes, tiers, labels, limits }: IntentConfig): IntentFacts => ({
   privacy,
   routes: factSet(routes),
-  tiers: factSet(tiers.map(String)),
+  tiers: [tiers.includes(0), tiers.includes(1), tiers.includes(2)],
   purposes: setOrNull(labels?.purposes?.allowed),
   limits: limits ?? {},
 });
