@@ -11,6 +11,7 @@ import { usageGroups } from "./core/usage.ts";
 export { admit } from "./core/admit.ts";
 export { deleteBudget, listBudgets, putBudget } from "./core/budget-admin.ts";
 export { credential, deleteCredential, listCredentials, putCredential } from "./core/credentials.ts";
+export { decision, decisions } from "./core/decisions.ts";
 export { nextDue, sweep } from "./core/due.ts";
 export { dueFeed, feedDelivered, feedFailed } from "./core/feed.ts";
 export { createKey, listKeys, revokeKey, rotateKey } from "./core/keys.ts";

@@ -33,6 +33,8 @@ export function embeddedTenantStore(host: ObjectHost, of: ObjectClass): TenantSt
     refuse: (tenant, access, refusal) => call(tenant, (sql, env) => core.refuse(sql, env, access, refusal)),
     task: (tenant, access, task) => call(tenant, (sql, env) => core.task(sql, env, access, task)),
     usage: (tenant, access, query) => call(tenant, (sql, env) => core.usage(sql, env, access, query)),
+    decision: (tenant, access, id) => call(tenant, (sql, env) => core.decision(sql, env, access, id)),
+    decisions: (tenant, access, page) => call(tenant, (sql, env) => core.decisions(sql, env, access, page)),
     change: (tenant, change, patch) => call(tenant, (sql, env) => core.change(sql, env, change, patch)),
     createKey: (tenant, change, key) => call(tenant, (sql, env) => core.createKey(sql, env, change, key)),
     rotateKey: (tenant, change, kid, successor) =>

@@ -1,5 +1,6 @@
 import { BUNDLE_SHELF_SCHEMA } from "../runtime/bundle-shelf.ts";
 import type { Migration } from "../runtime/sql.ts";
+import { DECISION_RING_SCHEMA } from "./core/decisions.ts";
 
 /**
  * Tables of one tenant. The ledger is the only large one: a task row holds what later steps compare or sum, and points at
@@ -68,4 +69,5 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
     ],
   },
   { id: 2, floor: 1, sql: BUNDLE_SHELF_SCHEMA },
+  { id: 3, floor: 1, sql: DECISION_RING_SCHEMA },
 ];

@@ -70,6 +70,12 @@ export class TenantObject extends DurableObject {
   usage(...args: TenantArgs<"usage">) {
     return this.#store.usage(this.#tenant, ...args);
   }
+  decision(...args: TenantArgs<"decision">) {
+    return this.#store.decision(this.#tenant, ...args);
+  }
+  decisions(...args: TenantArgs<"decisions">) {
+    return this.#store.decisions(this.#tenant, ...args);
+  }
   change(...args: TenantArgs<"change">) {
     return this.#store.change(this.#tenant, ...args);
   }

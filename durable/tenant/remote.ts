@@ -27,6 +27,8 @@ export function remoteTenantStore(objects: DurableNamespace<TenantObject>): Tena
     refuse: (tenant, ...args) => remoteCall(object(tenant).refuse(...args)),
     task: (tenant, ...args) => remoteCall(object(tenant).task(...args)),
     usage: (tenant, ...args) => remoteCall(object(tenant).usage(...args)),
+    decision: (tenant, ...args) => remoteCall(object(tenant).decision(...args)),
+    decisions: (tenant, ...args) => remoteCall(object(tenant).decisions(...args)),
     change: (tenant, ...args) => remoteCall(object(tenant).change(...args)),
     createKey: (tenant, ...args) => remoteCall(object(tenant).createKey(...args)),
     rotateKey: (tenant, ...args) => remoteCall(object(tenant).rotateKey(...args)),

@@ -280,6 +280,9 @@ export const LIMITS = {
   policyDisclaimerCharsMax: 256,
   /** Fallback hops and further enforcement points of one task that decide again. */
   decisionsPerTaskMax: 16,
+  /** Outcomes in one closed record: 32 obligations of each layer twice; 128 × 256 bytes stay below an entry's bound. */
+  obligationOutcomesMax: 128,
+  obligationNoteCharsMax: 128,
   /** Decisions and inputs that one simulation compares: a thousand evaluations twice are about a second. */
   simulationInputsMax: 1_000,
 

@@ -5,6 +5,7 @@ import type { AdmitOutcome, ProvisionTenant, TenantStore } from "../../shared/co
 import { err } from "../../shared/contracts/result.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
 import { sha256Hex } from "../../shared/crypto/sha256.ts";
+import { decisionId, recorded } from "../support/policy-fixtures.ts";
 import {
   access,
   admitRequest,
@@ -188,6 +189,31 @@ export function tenantStoreContract(name: string, store: () => TenantStore): voi
         value: { status: "OK", phase: "done", cost_nusd: 1_450_000, route: { provider: "pool-a" } },
       });
       expect(await store().task(tenant, access(), taskId(2))).toEqual(err({ reason: "not_found" }));
+    });
+
+    it("explains the decision of an admitted and of a refused call, with what became of it, to its own tenant alone", async () => {
+      const [tenant, other] = [await provisioned(), await provisioned({ keys: [newKey({ kid: kidOf(7) })] })];
+      const by = attribution({ decision: decisionId(1) });
+      await store().admit(tenant, [admitRequest(taskId(1), Date.now(), { by, decision: recorded(1) })]);
+      const refusal = { by: attribution(), task: taskId(2), action: "key:read", reason: "role" };
+      await store().refuse(tenant, access(), { ...refusal, decision: recorded(2) });
+      const obligations = [{ id: "redact_output", outcome: "applied", note: "1 span" } as const];
+      await store().settle(tenant, [settleRequest(taskId(1), { by, obligations, decisions: [recorded(3)] })]);
+      expect(await store().decision(tenant, access(), decisionId(1))).toEqual({
+        ok: true,
+        value: { ...recorded(1), obligations, further: [decisionId(3)] },
+      });
+      const page = await store().decisions(tenant, access(), { limit: 2, before: null });
+      expect(page).toMatchObject({ value: { decisions: [recorded(3), recorded(2)], more: true } });
+      expect(await store().decisions(tenant, access(), { limit: 2, before: decisionId(2) })).toMatchObject({
+        value: { decisions: [recorded(1)], more: false },
+      });
+      const theirs = access({ kid: kidOf(7) });
+      expect(await store().decision(other, theirs, decisionId(1))).toEqual(err({ reason: "not_found" }));
+      expect(await store().decisions(other, theirs, { limit: 2, before: null })).toEqual({
+        ok: true,
+        value: { decisions: [], more: false },
+      });
     });
 
     it("keeps tenants apart, so one's task, key and budget are nothing to another", async () => {

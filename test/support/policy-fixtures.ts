@@ -1,5 +1,5 @@
-import type { UnixMs } from "../../shared/contracts/ids.ts";
-import type { Access, Change } from "../../shared/contracts/ports/tenant-store.ts";
+import type { DecisionId, UnixMs } from "../../shared/contracts/ids.ts";
+import type { Access, Change, RecordedDecision } from "../../shared/contracts/ports/tenant-store.ts";
 import { statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
 import { sha256Hex } from "../../shared/crypto/sha256.ts";
 import { access, attribution } from "./tenant-fixtures.ts";
@@ -31,3 +31,12 @@ export const target = (revision: number | null, over: object = {}) => ({
 });
 
 export const at = (ms: number): UnixMs => ms as UnixMs; // safe because: a test's own milliseconds
+
+export const decisionId = (n: number): DecisionId =>
+  `dec_${n.toString(36).toUpperCase().padStart(26, "0")}` as DecisionId; // safe because: of the minted shape
+
+/** A decision as an edge hands it over; the object never looks inside. */
+export const recorded = (n: number, record = JSON.stringify({ n })): RecordedDecision => ({
+  id: decisionId(n),
+  record,
+});

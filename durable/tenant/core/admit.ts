@@ -16,6 +16,7 @@ import { accessRefusal, type Gate, readGate } from "./access.ts";
 import { draw, peek, writeDraws } from "./buckets.ts";
 import { type Hold, planHold } from "./budgets.ts";
 import { noteRepeatable } from "./coalesce.ts";
+import { checkDecision, keepDecision } from "./decisions.ts";
 import { type ClaimBytes, claimBytes, keyVerdict } from "./idempotency.ts";
 import { LedgerWriter } from "./ledger.ts";
 import { insertTask } from "./task-rows.ts";
@@ -75,6 +76,7 @@ function decide(sql: Sql, nowMs: number, request: AdmitRequest, gate: Gate): Res
   drawn.write();
   const seq = open(sql, nowMs, request, gate, claim, hold?.count ?? 0, writeDraws(drawn.tokens));
   hold?.write(seq);
+  if (request.decision) keepDecision(sql, request.decision);
   return ok(admitted(nowMs, seq, drawn.states, hold, gate));
 }
 
@@ -191,7 +193,8 @@ function noteReplay(sql: Sql, nowMs: number, { action, by, task }: AdmitRequest,
 }
 
 /** What the edge must never send: a bug there, not an outcome. */
-function check({ schema_version, hold_nusd, tokens, deadline }: AdmitRequest): void {
+function check({ schema_version, hold_nusd, tokens, deadline, decision }: AdmitRequest): void {
+  checkDecision(decision);
   if (schema_version !== 1) throw new RangeError("unsupported admit version");
   if (!Number.isSafeInteger(hold_nusd) || hold_nusd < 0 || hold_nusd > NANO_USD_MAX)
     throw new RangeError("hold out of range");

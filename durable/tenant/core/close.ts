@@ -1,5 +1,7 @@
 import type { JsonObject, JsonValue } from "../../../shared/contracts/json.ts";
 import type { Attribution, LedgerKind } from "../../../shared/contracts/ledger.ts";
+import type { ObligationOutcome } from "../../../shared/contracts/policy/obligations.ts";
+import type { RecordedDecision } from "../../../shared/contracts/ports/tenant-store.ts";
 import type { RouteRecord, TaskStatus } from "../../../shared/contracts/task.ts";
 import { quantityOf, type UsageRow } from "../../../shared/contracts/usage.ts";
 import type { Sql } from "../../runtime/sql.ts";
@@ -23,13 +25,21 @@ export interface Ending {
   route: RouteRecord | null;
   result: "stored" | "none" | "too_large" | "not_run";
   call: JsonObject;
+  /** How each obligation of the task ended. */
+  obligations?: readonly ObligationOutcome[];
+  /** What was decided after the admission. */
+  decisions?: readonly RecordedDecision[];
 }
 
 const detailOf = (task: TaskRow, end: Ending): JsonObject => ({
   call: end.call,
   cost_nusd: end.cost_nusd,
+  ...(end.decisions ? { decisions: end.decisions.map(({ id }): JsonValue => id) } : {}),
   error: end.error,
   estimated: end.estimated,
+  ...(end.obligations
+    ? { obligations: end.obligations.map(({ id, note, outcome }): JsonValue => ({ id, note, outcome })) }
+    : {}),
   opened: task.seq,
   result: end.result,
   route: end.route === null ? null : routeJson(end.route),

@@ -1,6 +1,8 @@
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { NANO_USD_MAX } from "../../../shared/contracts/money.ts";
+import type { ObligationOutcome } from "../../../shared/contracts/policy/obligations.ts";
 import type {
+  RecordedDecision,
   Settled,
   SettleOutcome,
   SettleRefusal,
@@ -9,6 +11,7 @@ import type {
 import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { closeTask, correctTask, type Ending } from "./close.ts";
+import { settleDecision } from "./decisions.ts";
 import { forgetKey } from "./idempotency.ts";
 import { ledgerWriter } from "./ledger.ts";
 import { readTask } from "./task-rows.ts";
@@ -32,6 +35,8 @@ function settleOne(sql: Sql, nowMs: number, request: SettleRequest): SettleOutco
     if (!task) return err({ reason: "unknown_task" });
     const ledger = ledgerWriter(sql, nowMs);
     const end = endingOf(request);
+    if (task.state === TASK.open || task.state === TASK.abandoned)
+      settleDecision(sql, request.by.decision, end.obligations, end.decisions);
     if (task.state === TASK.abandoned)
       return ok({ ledger_seq: correctTask(sql, nowMs, ledger, task, end), corrected: true });
     if (task.state !== TASK.open) return err({ reason: "already_settled" });
@@ -54,7 +59,18 @@ const endingOf = (request: SettleRequest): Ending => ({
   route: request.route,
   result: request.result,
   call: request.detail,
+  ...(request.obligations ? { obligations: bounded(request.obligations) } : {}),
+  ...(request.decisions ? { decisions: keepable(request.decisions) } : {}),
 });
+
+/** A settlement is never lost to what is told beside it: what would not fit an entry, or the ring, is left out. */
+const bounded = (obligations: readonly ObligationOutcome[]): ObligationOutcome[] =>
+  obligations
+    .slice(0, LIMITS.obligationOutcomesMax)
+    .map(({ note, ...outcome }) => ({ ...outcome, note: note?.slice(0, LIMITS.obligationNoteCharsMax) ?? null }));
+
+const keepable = (decisions: readonly RecordedDecision[]): RecordedDecision[] =>
+  decisions.filter(({ record }) => record.length <= LIMITS.decisionRecordBytesMax).slice(0, LIMITS.decisionsPerTaskMax);
 
 /** What the edge must never send: a bug there, not an outcome. The alarm then charges the hold. */
 function check({ schema_version, cost_nusd, usage }: SettleRequest): void {

@@ -1,8 +1,9 @@
 import type { Role } from "../actor.ts";
 import type { PrivacyMode } from "../decision.ts";
-import type { BudgetId, CredentialRef, KeyId, NanoUsd, TaskId, TenantId, UnixMs } from "../ids.ts";
+import type { BudgetId, CredentialRef, DecisionId, KeyId, NanoUsd, TaskId, TenantId, UnixMs } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
 import type { Attribution, LedgerEntry, LedgerKind } from "../ledger.ts";
+import type { ObligationOutcome } from "../policy/obligations.ts";
 import type { Result } from "../result.ts";
 import type { RouteRecord, TaskError, TaskRecord, TaskStatus } from "../task.ts";
 import type { UsageRow } from "../usage.ts";
@@ -115,6 +116,19 @@ export interface IdempotencyClaim {
   fingerprint: string;
 }
 
+/** A decision as the edge hands it over: `record` is JSON text of a `DecisionRecord`, at most `decisionRecordBytesMax`. */
+export interface RecordedDecision {
+  id: DecisionId;
+  record: string;
+}
+/** A decision that is still kept, with what became of it. */
+export interface KeptDecision extends RecordedDecision {
+  /** Null until its task was settled with any. */
+  obligations: ObligationOutcome[] | null;
+  /** What was decided later for the same task: fallback hops and the like. */
+  further: DecisionId[];
+}
+
 export interface AdmitRequest {
   schema_version: 1;
   task: TaskId;
@@ -134,6 +148,8 @@ export interface AdmitRequest {
   model: string | null;
   /** Commitment of the request and other digests for the ledger. Never content. */
   detail: JsonObject;
+  /** Kept with the admission, among the last 4,096 of the tenant. */
+  decision?: RecordedDecision;
 }
 
 export interface Admitted {
@@ -185,6 +201,10 @@ export interface SettleRequest {
    */
   result: "stored" | "none" | "too_large" | "not_run";
   detail: JsonObject;
+  /** How each obligation of the task's decisions ended; in the closed record and with the decision that `by` names. */
+  obligations?: readonly ObligationOutcome[];
+  /** Decided later for the same task (fallback hops); at most `decisionsPerTaskMax`. */
+  decisions?: readonly RecordedDecision[];
 }
 export type SettleRefusal = { reason: "unknown_tenant" } | { reason: "unknown_task" } | { reason: "already_settled" };
 export interface Settled {
@@ -200,6 +220,8 @@ export interface Refusal {
   task: TaskId;
   action: string;
   reason: string;
+  /** Kept among the last 4,096 of the tenant; not coalesced. */
+  decision?: RecordedDecision;
 }
 
 export interface UsageQuery {
@@ -274,6 +296,18 @@ export interface TenantStore {
     task: TaskId,
   ): Promise<Result<TaskRecord, AccessRefusal | { reason: "not_found" }>>;
   usage(tenant: TenantId, access: Access, query: UsageQuery): Promise<Result<UsageGroup[], AccessRefusal>>;
+  /** One of the last 4,096 decisions that admitted or refused a call, or was made on its way. */
+  decision(
+    tenant: TenantId,
+    access: Access,
+    id: DecisionId,
+  ): Promise<Result<KeptDecision, AccessRefusal | { reason: "not_found" }>>;
+  /** Newest first, at most `simulationInputsMax`. `before`: the decision that ended the previous page. */
+  decisions(
+    tenant: TenantId,
+    access: Access,
+    page: { limit: number; before: DecisionId | null },
+  ): Promise<Result<{ decisions: KeptDecision[]; more: boolean }, AccessRefusal>>;
 
   change(tenant: TenantId, change: Change, patch: TenantPatch): Promise<Result<TenantState, ChangeRefusal>>;
   createKey(

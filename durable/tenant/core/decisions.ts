@@ -1,0 +1,97 @@
+import { z } from "zod";
+import { DecisionId } from "../../../shared/contracts/ids.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { OBLIGATION_IDS, type ObligationOutcome } from "../../../shared/contracts/policy/obligations.ts";
+import type {
+  Access,
+  AccessRefusal,
+  KeptDecision,
+  RecordedDecision,
+} from "../../../shared/contracts/ports/tenant-store.ts";
+import { err, ok, type Result } from "../../../shared/contracts/result.ts";
+import type { CoreEnv, Sql } from "../../runtime/sql.ts";
+import { accessRefusal, readGate } from "./access.ts";
+
+/** The last decisions of the tenant: number `n` lies in slot `n` modulo the ring's size, where the oldest one was. */
+export const DECISION_RING_SCHEMA: readonly string[] = [
+  "CREATE TABLE decision (slot INTEGER PRIMARY KEY, n INTEGER NOT NULL, id TEXT NOT NULL, settled TEXT, record TEXT NOT NULL)",
+  "CREATE UNIQUE INDEX decision_by_n ON decision (n)",
+  "CREATE INDEX decision_by_id ON decision (id)",
+];
+
+const KEEP = `INSERT INTO decision (slot, n, id, settled, record)
+  SELECT n % ${LIMITS.decisionsKeptMax}, n, ?, NULL, ? FROM (SELECT coalesce(max(n), -1) + 1 AS n FROM decision) WHERE true
+  ON CONFLICT (slot) DO UPDATE SET n = excluded.n, id = excluded.id, settled = NULL, record = excluded.record`;
+
+/** What the edge must never send: a bug there, not an outcome. Throws `RangeError`. */
+export function checkDecision(decision: RecordedDecision | undefined): void {
+  if (decision && decision.record.length > LIMITS.decisionRecordBytesMax)
+    throw new RangeError("a decision's record is longer than the ring keeps");
+}
+
+/** One statement, part of the caller's step; the decision of 4,096 before is gone. */
+export const keepDecision = (sql: Sql, { id, record }: RecordedDecision): void => sql.run(KEEP, id, record);
+
+/** Adds to the decision that admitted a task how it went on; nothing happens to one that the ring has let go. */
+export function settleDecision(
+  sql: Sql,
+  admittedBy: string | null,
+  obligations: readonly ObligationOutcome[] | undefined,
+  further: readonly RecordedDecision[] = [],
+): void {
+  if (admittedBy !== null && (obligations !== undefined || further.length > 0)) {
+    const settled = { obligations: obligations ?? null, further: further.map(({ id }) => id) };
+    sql.run("UPDATE decision SET settled = ? WHERE id = ?", JSON.stringify(settled), admittedBy);
+  }
+  for (const decision of further) keepDecision(sql, decision);
+}
+
+const Settled = z.object({
+  obligations: z
+    .array(
+      z.object({ id: z.enum(OBLIGATION_IDS), outcome: z.enum(["applied", "failed"]), note: z.string().nullable() }),
+    )
+    .nullable(),
+  further: z.array(DecisionId),
+});
+
+type Row = { n: number; id: string; settled: string | null; record: string };
+
+function keptOf({ id, settled, record }: Row): KeptDecision {
+  const after = settled === null ? { obligations: null, further: [] } : Settled.parse(JSON.parse(settled));
+  return { id: DecisionId.parse(id), record, ...after };
+}
+
+export function decision(
+  sql: Sql,
+  env: CoreEnv,
+  access: Access,
+  id: string,
+): Result<KeptDecision, AccessRefusal | { reason: "not_found" }> {
+  const refusal = accessRefusal(readGate(sql, access.kid), env.now, access);
+  if (refusal) return err(refusal);
+  const row = sql.get<Row>("SELECT n, id, settled, record FROM decision WHERE id = ? ORDER BY n DESC LIMIT 1", id);
+  return row ? ok(keptOf(row)) : err({ reason: "not_found" });
+}
+
+/** A page that begins before a decision that is gone is empty: everything older is gone too. */
+export function decisions(
+  sql: Sql,
+  env: CoreEnv,
+  access: Access,
+  page: { limit: number; before: string | null },
+): Result<{ decisions: KeptDecision[]; more: boolean }, AccessRefusal> {
+  const refusal = accessRefusal(readGate(sql, access.kid), env.now, access);
+  if (refusal) return err(refusal);
+  const from =
+    page.before === null
+      ? Number.MAX_SAFE_INTEGER
+      : (sql.get<{ n: number }>("SELECT max(n) AS n FROM decision WHERE id = ?", page.before)?.n ?? 0);
+  const limit = Math.min(Math.max(1, page.limit), LIMITS.simulationInputsMax);
+  const rows = sql.all<Row>(
+    "SELECT n, id, settled, record FROM decision WHERE n < ? ORDER BY n DESC LIMIT ?",
+    from,
+    limit + 1,
+  );
+  return ok({ decisions: rows.slice(0, limit).map(keptOf), more: rows.length > limit });
+}
