@@ -2,7 +2,6 @@ import type { Detector } from "./detector.ts";
 import { leadPatterns, partialPattern } from "./partial-pattern.ts";
 
 interface Watched {
-  detector: Detector;
   partial: RegExp;
   leads: readonly RegExp[];
 }
@@ -13,17 +12,16 @@ const watched = new WeakMap<Detector, Watched>();
 function watch(detector: Detector): Watched {
   const known = watched.get(detector);
   if (known) return known;
-  const made = { detector, partial: partialPattern(detector.pattern), leads: leadPatterns(detector.pattern) };
+  const made = { partial: partialPattern(detector.pattern), leads: leadPatterns(detector.pattern) };
   watched.set(detector, made);
   return made;
 }
 
-/** Whether what follows `text` could decide if, or how far, a detector finds something that begins in it. */
-export const mayContinue = (detectors: readonly Detector[], text: string): boolean =>
-  detectors.some((detector) => {
-    const { partial, leads } = watch(detector);
-    return leads.some((lead) => reachesEnd(lead, text, null)) || reachesEnd(partial, text, detector);
-  });
+/** Whether what follows `text` could decide if, or how far, the detector finds something that begins in it. */
+export function mayContinue(detector: Detector, text: string): boolean {
+  const { partial, leads } = watch(detector);
+  return leads.some((lead) => reachesEnd(lead, text, null)) || reachesEnd(partial, text, detector);
+}
 
 /** Looks for matches as redaction does; those that are decided are passed over as redaction passes over them. */
 function reachesEnd(pattern: RegExp, text: string, detector: Detector | null): boolean {

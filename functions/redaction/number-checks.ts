@@ -92,8 +92,21 @@ export function ipv6Length(match: string): number {
 }
 
 const DATE = /^\d{1,2}([./-])\d{1,2}\1\d{4}/;
-/** National numbers with a trunk 0 have nine to twelve digits; a date with a time is none. */
+const TRUNK_DIGITS_MIN = 9;
+const TRUNK_DIGITS_MAX = 12;
+/**
+ * Length of the national number with a trunk 0 at the start of `match`: nine to twelve digits, as many of its groups as
+ * fit, since what follows may be another number. A date with a time is none.
+ */
 export function trunkPhoneLength(match: string): number {
-  const digits = match.replace(/\D/g, "").length;
-  return digits >= 9 && digits <= 12 && !DATE.test(match) ? match.length : 0;
+  if (DATE.test(match)) return 0;
+  let digits = 0;
+  let length = 0;
+  for (let i = 0; i < match.length; i++) {
+    if (!isDigit(match.charCodeAt(i))) continue;
+    digits++;
+    const groupEnds = i + 1 === match.length || !isDigit(match.charCodeAt(i + 1));
+    if (groupEnds && digits >= TRUNK_DIGITS_MIN && digits <= TRUNK_DIGITS_MAX) length = i + 1;
+  }
+  return length;
 }

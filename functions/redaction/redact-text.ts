@@ -18,7 +18,7 @@ export const isPlaceholder = (text: string): boolean => PLACEHOLDER.test(text);
  */
 export class Redactor {
   readonly detectors: readonly Detector[];
-  readonly #found: Record<string, number> = {};
+  #found: Record<string, number> = {};
   readonly #numbers = new Map<string, Map<string, number>>();
   #counting = true;
 
@@ -48,13 +48,19 @@ export class Redactor {
 
   /** The text without findings. Searching the answer again finds nothing. */
   text(text: string): string {
-    let current = text;
-    for (let round = 0; round < ROUNDS_MAX; round++) {
-      const next = this.detectors.reduce((before, detector) => this.#apply(detector, before), current);
-      if (next === current) return current;
-      current = next;
-    }
-    return this.withhold("withheld", text);
+    const rounds = this.#rounds(text, () => false);
+    return rounds ?? this.withhold("withheld", text);
+  }
+
+  /**
+   * The text without findings if it is the same whatever follows; null, and nothing is counted, while `open` says of a
+   * detector that its search of the text is not decided yet.
+   */
+  settled(text: string, open: (detector: Detector, text: string) => boolean): string | null {
+    const counted = { ...this.#found };
+    const made = this.#rounds(text, open);
+    if (made === null) this.#found = counted;
+    return made;
   }
 
   /** The placeholder for a value that goes whatever it holds. */
@@ -71,6 +77,20 @@ export class Redactor {
     }
     if (this.#counting) this.#found[id] = (this.#found[id] ?? 0) + 1;
     return `[${id}-${number}]`;
+  }
+
+  /** Null when a search is open, or when the text is never done. */
+  #rounds(text: string, open: (detector: Detector, text: string) => boolean): string | null {
+    let current = text;
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const before = current;
+      for (const detector of this.detectors) {
+        if (open(detector, current)) return null;
+        current = this.#apply(detector, current);
+      }
+      if (current === before) return current;
+    }
+    return null;
   }
 
   #apply({ id, pattern, length }: Detector, text: string): string {

@@ -152,7 +152,7 @@ describe("what is held back", () => {
         detector.pattern.lastIndex = 0;
         if (!detector.pattern.test(value)) continue;
         for (const border of value.matchAll(/[\s"'()/;@]/g))
-          expect(mayContinue([detector], value.slice(0, border.index + 1))).toBe(true);
+          expect(mayContinue(detector, value.slice(0, border.index + 1))).toBe(true);
       }
     },
   );

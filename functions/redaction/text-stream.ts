@@ -56,12 +56,12 @@ export class TextStream {
     BORDER.lastIndex = this.#next;
     for (let border = BORDER.exec(this.#held); border !== null; border = BORDER.exec(this.#held)) {
       const end = border.index + 1;
-      const text = this.#held.slice(0, end);
-      if (mayContinue(this.#redactor.detectors, text)) {
+      const settled = this.#look(this.#held.slice(0, end));
+      if (settled === null) {
         // The longer the text, the rarer it is looked at: all looks together stay linear.
         this.#next = end + Math.min(end >> 3, GAP_CHARS_MAX);
       } else {
-        made += this.#redacted(text);
+        made += this.#cut ? this.#redacted(this.#held.slice(0, end)) : settled;
         this.#held = this.#held.slice(end);
         this.#next = 0;
       }
@@ -70,6 +70,12 @@ export class TextStream {
     // Borders before here are looked at no more; the next piece begins behind them.
     this.#next = Math.max(this.#next, this.#held.length);
     return made;
+  }
+
+  /** The text as it goes out, null while it is not settled; what goes as one placeholder is counted as one. */
+  #look(text: string): string | null {
+    const settle = () => this.#redactor.settled(text, mayContinue);
+    return this.#cut ? this.#redactor.again(settle) : settle();
   }
 
   #redacted(text: string): string {
