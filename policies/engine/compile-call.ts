@@ -76,6 +76,7 @@ function callRoutine(
   const result = isReturn(routine.blocks(locals, machine)) ? machine.returned : undefined;
   machine.depth--;
   if (routine.memoised) machine.memo.set(routine.index, result);
+  if (machine.trace !== undefined && result !== undefined) machine.trace(routine.path);
   return result;
 }
 

@@ -12,7 +12,9 @@ export function compilePolicy(policy: Policy): ReadonlyMap<string, Entrypoint> {
   const paths = new Map<string, Routine>();
   policy.funcs.forEach((func, index) => {
     const memoised = func.params.length === 2 && func.params[0] === INPUT && func.params[1] === DATA;
-    const routine: Routine = { index, memoised, params: [], template: [], blocks: () => GO_ON };
+    // The planner numbers its trees of functions: `g0` stands for `data`.
+    const path = func.path === undefined ? [func.name] : ["data", ...func.path.slice(1)];
+    const routine: Routine = { index, path, memoised, params: [], template: [], blocks: () => GO_ON };
     routines.set(func.name, routine);
     if (func.path !== undefined) paths.set(JSON.stringify(func.path), routine);
   });

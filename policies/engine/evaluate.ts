@@ -3,7 +3,7 @@ import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import { BUILTINS } from "./builtins/table.ts";
 import { compilePolicy } from "./compile.ts";
 import { BuiltinFailure, ConflictFailure, type EvalErrorCode } from "./failure.ts";
-import { Machine, type World } from "./machine.ts";
+import { Machine, type Trace, type World } from "./machine.ts";
 import { LimitExceeded, meter, metered } from "./meter.ts";
 import { type PlanRefusal, Refused, readPlan } from "./read-plan.ts";
 import { OObject, type Value } from "./value.ts";
@@ -43,6 +43,8 @@ export interface Question extends World {
   /** True: a failing builtin ends the evaluation. False: it is undefined, as in OPA by default. */
   strict?: boolean;
   limits?: Partial<EvaluationLimits>;
+  /** For explanations. Absent: nothing is told, and nothing is paid for it. */
+  trace?: Trace;
 }
 
 /** An answer; `spent_steps` is what it cost. */
@@ -75,7 +77,7 @@ export function evaluateAll(plan: Plan, entrypoint: string, question: Question):
   const run = plan.entrypoints.get(entrypoint);
   if (run === undefined) return err({ reason: "unknown_entrypoint", entrypoint });
   const limits = question.limits === undefined ? EVALUATION_LIMITS : { ...EVALUATION_LIMITS, ...question.limits };
-  const machine = new Machine(question, question.strict ?? false, limits);
+  const machine = new Machine(question, question.strict ?? false, limits, question.trace);
   try {
     const left = metered(limits, () => {
       run(machine, question.input, question.data);

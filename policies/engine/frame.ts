@@ -16,6 +16,8 @@ export const UNDEFINED = 0;
 /** A function as compiled; filled in after all functions are known, so that they may call each other. */
 export interface Routine {
   index: number;
+  /** Where the rule or function lies, such as `["data", "app", "allow"]`. */
+  path: readonly string[];
   /** Takes only input and data, so its result is the same all through one evaluation. */
   memoised: boolean;
   params: number[];

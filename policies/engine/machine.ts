@@ -11,12 +11,16 @@ export interface World {
   runtime?: Value;
 }
 
+/** Told of each rule or function of the plan that gave a result; a memoised one once. */
+export type Trace = (path: readonly string[]) => void;
+
 /** The state of one evaluation. */
 export class Machine {
   readonly world: World;
   readonly strict: boolean;
   readonly depthMax: number;
   readonly resultsMax: number;
+  readonly trace: Trace | undefined;
   /** Results of functions that only take input and data; `with` swaps it. */
   memo = new Map<number, Value | undefined>();
   depth = 0;
@@ -32,11 +36,12 @@ export class Machine {
     return this.#kept;
   }
 
-  constructor(world: World, strict: boolean, limits: { depthMax: number; resultsMax: number }) {
+  constructor(world: World, strict: boolean, limits: { depthMax: number; resultsMax: number }, trace?: Trace) {
     this.world = world;
     this.strict = strict;
     this.depthMax = limits.depthMax;
     this.resultsMax = limits.resultsMax;
+    this.trace = trace;
   }
 }
 

@@ -45,6 +45,20 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
       "the policy engine is deterministic: no I/O, clock or randomness; its builtins take regular expressions, YAML, GraphQL and synchronous cryptography from packages that are pure too",
   },
   {
+    files: /^policies\/bundle\//,
+    may: [contracts, crypto, /^policies\/(?:engine|bundle)\//],
+    packages: [/^jose$/, /^zod$/],
+    builtins: [],
+    because: "a bundle is opened by a function of its bytes, the keys and the instant; signatures are jose's",
+  },
+  {
+    files: /^policies\/decide\//,
+    may: [contracts, /^policies\/(?:engine|decide)\//],
+    packages: [],
+    builtins: [],
+    because: "a decision is a function of the layers' answers: no I/O, clock or randomness",
+  },
+  {
     files: DURABLE_CORES,
     may: [
       /^durable\/\$own\/(?!(?:object|object-class|remote|embedded|shedding)\.ts$)/,
@@ -104,7 +118,7 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
       contracts,
       crypto,
       telemetry,
-      /^policies\/engine\//,
+      /^policies\/(?:engine|bundle|decide)\//,
       /^functions\/(?:v1|pipeline|inference|dialects|redaction)\//,
       /^functions\/reference\/page\.ts$/,
       /^functions\/(?:app|env|context|problem)\.ts$/,
@@ -134,6 +148,20 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
     packages: [],
     builtins: [],
     because: "the reference page is a document: its script runs in a browser",
+  },
+  {
+    files: /^functions\/adapters\/policy\//,
+    may: [contracts, crypto, telemetry, /^policies\//, /^functions\/config\//, /^functions\/adapters\/policy\//],
+    packages: [],
+    builtins: [],
+    because: "the policy adapter keeps and asks policies; what they are and how they combine is in policies/",
+  },
+  {
+    files: /^functions\/adapters\/(policy)(?:\/|\.ts$)/,
+    may: [contracts, crypto, telemetry, /^policies\//, /^functions\/adapters\/\$own(?:\/|\.ts$)/],
+    packages: [],
+    builtins: [],
+    because: "the policy adapter keeps layers and their freshness; deciding is the libraries' under policies/",
   },
   {
     files: /^functions\/adapters\/([a-z0-9-]+)(?:\/|\.ts$)/,
