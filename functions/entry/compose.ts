@@ -11,6 +11,7 @@ import { anthropicEngine } from "../engines/anthropic/engine.ts";
 import { azureOpenaiEngine } from "../engines/azure-openai/engine.ts";
 import { openaiEngine } from "../engines/openai/engine.ts";
 import { syntheticEngine } from "../engines/synthetic/engine.ts";
+import type { BreakerState } from "../inference/breaker.ts";
 import { createRouterState } from "../inference/router-state.ts";
 import { TenantCredentials } from "../inference/tenant-credentials.ts";
 import { createAuthenticator } from "../pipeline/authenticate/authenticator.ts";
@@ -30,6 +31,9 @@ export type HostParts = Omit<
   readSecret(ref: SecretRef): string | null;
   version: string;
 };
+
+/** Values of the gauge `bailiwick_breaker_state`. */
+const BREAKER_LEVELS: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 1, open: 2 };
 
 /** Wires the ports of one cell to the application. */
 export function composeCell({
@@ -55,6 +59,11 @@ export function composeCell({
     },
   };
   const { metrics } = deps.telemetry;
+  // A breaker half-opens as time passes, without a call: its state is what it is when it is read.
+  deps.telemetry.beforeReading(() => {
+    for (const { engine, state } of deps.router.breakers.states())
+      metrics.set("bailiwick_breaker_state", { provider: engine }, BREAKER_LEVELS[state]);
+  });
   const inForce = ({ digest }: Snapshot) => metrics.set("bailiwick_config_info", { digest }, 1);
   inForce(config.current());
   metrics.set("bailiwick_build_info", { release: cell.release, runtime: navigator.userAgent }, 1);

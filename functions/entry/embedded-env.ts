@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { EnvUnusable, parseVariables } from "./env-unusable.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
+import { OTLP_VARIABLES } from "./otlp.ts";
 
 const Env = z.object({
   HOST: z.string().min(1).default("127.0.0.1"),
@@ -11,7 +12,7 @@ const Env = z.object({
   BAILIWICK_DATABASE_URL: z.string().min(1).optional(),
   TLS_CERT: z.string().min(1).optional(),
   TLS_KEY: z.string().min(1).optional(),
-  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
+  ...OTLP_VARIABLES,
 });
 
 /** What the embedded cell is told by its environment, parsed once. */

@@ -31,7 +31,6 @@ import { pacedEventSink } from "../adapters/event-sink/paced.ts";
 import { randomIds } from "../adapters/ids/random.ts";
 import { secretKeyring } from "../adapters/keyring/secret.ts";
 import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
-import { otlpExporter } from "../adapters/telemetry/otlp.ts";
 import { hostTimer } from "../adapters/telemetry/timer.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
 import { mint } from "../v1/keys/mint.ts";
@@ -46,6 +45,7 @@ import { host, hostSecret, PortInUse } from "./host.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
 import { nativeHashing } from "./native-hashing.ts";
+import { otlpExporters } from "./otlp.ts";
 import { releaseOf } from "./release.ts";
 import { startUpkeep } from "./upkeep.ts";
 import { welcome } from "./welcome.ts";
@@ -68,16 +68,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     service: "bailiwick",
     cell: CELL.id,
     sink: logSink(env.BAILIWICK_LOG, (line) => void process.stderr.write(`${line}\n`)),
-    exporter: env.OTEL_EXPORTER_OTLP_ENDPOINT
-      ? otlpExporter({
-          endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
-          headers: {},
-          resource: { "service.name": "bailiwick", "service.version": version, "bailiwick.cell": CELL.id },
-          scope: { name: "bailiwick", version },
-          fetch: egress.operatorFetch,
-          timer: hostTimer,
-        })
-      : null,
+    ...otlpExporters(env, { version, cell: CELL.id, clock, ids, egress, timer: hostTimer }),
     clock,
     ids,
     sample: { ratio: 1, followParent: true },

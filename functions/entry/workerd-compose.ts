@@ -20,7 +20,6 @@ import { randomIds } from "../adapters/ids/random.ts";
 import { secretKeyring } from "../adapters/keyring/secret.ts";
 import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
 import { upstashRateLimiter } from "../adapters/rate-limit/upstash.ts";
-import { otlpExporter } from "../adapters/telemetry/otlp.ts";
 import { requestTimer } from "../adapters/telemetry/timer.ts";
 import type { Handler } from "../app.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
@@ -30,11 +29,12 @@ import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
+import { otlpExporters } from "./otlp.ts";
 import { STANDARD_CONFIG } from "./standard-config.ts";
 import { placed, type WorkerdEnv } from "./workerd-env.ts";
 import { afterwards, controlDbUpkeep, type Execution, watchedControlDb } from "./workerd-upkeep.ts";
 
-/** Rows in an outbox and finished spans wait this long for more of their kind. */
+/** Rows in an outbox, finished spans and due metrics wait this long for more of their kind. */
 const DRAIN_DELAY_MS = 1_000;
 const FLUSH_DELAY_MS = 500;
 const FLUSH_MS_MAX = 5_000;
@@ -85,17 +85,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     service: "bailiwick",
     cell: cell.id,
     sink: logSink(env.BAILIWICK_LOG, (line) => console.log(line)),
-    exporter:
-      env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
-        ? null
-        : otlpExporter({
-            endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
-            headers: {},
-            resource: { "service.name": "bailiwick", "service.version": version, "bailiwick.cell": cell.id },
-            scope: { name: "bailiwick", version },
-            fetch: egress.operatorFetch,
-            timer: requestTimer,
-          }),
+    ...otlpExporters(env, { version, cell: cell.id, clock, ids, egress, timer: requestTimer }),
     clock,
     ids,
     sample: { ratio: 1, followParent: true },

@@ -10,6 +10,7 @@ import { Redacted } from "../../shared/telemetry/redacted.ts";
 import type { PublicNetwork } from "../adapters/egress/workerd.ts";
 import { EnvUnusable, parseVariables } from "./env-unusable.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
+import { OTLP_VARIABLES } from "./otlp.ts";
 
 const ROOT_BYTES = 32;
 const rootSecret = (text: string, issues: { addIssue(message: string): void }): Uint8Array => {
@@ -54,7 +55,7 @@ const Env = z.object({
   NEON_FETCH_ENDPOINT: z.url().optional(),
   UPSTASH_REDIS_REST_URL: z.url().optional(),
   UPSTASH_REDIS_REST_TOKEN: secret.optional(),
-  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
+  ...OTLP_VARIABLES,
 });
 
 /** A namespace of the platform; `jurisdiction` exists on the deployed platform only, and throws on stock workerd. */

@@ -20,6 +20,7 @@ function redact(route: Route, locality: "local" | "api", body: JsonObject) {
     start: () => {
       throw new Error("no span is started here");
     },
+    beforeReading() {},
     exposition: () => "",
     flush: async () => {},
   };

@@ -1,8 +1,9 @@
 import type { Clock, Ids } from "../contracts/ports/clock.ts";
-import type { ConnectExporter, SpanDrop } from "../contracts/ports/span-exporter.ts";
+import type { ConnectExporter } from "../contracts/ports/span-exporter.ts";
 import type { Telemetry } from "../contracts/ports/telemetry.ts";
 import { exposition } from "./exposition.ts";
 import { createLog } from "./log-line.ts";
+import type { ConnectMetrics } from "./metric-exporter.ts";
 import { MetricRegistry } from "./metric-registry.ts";
 import { METRICS } from "./metric-table.ts";
 import { createTracer, type Sampling } from "./tracer.ts";
@@ -14,6 +15,8 @@ export interface TelemetryOptions {
   sink: (line: string) => void;
   /** null: spans cost one object a request and are kept nowhere; `traceparent` still travels. */
   exporter: ConnectExporter | null;
+  /** Absent or null: metrics are read by `exposition` alone. */
+  metricExporter?: ConnectMetrics | null;
   clock: Clock;
   ids: Ids;
   sample: Sampling;
@@ -26,20 +29,37 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
   const { service, cell, sink, clock, ids, sample } = options;
   const metrics = new MetricRegistry(METRICS);
   const log = createLog(sink, clock, { service, cell });
-  const warned = new Map<SpanDrop, number>();
-  const exporter =
-    options.exporter?.((reason, spans) => {
-      metrics.count("bailiwick_telemetry_dropped_total", { kind: `span_${reason}` }, spans);
-      const now = clock.now();
-      if (now - (warned.get(reason) ?? Number.NEGATIVE_INFINITY) < dropWarningMsMin) return;
-      warned.set(reason, now);
-      log.warn("telemetry.spans_dropped", { reason, spans });
-    }) ?? null;
+  const warned = new Map<string, number>();
+  /** Every loss is counted; the log has one line a minute and kind. */
+  const dropped = (signal: "span" | "metric", event: string) => (reason: string, lost: number) => {
+    const kind = `${signal}_${reason}`;
+    metrics.count("bailiwick_telemetry_dropped_total", { kind }, lost);
+    const now = clock.now();
+    if (now - (warned.get(kind) ?? Number.NEGATIVE_INFINITY) < dropWarningMsMin) return;
+    warned.set(kind, now);
+    log.warn(event, { reason, [`${signal}s`]: lost });
+  };
+  const gauges: (() => void)[] = [];
+  const current = (): MetricRegistry => {
+    for (const gauge of gauges)
+      try {
+        gauge();
+      } catch (cause) {
+        log.error("telemetry.gauge", cause);
+      }
+    return metrics;
+  };
+  const exporter = options.exporter?.(dropped("span", "telemetry.spans_dropped")) ?? null;
+  const metricExporter =
+    options.metricExporter?.(() => current().families(), dropped("metric", "telemetry.metrics_dropped")) ?? null;
   return {
     start: createTracer(exporter, clock, ids, sample),
     metrics,
     log,
-    exposition: () => exposition(metrics),
-    flush: async (timeoutMs) => exporter?.flush(timeoutMs),
+    beforeReading: (gauge) => void gauges.push(gauge),
+    exposition: () => exposition(current()),
+    async flush(timeoutMs) {
+      await Promise.all([exporter?.flush(timeoutMs), metricExporter?.flush(timeoutMs)]);
+    },
   };
 }

@@ -100,7 +100,7 @@ export const METRICS = {
   bailiwick_config_info: info("The configuration snapshot in force.", ["digest"]),
   bailiwick_build_info: info("The running code.", ["release", "runtime"]),
   bailiwick_telemetry_dropped_total: counter(
-    "Telemetry that was not kept: label sets past the bound, undeclared names, spans.",
+    "Telemetry that was not kept: label sets past the bound, undeclared names, spans, points a collector did not take.",
     ["kind"],
   ),
 } as const satisfies Record<string, MetricSpec>;

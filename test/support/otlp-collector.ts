@@ -15,7 +15,33 @@ export interface CollectedSpan {
   attributes: Record<string, unknown>;
 }
 
+/** A point of a metric: its number, or how often a histogram was observed. */
+export interface CollectedPoint {
+  name: string;
+  value: number;
+  /** Which process or isolate counted. */
+  instance: string;
+  attributes: Record<string, unknown>;
+}
+
+interface KeyValue {
+  key: string;
+  value: Record<string, unknown>;
+}
+const valuesOf = (attributes: KeyValue[] = []) =>
+  Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
+
+interface OtlpPoints {
+  dataPoints?: { attributes?: KeyValue[]; asDouble?: number; count?: string }[];
+}
+
 interface OtlpBody {
+  resourceMetrics?: {
+    resource: { attributes: KeyValue[] };
+    scopeMetrics: {
+      metrics: { name: string; sum?: OtlpPoints; gauge?: OtlpPoints; histogram?: OtlpPoints }[];
+    }[];
+  }[];
   resourceSpans?: {
     scopeSpans?: {
       spans?: {
@@ -27,7 +53,7 @@ interface OtlpBody {
         startTimeUnixNano: string;
         endTimeUnixNano: string;
         status?: { code?: number };
-        attributes?: { key: string; value: Record<string, unknown> }[];
+        attributes?: KeyValue[];
       }[];
     }[];
   }[];
@@ -77,8 +103,27 @@ export class OtlpCollector {
           startMs: Number(startTimeUnixNano) / 1e6,
           endMs: Number(endTimeUnixNano) / 1e6,
           status: status?.code ?? 0,
-          attributes: Object.fromEntries((attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]])),
+          attributes: valuesOf(attributes),
         }));
+    });
+  }
+
+  /** Points of every export of metrics, oldest first. */
+  get points(): CollectedPoint[] {
+    return this.bodies.flatMap((text) => {
+      const body: OtlpBody = JSON.parse(text);
+      return (body.resourceMetrics ?? []).flatMap(({ resource, scopeMetrics }) =>
+        scopeMetrics
+          .flatMap(({ metrics }) => metrics)
+          .flatMap(({ name, sum, gauge, histogram }) =>
+            ((sum ?? gauge ?? histogram)?.dataPoints ?? []).map(({ attributes, asDouble, count }) => ({
+              name,
+              value: asDouble ?? Number(count),
+              instance: String(valuesOf(resource.attributes)["service.instance.id"]),
+              attributes: valuesOf(attributes),
+            })),
+          ),
+      );
     });
   }
 }

@@ -12,10 +12,10 @@ const anyValue = (value: string | number | boolean) => {
   return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value };
 };
 
-const keyValues = (attributes: Attributes) =>
+export const keyValues = (attributes: Attributes) =>
   Object.entries(attributes).map(([key, value]) => ({ key, value: anyValue(value) }));
 
-const nanos = (ms: number): string => `${Math.trunc(ms)}000000`;
+export const nanos = (ms: number): string => `${Math.trunc(ms)}000000`;
 
 /** Body of `POST /v1/traces` (`ExportTraceServiceRequest`) for spans of one resource. */
 export function otlpTraces(

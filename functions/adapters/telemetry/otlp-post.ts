@@ -1,12 +1,13 @@
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Egress } from "../../../shared/contracts/ports/egress.ts";
 import type { Redacted } from "../../../shared/telemetry/redacted.ts";
+import type { ExportTimer } from "./timer.ts";
 
 const answerBytesMax = 64 * 1024;
 /** OTLP/HTTP "Failures": only these are tried again. */
 const RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
-/** What the collector made of one batch; `rejected` spans are lost although the rest arrived. */
+/** What the collector made of one batch; `rejected` spans or points are lost although the rest arrived. */
 export type PostOutcome =
   | { kind: "sent"; rejected: number }
   | { kind: "refused" }
@@ -18,9 +19,9 @@ export interface Collector {
   fetch: Egress["operatorFetch"];
 }
 
-/** `/v1/traces` below the configured base, unless the whole path was given. */
-export const tracesUrl = (endpoint: string): string =>
-  endpoint.endsWith("/v1/traces") ? endpoint : `${endpoint.replace(/\/+$/, "")}/v1/traces`;
+/** The signal's path below the configured base; the base may be written with the path of traces. */
+export const signalUrl = (endpoint: string, signal: "traces" | "metrics"): string =>
+  `${endpoint.replace(/\/+$/, "").replace(/\/v1\/traces$/, "")}/v1/${signal}`;
 
 async function readBounded(response: Response): Promise<string> {
   const decoder = new TextDecoder();
@@ -35,9 +36,9 @@ async function readBounded(response: Response): Promise<string> {
   return text;
 }
 
-/** `partialSuccess.rejectedSpans` of an answer; an answer that is not the JSON we asked for rejects nothing. */
-function rejectedSpans(text: string): number {
-  const found = /"rejectedSpans"\s*:\s*"?(\d{1,9})"?/.exec(text);
+/** What `partialSuccess` of an answer rejects; an answer that is not the JSON we asked for rejects nothing. */
+function rejectedBy(text: string): number {
+  const found = /"rejected(?:Spans|DataPoints)"\s*:\s*"?(\d{1,9})"?/.exec(text);
   return found ? Number(found[1]) : 0;
 }
 
@@ -47,7 +48,7 @@ function retryAfterMs(headers: Headers): number | null {
 }
 
 /** Posts one batch once. Never rejects: a network error, a time-out and an abort are `retry`. */
-export async function post(collector: Collector, body: string, signal: AbortSignal): Promise<PostOutcome> {
+async function post(collector: Collector, body: string, signal: AbortSignal): Promise<PostOutcome> {
   const headers = new Headers({ "content-type": "application/json" });
   for (const [name, secret] of Object.entries(collector.headers)) headers.set(name, secret.reveal());
   try {
@@ -57,7 +58,7 @@ export async function post(collector: Collector, body: string, signal: AbortSign
       body,
       signal: AbortSignal.any([signal, AbortSignal.timeout(LIMITS.spanExportMsMax)]),
     });
-    if (response.ok) return { kind: "sent", rejected: rejectedSpans(await readBounded(response)) };
+    if (response.ok) return { kind: "sent", rejected: rejectedBy(await readBounded(response)) };
     await response.body?.cancel();
     return RETRYABLE.has(response.status)
       ? { kind: "retry", afterMs: retryAfterMs(response.headers) }
@@ -65,5 +66,25 @@ export async function post(collector: Collector, body: string, signal: AbortSign
   } catch {
     // Whatever it was, the batch is not known to have arrived; the caller tries again and counts what it gives up.
     return { kind: "retry", afterMs: null };
+  }
+}
+
+/**
+ * Posts one batch until it is taken in, refused, or tried often enough, with backoff between. Never rejects. Answers why
+ * the whole batch is lost, or how much of it the collector rejected.
+ */
+export async function deliver(
+  collector: Collector,
+  body: string,
+  timer: ExportTimer,
+  signal: AbortSignal,
+): Promise<{ lost: "refused" | "unreachable" } | { rejected: number }> {
+  for (let tries = 1; ; tries++) {
+    const outcome = await post(collector, body, signal);
+    if (outcome.kind === "sent") return { rejected: outcome.rejected };
+    if (outcome.kind === "refused") return { lost: "refused" };
+    if (tries >= LIMITS.spanExportTriesMax || signal.aborted) return { lost: "unreachable" };
+    const backoffMs = LIMITS.spanRetryMsMin * 2 ** (tries - 1) * (0.5 + timer.random());
+    await timer.sleep(Math.min(outcome.afterMs ?? backoffMs, LIMITS.spanRetryMsMax), signal);
   }
 }

@@ -1,29 +1,17 @@
-import { createServer, type Server } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { FinishedSpan } from "../../../shared/contracts/ports/span-exporter.ts";
 import { Redacted } from "../../../shared/telemetry/redacted.ts";
+import { type Answer, otlpAttributes, otlpNanos, startCollector } from "./collector.fixture.ts";
 import { otlpExporter } from "./otlp.ts";
 import { type ExportTimer, hostTimer, requestTimer } from "./timer.ts";
 
-const attributes = z.array(
-  z.strictObject({
-    key: z.string().min(1),
-    value: z.union([
-      z.strictObject({ stringValue: z.string() }),
-      z.strictObject({ boolValue: z.boolean() }),
-      z.strictObject({ intValue: z.string().regex(/^-?\d+$/) }),
-      z.strictObject({ doubleValue: z.number() }),
-    ]),
-  }),
-);
-const nanos = z.string().regex(/^[1-9]\d{18}$/);
 /** `ExportTraceServiceRequest` in OTLP 1.x JSON: lowerCamelCase, hex ids, enum numbers, int64 as text, nothing else. */
 const ExportRequest = z.strictObject({
   resourceSpans: z.array(
     z.strictObject({
-      resource: z.strictObject({ attributes }),
+      resource: z.strictObject({ attributes: otlpAttributes }),
       scopeSpans: z.array(
         z.strictObject({
           scope: z.strictObject({ name: z.string(), version: z.string() }),
@@ -39,9 +27,9 @@ const ExportRequest = z.strictObject({
                 flags: z.int().min(0).max(0x3ff),
                 name: z.string().min(1),
                 kind: z.int().min(1).max(5),
-                startTimeUnixNano: nanos,
-                endTimeUnixNano: nanos,
-                attributes,
+                startTimeUnixNano: otlpNanos,
+                endTimeUnixNano: otlpNanos,
+                attributes: otlpAttributes,
                 status: z.strictObject({ code: z.int().min(0).max(2) }),
               }),
             )
@@ -53,47 +41,18 @@ const ExportRequest = z.strictObject({
   ),
 });
 
-interface Received {
-  path: string;
-  authorization: string | undefined;
-  contentType: string | undefined;
-  spans: string[];
-  body: z.infer<typeof ExportRequest>;
-}
-type Answer = [status: number, body?: string, headers?: Record<string, string>];
+let stop = () => {};
+afterEach(() => stop());
 
-let server: Server | null = null;
-afterEach(() => {
-  server?.closeAllConnections();
-  server?.close();
-  server = null;
-});
-
-/** A collector on loopback that accepts only well-formed exports; `answers` are given in turn, then 200. */
+/** The names of the spans of each export that the collector took in. */
 async function collector(answers: (Answer | "hang")[] = []) {
-  const received: Received[] = [];
-  server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const parsed = ExportRequest.safeParse(JSON.parse(Buffer.concat(chunks).toString("utf8")));
-      if (!parsed.success) return void response.writeHead(400).end(z.prettifyError(parsed.error));
-      const answer = answers.shift() ?? [200, "{}"];
-      received.push({
-        path: request.url ?? "",
-        authorization: request.headers.authorization,
-        contentType: request.headers["content-type"],
-        spans: parsed.data.resourceSpans.flatMap((r) => r.scopeSpans.flatMap((s) => s.spans.map((span) => span.name))),
-        body: parsed.data,
-      });
-      if (answer === "hang") return;
-      response.writeHead(answer[0], { "content-type": "application/json", ...answer[2] }).end(answer[1] ?? "{}");
-    });
-  });
-  await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return { received, endpoint: `http://127.0.0.1:${address.port}` };
+  const started = await startCollector(ExportRequest, answers);
+  stop = started.stop;
+  const spans = () =>
+    started.received.map(({ body }) =>
+      body.resourceSpans.flatMap((r) => r.scopeSpans.flatMap((s) => s.spans.map(({ name }) => name))),
+    );
+  return { ...started, spans };
 }
 
 /** Time that passes when the test says so; waits are noted instead of slept. */
@@ -136,7 +95,7 @@ const span = (name: string, extra: Partial<FinishedSpan> = {}): FinishedSpan => 
 
 describe("the OTLP exporter", () => {
   it("sends what a collector accepts: path, headers, hex ids, enum numbers and 64-bit integers as text", async () => {
-    const { received, endpoint } = await collector();
+    const { received, spans, endpoint } = await collector();
     const { exporter, drops } = exporterTo(endpoint, requestTimer);
     exporter.export(
       span("root", { attributes: { "http.route": "/v1/models", n: 200, ratio: 0.5, ok: true, big: 2 ** 60 } }),
@@ -149,8 +108,8 @@ describe("the OTLP exporter", () => {
       path: "/v1/traces",
       authorization: "Bearer collector-secret",
       contentType: "application/json",
-      spans: ["root", "child"],
     });
+    expect(spans()).toEqual([["root", "child"]]);
     const [resource] = received[0]?.body.resourceSpans ?? [];
     expect(resource?.resource.attributes[0]).toEqual({ key: "service.name", value: { stringValue: "bailiwick" } });
     const [root, child] = resource?.scopeSpans[0]?.spans ?? [];
@@ -176,7 +135,7 @@ describe("the OTLP exporter", () => {
   });
 
   it("sends in the background once a batch is full or its delay is over, so that no call waits for the collector", async () => {
-    const { received, endpoint } = await collector();
+    const { spans, endpoint } = await collector();
     const { timer, due } = manualTimer();
     const { exporter } = exporterTo(endpoint, timer);
     exporter.export(span("first"));
@@ -186,17 +145,17 @@ describe("the OTLP exporter", () => {
     await exporter.flush(5_000);
     for (let i = 0; i < LIMITS.spanBatchMax; i++) exporter.export(span(`s${i}`));
     await exporter.flush(5_000);
-    expect(received.map(({ spans }) => spans.length)).toEqual([2, LIMITS.spanBatchMax]);
+    expect(spans().map(({ length }) => length)).toEqual([2, LIMITS.spanBatchMax]);
   });
 
   it("never sends on its own where timers end with their request, so that workerd sees no stray I/O", async () => {
-    const { received, endpoint } = await collector();
+    const { received, spans, endpoint } = await collector();
     const { exporter } = exporterTo(endpoint, requestTimer);
     for (let i = 0; i < 2 * LIMITS.spanBatchMax; i++) exporter.export(span("x"));
     await new Promise((resolve) => setImmediate(resolve));
     expect(received).toEqual([]);
     await exporter.flush(5_000);
-    expect(received.map(({ spans }) => spans.length)).toEqual([LIMITS.spanBatchMax, LIMITS.spanBatchMax]);
+    expect(spans().map(({ length }) => length)).toEqual([LIMITS.spanBatchMax, LIMITS.spanBatchMax]);
   });
 
   it("retries what OTLP calls retryable, with growing waits and the collector's own hint, so that a restart loses nothing", async () => {

@@ -8,7 +8,7 @@ import type {
 import type { Attributes } from "../../../shared/contracts/ports/telemetry.ts";
 import type { Redacted } from "../../../shared/telemetry/redacted.ts";
 import { otlpTraces } from "./otlp-json.ts";
-import { type Collector, post, tracesUrl } from "./otlp-post.ts";
+import { type Collector, deliver, signalUrl } from "./otlp-post.ts";
 import type { ExportTimer } from "./timer.ts";
 
 export interface OtlpOptions {
@@ -32,7 +32,7 @@ class OtlpExporter implements SpanExporter {
 
   constructor(options: OtlpOptions, dropped: (reason: SpanDrop, spans: number) => void) {
     this.#options = options;
-    this.#collector = { url: tracesUrl(options.endpoint), headers: options.headers, fetch: options.fetch };
+    this.#collector = { url: signalUrl(options.endpoint, "traces"), headers: options.headers, fetch: options.fetch };
     this.#dropped = dropped;
   }
 
@@ -78,19 +78,9 @@ class OtlpExporter implements SpanExporter {
   async #deliver(batch: readonly FinishedSpan[], signal: AbortSignal): Promise<void> {
     const { resource, scope, timer } = this.#options;
     const body = JSON.stringify(otlpTraces(resource, scope, batch));
-    for (let tries = 1; ; tries++) {
-      const outcome = await post(this.#collector, body, signal);
-      if (outcome.kind === "sent") {
-        if (outcome.rejected > 0) this.#dropped("refused", outcome.rejected);
-        return;
-      }
-      if (outcome.kind === "refused" || tries >= LIMITS.spanExportTriesMax || signal.aborted) {
-        this.#dropped(outcome.kind === "refused" ? "refused" : "unreachable", batch.length);
-        return;
-      }
-      const backoffMs = LIMITS.spanRetryMsMin * 2 ** (tries - 1) * (0.5 + timer.random());
-      await timer.sleep(Math.min(outcome.afterMs ?? backoffMs, LIMITS.spanRetryMsMax), signal);
-    }
+    const outcome = await deliver(this.#collector, body, timer, signal);
+    if ("lost" in outcome) this.#dropped(outcome.lost, batch.length);
+    else if (outcome.rejected > 0) this.#dropped("refused", outcome.rejected);
   }
 }
 

@@ -1,5 +1,4 @@
 import { Health, ProtectedResourceMetadata, Readiness } from "../../../shared/contracts/http/health.ts";
-import type { BreakerState } from "../../inference/breaker.ts";
 import { NO_INPUT } from "../input.ts";
 import { operation, type Reply, value } from "../operation.ts";
 
@@ -55,9 +54,6 @@ export const ready = operation({
   },
 });
 
-/** Values of the gauge `bailiwick_breaker_state`. */
-const BREAKER_LEVELS: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 1, open: 2 };
-
 export const metrics = operation({
   ...common,
   id: "cell.metrics",
@@ -69,9 +65,6 @@ export const metrics = operation({
   summary: "Metrics",
   resource: { kind: "cell" },
   execute(deps): Reply {
-    // A breaker half-opens as time passes, without a call: its state is what it is now.
-    for (const { engine, state } of deps.router.breakers.states())
-      deps.telemetry.metrics.set("bailiwick_breaker_state", { provider: engine }, BREAKER_LEVELS[state]);
     return {
       kind: "bytes",
       status: 200,

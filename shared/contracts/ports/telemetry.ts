@@ -31,6 +31,8 @@ export interface Telemetry {
   start(name: string, traceparent: string | null, attributes?: Attributes): Span;
   metrics: Metrics;
   log: Log;
+  /** Runs `gauge` each time before metrics are read: for values that change as time passes, without a call. */
+  beforeReading(gauge: () => void): void;
   /** Prometheus text exposition. */
   exposition(): string;
   /** Sends what is queued, within the given time. */
