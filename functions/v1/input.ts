@@ -33,3 +33,14 @@ export function queryObject(url: string): Record<string, JsonValue> {
 /** Input of control-plane operations: a small JSON document, or none. */
 export const JSON_INPUT = { media: "application/json", bodyBytesMax: LIMITS.controlBodyBytesMax } as const;
 export const NO_INPUT = { media: null, bodyBytesMax: 0 } as const;
+
+/** What every unary read declares, and every deletion: repeating either changes nothing. */
+export const READ = {
+  method: "get",
+  effect: "read",
+  retry: "safe",
+  ack: "commit",
+  kind: "unary",
+  ...NO_INPUT,
+} as const;
+export const DELETE = { ...READ, method: "delete", effect: "irreversible-write" } as const;

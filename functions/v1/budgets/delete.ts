@@ -1,21 +1,16 @@
 import { Deleted } from "../../../shared/contracts/http/deleted.ts";
-import { NO_INPUT } from "../input.ts";
+import { DELETE } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 import { BudgetPath } from "./put.ts";
 
 export const deleteBudget = operation({
+  ...DELETE,
   id: "budgets.delete",
-  method: "delete",
   path: "/v1/budgets/{budget_id}",
   action: "budget:write",
   gate: "governed",
   credential: "compared",
-  effect: "irreversible-write",
-  retry: "safe",
-  ack: "commit",
-  kind: "unary",
-  ...NO_INPUT,
   params: BudgetPath,
   success: [200, Deleted, "The budget no longer limits anything."],
   problems: ["not-found", "tenant-locked", "tenant-suspended"],

@@ -1,23 +1,18 @@
 import { BudgetList } from "../../../shared/contracts/http/budgets.ts";
 import { PageQuery } from "../../../shared/contracts/http/page.ts";
-import { NO_INPUT } from "../input.ts";
+import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { pageOfArray } from "../page.ts";
 import { unwrap } from "../refusals.ts";
 import { budgetObject } from "./view.ts";
 
 export const listBudgets = operation({
+  ...READ,
   id: "budgets.list",
-  method: "get",
   path: "/v1/budgets",
   action: "budget:read",
   gate: "governed",
   credential: "compared",
-  effect: "read",
-  retry: "safe",
-  ack: "commit",
-  kind: "unary",
-  ...NO_INPUT,
   query: PageQuery,
   success: [200, BudgetList, "Budgets with what is spent and held in the current period."],
   problems: [],

@@ -1,22 +1,17 @@
 import { z } from "zod";
 import { Deleted } from "../../../shared/contracts/http/deleted.ts";
 import { CredentialRef } from "../../../shared/contracts/ids.ts";
-import { NO_INPUT } from "../input.ts";
+import { DELETE } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 
 export const deleteCredential = operation({
+  ...DELETE,
   id: "credentials.delete",
-  method: "delete",
   path: "/v1/credentials/{credential_id}",
   action: "credential:write",
   gate: "governed",
   credential: "compared",
-  effect: "irreversible-write",
-  retry: "safe",
-  ack: "commit",
-  kind: "unary",
-  ...NO_INPUT,
   params: z.strictObject({ credential_id: CredentialRef }),
   success: [200, Deleted, "The sealed key is gone."],
   problems: ["not-found", "tenant-locked", "tenant-suspended"],

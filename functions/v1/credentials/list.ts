@@ -1,23 +1,18 @@
 import { CredentialList } from "../../../shared/contracts/http/credentials.ts";
 import { PageQuery } from "../../../shared/contracts/http/page.ts";
-import { NO_INPUT } from "../input.ts";
+import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { pageOfArray } from "../page.ts";
 import { unwrap } from "../refusals.ts";
 import { credentialObject } from "./view.ts";
 
 export const listCredentials = operation({
+  ...READ,
   id: "credentials.list",
-  method: "get",
   path: "/v1/credentials",
   action: "credential:read",
   gate: "governed",
   credential: "compared",
-  effect: "read",
-  retry: "safe",
-  ack: "commit",
-  kind: "unary",
-  ...NO_INPUT,
   query: PageQuery,
   success: [200, CredentialList, "References to the tenant's provider keys."],
   problems: [],

@@ -1,23 +1,18 @@
 import { KeyList } from "../../../shared/contracts/http/keys.ts";
 import { PageQuery } from "../../../shared/contracts/http/page.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
-import { NO_INPUT } from "../input.ts";
+import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 import { keyObject } from "./view.ts";
 
 export const listKeys = operation({
+  ...READ,
   id: "keys.list",
-  method: "get",
   path: "/v1/keys",
   action: "key:read",
   gate: "governed",
   credential: "compared",
-  effect: "read",
-  retry: "safe",
-  ack: "commit",
-  kind: "unary",
-  ...NO_INPUT,
   query: PageQuery,
   success: [200, KeyList, "The tenant's keys, oldest first, without secrets."],
   problems: [],

@@ -1,5 +1,5 @@
 import { KeyObject } from "../../../shared/contracts/http/keys.ts";
-import { NO_INPUT } from "../input.ts";
+import { DELETE } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 import { KeyPath } from "./rotate.ts";
@@ -7,17 +7,12 @@ import { keyObject } from "./view.ts";
 
 /** Takes effect on the next request, with Postgres down too: the tenant's object is told before this answers. */
 export const revokeKey = operation({
+  ...DELETE,
   id: "keys.revoke",
-  method: "delete",
   path: "/v1/keys/{kid}",
   action: "key:write",
   gate: "governed",
   credential: "compared",
-  effect: "irreversible-write",
-  retry: "safe",
-  ack: "commit",
-  kind: "unary",
-  ...NO_INPUT,
   params: KeyPath,
   success: [200, KeyObject, "The revoked key. Revoking twice is the same as once."],
   problems: ["not-found", "tenant-locked", "tenant-suspended"],

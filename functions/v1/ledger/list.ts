@@ -1,20 +1,15 @@
 import { LedgerPage, LedgerQuery } from "../../../shared/contracts/http/ledger.ts";
-import { NO_INPUT } from "../input.ts";
+import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 
 export const listLedger = operation({
+  ...READ,
   id: "ledger.list",
-  method: "get",
   path: "/v1/ledger",
   action: "ledger:read",
   gate: "governed",
   credential: "compared",
-  effect: "read",
-  retry: "safe",
-  ack: "commit",
-  kind: "unary",
-  ...NO_INPUT,
   query: LedgerQuery,
   success: [200, LedgerPage, "Entries of the tenant's hash-chained log, oldest first, with its size and head."],
   problems: [],

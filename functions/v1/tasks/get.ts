@@ -1,23 +1,18 @@
 import { z } from "zod";
 import { TaskEnvelope } from "../../../shared/contracts/http/tasks.ts";
 import { TaskId } from "../../../shared/contracts/ids.ts";
-import { NO_INPUT } from "../input.ts";
+import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 import { taskEnvelope } from "./envelope.ts";
 
 export const getTask = operation({
+  ...READ,
   id: "tasks.get",
-  method: "get",
   path: "/v1/tasks/{task_id}",
   action: "task:read",
   gate: "governed",
   credential: "compared",
-  effect: "read",
-  retry: "safe",
-  ack: "commit",
-  kind: "unary",
-  ...NO_INPUT,
   params: z.strictObject({ task_id: TaskId }),
   success: [200, TaskEnvelope, "The task: status null until it is terminal, usage, cost, route and reasons."],
   problems: ["not-found"],

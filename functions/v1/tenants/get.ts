@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { TenantObject } from "../../../shared/contracts/http/tenants.ts";
 import { TenantId } from "../../../shared/contracts/ids.ts";
-import { NO_INPUT } from "../input.ts";
+import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { targetTenant } from "./target.ts";
 import { tenantObject } from "./view.ts";
@@ -9,17 +9,12 @@ import { tenantObject } from "./view.ts";
 export const TenantPath = z.strictObject({ tenant_id: TenantId });
 
 export const getTenant = operation({
+  ...READ,
   id: "tenants.get",
-  method: "get",
   path: "/v1/tenants/{tenant_id}",
   action: "tenant:read",
   gate: "governed",
   credential: "fresh",
-  effect: "read",
-  retry: "safe",
-  ack: "commit",
-  kind: "unary",
-  ...NO_INPUT,
   params: TenantPath,
   success: [200, TenantObject, "Settings and state of the tenant."],
   problems: ["not-found"],

@@ -2,23 +2,18 @@ import { PageQuery } from "../../../shared/contracts/http/page.ts";
 import { TenantList } from "../../../shared/contracts/http/tenants.ts";
 import { TenantId } from "../../../shared/contracts/ids.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
-import { NO_INPUT } from "../input.ts";
+import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { requireCellOperator } from "./target.ts";
 import { tenantObject } from "./view.ts";
 
 export const listTenants = operation({
+  ...READ,
   id: "tenants.list",
-  method: "get",
   path: "/v1/tenants",
   action: "tenant:list",
   gate: "governed",
   credential: "fresh",
-  effect: "read",
-  retry: "safe",
-  ack: "commit",
-  kind: "unary",
-  ...NO_INPUT,
   query: PageQuery,
   success: [200, TenantList, "The tenants of this cell, by id."],
   problems: [],

@@ -3,7 +3,7 @@ import { UsageQuery, UsageReport } from "../../../shared/contracts/http/usage.ts
 import type { WorkspaceId } from "../../../shared/contracts/ids.ts";
 import { formatUsd } from "../../../shared/contracts/money.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
-import { NO_INPUT } from "../input.ts";
+import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 
@@ -19,17 +19,12 @@ const confinedTo = ({ roles, cell_operator, scopes }: Actor): WorkspaceId | null
 
 /** Sums of what was settled, from the tenant's object: the same sums as its ledger and its billing rows. */
 export const reportUsage = operation({
+  ...READ,
   id: "usage.report",
-  method: "get",
   path: "/v1/usage",
   action: "usage:read",
   gate: "governed",
   credential: "compared",
-  effect: "read",
-  retry: "safe",
-  ack: "commit",
-  kind: "unary",
-  ...NO_INPUT,
   query: UsageQuery,
   success: [
     200,
