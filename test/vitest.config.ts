@@ -38,7 +38,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "contract",
-          include: ["test/{contract,runtime,support,bench}/**/*.test.ts"],
+          include: ["test/{contract,runtime,support,bench,policies}/**/*.test.ts"],
           exclude: [...notTests, ...HEAVY],
           pool: "forks",
           testTimeout: 60 * SECOND_MS,

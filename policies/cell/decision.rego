@@ -88,6 +88,7 @@ complete if {
 	input.features.detected
 	facts := data.facts
 	facts.schema_version == 1
+	facts.residency.jurisdictions_allow
 	facts.providers.deny
 	facts.privacy.local_only_intents
 	facts.privacy.local_only_classifications

@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { evaluate, loadPlan } from "../engine/evaluate.ts";
+import { fromJson, toJson } from "../engine/json.ts";
+import type { Value } from "../engine/value.ts";
+
+const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8"));
+
+function value(json: unknown): Value {
+  const converted = fromJson(json);
+  if (!converted.ok) throw new Error(converted.error.detail);
+  return converted.value;
+}
+
+/** Rules `test_*` of the Rego, as many as their files have: a test that the compiler dropped must not count as passed. */
+function namesIn(folder: string, files: readonly string[]): string[] {
+  return files.flatMap((file) =>
+    [...readFileSync(new URL(`${folder}${file}`, import.meta.url), "utf8").matchAll(/^(test_\w+)\b/gm)].map(
+      ([, name]) => `bailiwick/test/${name}`,
+    ),
+  );
+}
+
+describe.each([
+  {
+    policy: "the cell's policy",
+    plan: "./cell.test.json",
+    folder: "../cell/",
+    files: ["rbac_test.rego", "decision_test.rego", "places_test.rego", "attributes_test.rego"],
+  },
+  {
+    policy: "the example of a tenant's policy",
+    plan: "./tenant-example.test.json",
+    folder: "../examples/tenant/",
+    files: ["decision_test.rego"],
+  },
+])("$policy keeps its own Rego tests in our engine", ({ plan: file, folder, files }) => {
+  const loaded = loadPlan(read(file));
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.error));
+  const plan = loaded.value;
+  const data = value(read(`${folder}data.json`));
+
+  it("and the plan holds every one of them", () => {
+    expect([...plan.entrypoints.keys()].sort()).toEqual(namesIn(folder, files).sort());
+  });
+
+  it.each([...plan.entrypoints.keys()])("%s", (entrypoint) => {
+    const answer = evaluate(plan, entrypoint, { data, now_ns: 0n, strict: true });
+    if (!answer.ok) throw new Error(JSON.stringify(answer.error));
+    expect(answer.value.value === undefined ? undefined : toJson(answer.value.value)).toBe(true);
+  });
+});
