@@ -1,7 +1,7 @@
 import type { Actor } from "../shared/contracts/actor.ts";
 import type { Labels } from "../shared/contracts/call.ts";
 import type { Snapshot } from "../shared/contracts/config/snapshot.ts";
-import type { Decided, PrivacyMode } from "../shared/contracts/decision.ts";
+import type { Decided, PolicyInput, PrivacyMode } from "../shared/contracts/decision.ts";
 import type { RequestId, TaskId, UnixMs } from "../shared/contracts/ids.ts";
 import type { Attribution } from "../shared/contracts/ledger.ts";
 import type { CellStore } from "../shared/contracts/ports/cell-store.ts";
@@ -16,7 +16,7 @@ import type { RateLimiter } from "../shared/contracts/ports/rate-limiter.ts";
 import type { SessionStore } from "../shared/contracts/ports/session-store.ts";
 import type { TaskStore } from "../shared/contracts/ports/task-store.ts";
 import type { Span, Telemetry } from "../shared/contracts/ports/telemetry.ts";
-import type { Access, TenantState, TenantStore } from "../shared/contracts/ports/tenant-store.ts";
+import type { Access, RecordedDecision, TenantState, TenantStore } from "../shared/contracts/ports/tenant-store.ts";
 import type { RouterState } from "./inference/router-state.ts";
 import type { TenantCredentials } from "./inference/tenant-credentials.ts";
 import type { Authenticator } from "./pipeline/authenticate/authenticator.ts";
@@ -111,6 +111,10 @@ export interface Call<Body = unknown, Params = unknown, Query = unknown> extends
   snapshot: Snapshot;
   by: Attribution;
   decided: Decided;
+  /** What policy was asked; further enforcement points of the call ask again from here. */
+  policyInput: PolicyInput;
+  /** The decision as the tenant's object keeps it. */
+  decisionRecord: RecordedDecision;
   /** What the operation's own `prepare` found, before the decision. */
   prepared: unknown;
   params: Params;
@@ -122,3 +126,9 @@ export interface Call<Body = unknown, Params = unknown, Query = unknown> extends
   privacy: PrivacyMode;
   labels: Labels;
 }
+
+/** A call before policy was asked about it. */
+export type Undecided<Body = unknown, Params = unknown, Query = unknown> = Omit<
+  Call<Body, Params, Query>,
+  "decided" | "policyInput" | "decisionRecord" | "prepared"
+>;

@@ -28,6 +28,7 @@ export async function admit(deps: Deps, call: Call, admission: Admission): Promi
       by: call.by,
       deadline: call.deadline,
       rates: bucketsFor(call.snapshot, call.actor),
+      decision: call.decisionRecord,
       ...admission,
     },
   ]);

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../shared/contracts/json.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
-import type { Call, Deps } from "../context.ts";
+import type { Deps, Undecided } from "../context.ts";
 import { ProblemError } from "../problem.ts";
 import type { Prepared } from "../v1/operation.ts";
 import { type CandidateRefusal, candidatesFor, type Offered, policyCandidates } from "./candidates.ts";
@@ -13,11 +13,7 @@ export interface Carried {
 }
 
 /** Candidates of a call from the cached snapshot, for policy to decide on. Throws `ProblemError`. */
-export async function prepareInference(
-  deps: Deps,
-  call: Omit<Call, "decided" | "prepared">,
-  view: View,
-): Promise<Prepared> {
+export async function prepareInference(deps: Deps, call: Undecided, view: View): Promise<Prepared> {
   const body = call.body as JsonObject; // safe because: the operation's schema is an object
   const named = (call.params as { deployment?: string } | undefined)?.deployment;
   const features = featuresOf(view.surface, body, call, named ?? String(body.model));

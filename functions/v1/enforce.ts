@@ -1,41 +1,68 @@
-import type { Decided } from "../../shared/contracts/decision.ts";
+import type { Decided, Decision } from "../../shared/contracts/decision.ts";
+import type { ObligationId } from "../../shared/contracts/policy/obligations.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
 import { ProblemError } from "../problem.ts";
+import type { Operation } from "./operation.ts";
 
-/** Obligations that this enforcement point can carry out; any other one turns the decision into a denial. */
-const ENFORCEABLE: ReadonlySet<string> = new Set();
+/** What the seam itself carries out, for operations that declare nothing else. */
+export const SEAM_ENFORCES: readonly ObligationId[] = ["audit_level", "disclaimer"];
 
-/** The refusal that a decision asks for, or null when the call may go on. Unknown obligations deny: fail closed. */
-export function refusalOf({ decision }: Decided): ProblemError | null {
+/**
+ * The refusal that a decision asks for, or null when the call may go on. An obligation that this operation cannot carry
+ * out refuses the call. A demand for approval is no refusal: `approvalRequired` answers it.
+ */
+export function refusalOf({ decision }: Decided, { enforces }: Pick<Operation, "enforces">): ProblemError | null {
   const reasons = { members: { reasons: decision.reasons } };
   switch (decision.decision) {
     case "ALLOW":
-    case "ROUTE": {
-      const unknown = decision.obligations.find((obligation) => !ENFORCEABLE.has(obligation.id));
-      return unknown ? new ProblemError("forbidden", { members: { reasons: ["obligation_unsupported"] } }) : null;
-    }
+    case "ROUTE":
+      return unsupported(decision, enforces ?? SEAM_ENFORCES) ? denied(["obligation_unsupported"]) : null;
+    case "REQUIRE_HITL":
+      return null;
     case "DENY":
       return decision.reasons.includes("insufficient_scope")
         ? new ProblemError("insufficient-scope", {
             ...reasons,
             headers: { "www-authenticate": 'Bearer error="insufficient_scope"' },
           })
-        : new ProblemError("forbidden", reasons);
-    case "REQUIRE_STEP_UP": {
-      const values = decision.acr?.values.join(" ") ?? "";
-      const age = decision.acr?.max_age_s === undefined ? "" : `, max_age="${decision.acr.max_age_s}"`;
+        : denied(decision.reasons);
+    case "REQUIRE_STEP_UP":
       return new ProblemError("insufficient-user-authentication", {
         ...reasons,
-        headers: {
-          "www-authenticate": `Bearer error="insufficient_user_authentication", acr_values="${values}"${age}`,
-        },
+        headers: { "www-authenticate": stepUpChallenge(decision.acr) },
+      });
+    case "THROTTLE": {
+      const limit = decision.throttle?.limit ?? "policy";
+      return new ProblemError("throttled", {
+        detail: `The limit ${limit} of policy is reached.`,
+        members: { reasons: decision.reasons, limit: { name: limit } },
+        retryAfterMs: 1000 * (decision.ttl_s ?? 1),
       });
     }
-    case "REQUIRE_HITL":
-      return new ProblemError("approval-required", reasons);
-    case "THROTTLE":
-      return new ProblemError("throttled", { ...reasons, retryAfterMs: 1000 * (decision.ttl_s ?? 1) });
     default:
       return unreachable(decision.decision);
   }
+}
+
+/** A 403 that tells the codes of its reasons and nothing of the policy. */
+export const denied = (reasons: readonly string[]): ProblemError =>
+  new ProblemError("forbidden", { members: { reasons } });
+
+function unsupported({ obligations, route }: Decision, enforces: readonly ObligationId[]): boolean {
+  const all = [...obligations, ...[...(route?.candidates.values() ?? [])].flat()];
+  return all.some(({ id }) => !enforces.includes(id));
+}
+
+/** Text that a quoted string of a header carries as it is (RFC 9110 §5.6.4). */
+const QUOTABLE = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/;
+
+/** RFC 9470 §3. */
+function stepUpChallenge(acr: Decision["acr"]): string {
+  const values = (acr?.values ?? []).filter((value) => QUOTABLE.test(value));
+  return [
+    'Bearer error="insufficient_user_authentication"',
+    'error_description="A stronger or more recent sign-in is required"',
+    ...(values.length > 0 ? [`acr_values="${values.join(" ")}"`] : []),
+    ...(acr?.max_age_s === undefined ? [] : [`max_age="${acr.max_age_s}"`]),
+  ].join(", ");
 }

@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import type { PolicyCandidate, PolicyFeatures } from "../../shared/contracts/policy/input.ts";
+import type { ObligationId } from "../../shared/contracts/policy/obligations.ts";
 import type { ProblemSlug } from "../../shared/contracts/problems.ts";
-import type { Call, Deps } from "../context.ts";
+import type { Call, Deps, Undecided } from "../context.ts";
 import type { LabelSources } from "../pipeline/labels.ts";
 import type { ProblemShape } from "../problem.ts";
 
@@ -83,7 +84,9 @@ export interface OperationSpec<
   tag: string;
   /** What the decision is about: resource kind, and the path parameter that names it. */
   resource: { kind: string; param?: string };
-  prepare?(deps: Deps, call: Omit<Call<Of<B>, Of<P>, Of<Q>>, "decided" | "prepared">): Promise<Prepared> | Prepared;
+  /** Obligations that `execute` carries out by itself. Without it the seam does, and what it cannot refuses the call. */
+  enforces?: readonly ObligationId[];
+  prepare?(deps: Deps, call: Undecided<Of<B>, Of<P>, Of<Q>>): Promise<Prepared> | Prepared;
   execute(deps: Deps, call: Call<Of<B>, Of<P>, Of<Q>>): Promise<Reply> | Reply;
 }
 

@@ -1,11 +1,10 @@
 import type { Context } from "hono";
-import type { Decided, PolicyInput } from "../../shared/contracts/decision.ts";
-import { PolicyUnavailable } from "../../shared/contracts/ports/policy.ts";
-import type { Call, Deps, Incoming } from "../context.ts";
+import type { Call, Deps, Incoming, Undecided } from "../context.ts";
 import { attributionOf } from "../pipeline/attribution.ts";
 import { parseBody, readBody, requireJson } from "../pipeline/body.ts";
 import type { BodyLease } from "../pipeline/body-room.ts";
 import { deadlineOf } from "../pipeline/deadline.ts";
+import { decisionRecord } from "../pipeline/decision-record.ts";
 import { idempotencyKeyOf } from "../pipeline/idempotency-key.ts";
 import { labelsOf } from "../pipeline/labels.ts";
 import { privacyOf } from "../pipeline/privacy.ts";
@@ -13,12 +12,13 @@ import { asProblem, problemResponse } from "../pipeline/problem-response.ts";
 import { step } from "../pipeline/step.ts";
 import type { AppEnv } from "../pipeline/trace.ts";
 import { ProblemError, StaleAccess } from "../problem.ts";
-import { refusalOf } from "./enforce.ts";
+import { approvalRequired } from "./approval-required.ts";
+import { askPolicy, policyInputOf, recordRefusal } from "./ask-policy.ts";
+import { carryOut, ObligationFailed } from "./carry-out.ts";
+import { denied, refusalOf } from "./enforce.ts";
 import { type Identified, identify } from "./identify.ts";
 import { parseInput, queryObject } from "./input.ts";
 import type { Operation, Prepared, Reply } from "./operation.ts";
-
-type Undecided = Omit<Call, "decided" | "prepared">;
 
 /**
  * The one way into an operation: authenticate, validate, decide, enforce, execute, answer. What a store calls stale is
@@ -145,17 +145,32 @@ async function governed(
   };
   const prepared = operation.prepare ? await operation.prepare(deps, undecided) : NOTHING_PREPARED;
   if (prepared.labels.length > 0) undecided.labels = labelsOf(incoming.headers, [own, ...prepared.labels]);
-  const decided = await step(incoming.span, "decide", () => decide(operation, deps, undecided, prepared));
+  const policyInput = policyInputOf(operation, deps, undecided, prepared);
+  const decided = await step(incoming.span, "decide", () => askPolicy(deps, undecided, policyInput));
   const call: Call = {
     ...undecided,
     prepared: prepared.carry,
     decided,
+    policyInput,
+    decisionRecord: decisionRecord(decided, policyInput, {
+      task: incoming.task,
+      snapshot: snapshot.digest,
+      atMs: incoming.receivedMs,
+    }),
     by: attributionOf(actor, incoming, deps.cell, snapshot.digest, decided),
   };
-  const refusal = refusalOf(decided);
-  if (refusal) {
-    await recordRefusal(operation, deps, call, refusal);
-    throw refusal;
+  const refuse = async (refusal: ProblemError): Promise<never> => {
+    const { stale } = await recordRefusal(deps, call, refusal);
+    throw stale === null ? refusal : new StaleAccess(stale);
+  };
+  const refusal = refusalOf(decided, operation);
+  if (refusal) return refuse(refusal);
+  if (decided.decision.decision === "REQUIRE_HITL") return approvalRequired(deps, operation, call, refuse);
+  try {
+    await carryOut(deps, operation, call);
+  } catch (thrown) {
+    if (thrown instanceof ObligationFailed) return refuse(denied(["obligation_failed"]));
+    throw thrown;
   }
   return operation.execute(deps, call);
 }
@@ -167,49 +182,6 @@ const NOTHING_PREPARED: Prepared = {
   features: { stream: false, tools: false, images: false, hold_nusd: 0, detected: null },
   carry: undefined,
 };
-
-async function decide(operation: Operation, deps: Deps, call: Undecided, prepared: Prepared): Promise<Decided> {
-  const name = operation.resource.param;
-  const id = name === undefined ? null : String((call.params as Record<string, unknown> | undefined)?.[name] ?? "");
-  const input: PolicyInput = {
-    schema_version: 1,
-    actor: call.actor,
-    point: "request",
-    action: operation.action,
-    operation: operation.id,
-    effect: operation.effect,
-    resource: { kind: operation.resource.kind, id },
-    scopes: call.actor.scopes,
-    cell: { id: deps.cell.id, jurisdiction: deps.cell.jurisdiction },
-    privacy: call.privacy,
-    classification: call.labels.classification,
-    purpose: call.labels.purpose,
-    markings: [...call.labels.markings],
-    intent: prepared.intent,
-    candidates: [...prepared.candidates],
-    features: prepared.features,
-  };
-  try {
-    return await deps.policy.decide(input, { tenant_version: call.access.versions.policy });
-  } catch (thrown) {
-    if (!(thrown instanceof PolicyUnavailable)) throw thrown;
-    deps.telemetry.metrics.count("bailiwick_policy_unavailable_total", {});
-    throw new ProblemError("policy-unavailable", { retryAfterMs: 1000 }, { cause: thrown });
-  }
-}
-
-/** One durable call; the entry is in the tenant's ledger before the caller hears the refusal. */
-async function recordRefusal(operation: Operation, deps: Deps, call: Call, refusal: ProblemError): Promise<void> {
-  const [reason] = call.decided.decision.reasons;
-  deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: refusal.slug });
-  const recorded = await deps.tenants.refuse(call.actor.scopes.tenant, call.access, {
-    by: call.by,
-    task: call.task,
-    action: operation.action,
-    reason: reason ?? refusal.slug,
-  });
-  if (!recorded.ok) throw new StaleAccess(recorded.error.reason);
-}
 
 function respond(operation: Operation, deps: Deps, incoming: Incoming, reply: Reply): Response {
   if (reply.kind === "bytes") {

@@ -78,6 +78,7 @@ export function viewOperation(spec: ViewSpec): Operation {
     summary: spec.summary,
     tag: "Inference",
     resource: { kind: "model" },
+    enforces: [],
     prepare: (deps, call) => prepareInference(deps, call, view),
     execute: (deps, call) => runInference(deps, call, view),
   });

@@ -1,0 +1,82 @@
+import type { Decided, PolicyInput } from "../../shared/contracts/decision.ts";
+import { PolicyUnavailable } from "../../shared/contracts/ports/policy.ts";
+import type { Access } from "../../shared/contracts/ports/tenant-store.ts";
+import type { Call, Deps, Undecided } from "../context.ts";
+import { ProblemError } from "../problem.ts";
+import type { Operation, Prepared } from "./operation.ts";
+
+/** What policy is asked about a call: facts alone, each from a source that its caller cannot bend. */
+export function policyInputOf(operation: Operation, deps: Deps, call: Undecided, prepared: Prepared): PolicyInput {
+  const name = operation.resource.param;
+  // safe because: the seam parsed the parameters with the operation's schema, an object
+  const id = name === undefined ? null : String((call.params as Record<string, unknown> | undefined)?.[name] ?? "");
+  return {
+    schema_version: 1,
+    point: "request",
+    actor: call.actor,
+    action: operation.action,
+    operation: operation.id,
+    effect: operation.effect,
+    resource: { kind: operation.resource.kind, id },
+    scopes: call.actor.scopes,
+    cell: { id: deps.cell.id, jurisdiction: deps.cell.jurisdiction },
+    privacy: call.privacy,
+    classification: call.labels.classification,
+    purpose: call.labels.purpose,
+    markings: [...call.labels.markings],
+    intent: prepared.intent,
+    candidates: [...prepared.candidates],
+    features: prepared.features,
+  };
+}
+
+/** The decision. Without a live policy the call is refused with 503, ledgered as far as its tenant's object can be reached. */
+export async function askPolicy(deps: Deps, call: Undecided, input: PolicyInput): Promise<Decided> {
+  try {
+    return await deps.policy.decide(input, { tenant_version: call.access.versions.policy });
+  } catch (thrown) {
+    if (!(thrown instanceof PolicyUnavailable)) throw thrown;
+    deps.telemetry.metrics.count("bailiwick_policy_unavailable_total", {});
+    await ledgerUnavailable(deps, call, input.action);
+    throw new ProblemError("policy-unavailable", { retryAfterMs: 1000 }, { cause: thrown });
+  }
+}
+
+const REASON = "policy_unavailable";
+
+/** The refusal stands whether or not it can be written: the same outage may have taken the tenant's object with it. */
+async function ledgerUnavailable(deps: Deps, call: Undecided, action: string): Promise<void> {
+  const { by, task, access, actor } = call;
+  deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: "policy-unavailable" });
+  try {
+    const recorded = await deps.tenants.refuse(actor.scopes.tenant, access, { by, task, action, reason: REASON });
+    if (!recorded.ok) deps.telemetry.log.warn("refusal.unrecorded", { task, reason: recorded.error.reason });
+  } catch (cause) {
+    deps.telemetry.log.error("refusal.unrecorded", cause, { task });
+  }
+}
+
+/** One durable call; the entry is in the tenant's ledger before the caller hears the refusal. */
+export async function recordRefusal(
+  deps: Pick<Deps, "telemetry" | "tenants">,
+  call: Call,
+  refusal: ProblemError,
+): Promise<{ stale: string | null }> {
+  const { decided, policyInput, decisionRecord, actor, access, by, task } = call;
+  deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: refusal.slug });
+  const recorded = await deps.tenants.refuse(actor.scopes.tenant, access satisfies Access, {
+    by,
+    task,
+    action: policyInput.action,
+    reason: reasonOf(decided, refusal),
+    decision: decisionRecord,
+  });
+  return { stale: recorded.ok ? null : recorded.error.reason };
+}
+
+/** What refused: an obligation of an allowed call refuses by its own code, not by why the call was allowed. */
+function reasonOf({ decision }: Decided, refusal: ProblemError): string {
+  const told = refusal.extensions.members?.reasons;
+  const [first] = Array.isArray(told) ? told : decision.reasons;
+  return typeof first === "string" ? first : refusal.slug;
+}

@@ -1,0 +1,42 @@
+import type { JsonObject } from "../../shared/contracts/json.ts";
+import type { Obligation } from "../../shared/contracts/policy/obligations.ts";
+import type { Call, Deps } from "../context.ts";
+import type { Operation } from "./operation.ts";
+
+/** A duty of an operation that is no inference view could not be carried out: the call is refused. */
+export class ObligationFailed extends Error {
+  override readonly name = "ObligationFailed";
+}
+
+/**
+ * Carries out what a decision obliges operations to that declare no enforcement of their own: a disclaimer goes on every
+ * answer, and full audit leaves an entry of its own in the tenant's ledger before anything is done. Throws
+ * `ObligationFailed`.
+ */
+export async function carryOut(deps: Deps, operation: Operation, call: Call): Promise<void> {
+  if (operation.enforces !== undefined) return;
+  const { obligations } = call.decided.decision;
+  for (const obligation of obligations) {
+    if (obligation.id === "disclaimer") call.reply["x-bailiwick-disclaimer"] = obligation.params.text;
+    if (obligation.id === "audit_level" && obligation.params.level === "full")
+      await audit(deps, operation, call, obligations);
+  }
+}
+
+async function audit(deps: Deps, operation: Operation, call: Call, obligations: readonly Obligation[]): Promise<void> {
+  const { kind, id } = call.policyInput.resource;
+  const detail: JsonObject = {
+    operation: operation.id,
+    resource: id === null ? kind : `${kind}/${id}`,
+    audit: "full",
+    obligations: obligations.map((obligation) => obligation.id),
+  };
+  const recorded = await deps.tenants.record(call.actor.scopes.tenant, {
+    kind: operation.effect === "read" ? "data.read" : "data.changed",
+    action: operation.action,
+    by: call.by,
+    detail,
+    dedupe: `audit:${call.request}`,
+  });
+  if (!recorded.ok) throw new ObligationFailed(`audit_level: ${recorded.error.reason}`);
+}
