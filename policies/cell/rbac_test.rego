@@ -6,15 +6,15 @@ rows := {
 		"inference:invoke", "model:read", "task:read", "session:read", "session:write", "tenant:read", "tenant:update",
 		"workspace:read", "workspace:write", "project:read", "project:write", "environment:read", "environment:write",
 		"key:read", "key:write", "budget:read", "budget:write", "usage:read", "credential:read", "credential:write",
-		"ledger:read", "config:read",
+		"ledger:read", "config:read", "policy:read", "policy:write", "policy:activate",
 	},
 	"operator": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "model:read", "task:read", "usage:read",
-		"config:read", "credential:read", "key:read", "key:write", "budget:read", "budget:write",
+		"config:read", "policy:read", "credential:read", "key:read", "key:write", "budget:read", "budget:write",
 	},
 	"auditor": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "model:read", "task:read", "usage:read",
-		"config:read", "ledger:read", "key:read", "budget:read", "credential:read",
+		"config:read", "policy:read", "ledger:read", "key:read", "budget:read", "credential:read",
 	},
 	"developer": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "inference:invoke", "model:read",

@@ -24,6 +24,9 @@ const TENANT_ACTIONS = [
   "credential:write",
   "ledger:read",
   "config:read",
+  "policy:read",
+  "policy:write",
+  "policy:activate",
 ] as const;
 export type TenantAction = (typeof TENANT_ACTIONS)[number];
 
@@ -49,6 +52,7 @@ export const ROLE_ACTIONS: Readonly<Record<Role, readonly TenantAction[]>> = {
     "task:read",
     "usage:read",
     "config:read",
+    "policy:read",
     "credential:read",
     "key:read",
     "key:write",
@@ -61,6 +65,7 @@ export const ROLE_ACTIONS: Readonly<Record<Role, readonly TenantAction[]>> = {
     "task:read",
     "usage:read",
     "config:read",
+    "policy:read",
     "ledger:read",
     "key:read",
     "budget:read",
