@@ -41,7 +41,7 @@ describe("each way in which a policy can fail denies, so that nothing that goes 
   });
 
   it("a plan without the entry point", () => {
-    const empty: LayerPolicy = { plan: { entrypoints: new Map() }, data: new OObject() };
+    const empty: LayerPolicy = { plan: { entrypoints: new Map(), rules: [] }, data: new OObject() };
     expect(ask({}, empty).answer.reasons).toEqual(["policy_undefined"]);
   });
 
@@ -54,7 +54,7 @@ describe("each way in which a policy can fail denies, so that nothing that goes 
         },
       ],
     ]);
-    const { answer, failure } = ask({}, { plan: { entrypoints: broken }, data: new OObject() });
+    const { answer, failure } = ask({}, { plan: { entrypoints: broken, rules: [] }, data: new OObject() });
     expect(answer.decision).toBe("DENY");
     expect(failure).toEqual({ code: "policy_error", detail: "broken" });
   });

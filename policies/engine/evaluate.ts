@@ -13,6 +13,8 @@ export type { PlanRefusal } from "./read-plan.ts";
 /** A checked and compiled plan; immutable, shared by evaluations. */
 export interface Plan {
   readonly entrypoints: ReadonlyMap<string, (machine: Machine, input: Value | undefined, data: Value) => void>;
+  /** Where its rules and functions lie, below `data`. */
+  readonly rules: readonly (readonly string[])[];
 }
 
 /** Why an evaluation gave no answer. None of these is ever an allowance. */
@@ -65,7 +67,8 @@ export function loadPlan(json: unknown): Result<Plan, PlanRefusal> {
   const unknown = policy.value.builtins.find((name) => !BUILTINS.has(name));
   if (unknown !== undefined) return err({ reason: "unknown_builtin", builtin: unknown });
   try {
-    return ok({ entrypoints: compilePolicy(policy.value) });
+    const rules = policy.value.funcs.flatMap(({ path }) => (path === undefined ? [] : [path.slice(1)]));
+    return ok({ entrypoints: compilePolicy(policy.value), rules });
   } catch (error) {
     if (error instanceof Refused) return err(error.refusal);
     throw error;
