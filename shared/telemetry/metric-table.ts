@@ -15,6 +15,8 @@ const HTTP_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 
 const GEN_AI_SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
 const FIRST_TOKEN_SECONDS = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 const PER_TOKEN_SECONDS = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5];
+/** Decisions take microseconds: 1, 2.5 and 5 of each power of ten. */
+const POLICY_SECONDS = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2].flatMap((step) => [step, 2.5 * step, 5 * step]);
 const TOKENS = Array.from({ length: 14 }, (_, power) => 4 ** power);
 
 const GEN_AI_LABELS = [
@@ -81,6 +83,19 @@ export const METRICS = {
   bailiwick_admissions_total: counter("Admission outcomes: admitted, replay, or why not.", ["outcome"]),
   bailiwick_refusals_total: counter("Refused calls by problem.", ["reason"]),
   bailiwick_policy_unavailable_total: counter("Calls refused because policy could not be decided.", []),
+  bailiwick_policy_decisions_total: counter("Decisions by verb: of each layer, and of both together.", [
+    "layer",
+    "decision",
+  ]),
+  bailiwick_policy_failures_total: counter("Evaluations that gave no answer, and so denied.", ["layer", "code"]),
+  bailiwick_policy_evaluation_seconds: histogram("One evaluation of one layer.", "s", ["layer"], POLICY_SECONDS),
+  bailiwick_policy_loads_total: counter("Statements and bundles read from their objects.", ["layer", "outcome"]),
+  bailiwick_policy_pulls_total: counter("Bundles fetched from where the configuration says.", ["layer", "outcome"]),
+  bailiwick_policy_freshness_age_seconds: gauge(
+    "Age of the oldest statement that decided within the last minute; decisions end at 900.",
+    ["layer"],
+    "s",
+  ),
   bailiwick_settle_failures_total: counter("Settlements that could not be written.", []),
   bailiwick_budget_refusals_total: counter("Calls refused by a hard budget or task cap.", ["reason"]),
   bailiwick_budget_warnings_total: counter("Calls admitted above a soft budget.", []),

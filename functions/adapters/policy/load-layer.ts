@@ -26,7 +26,13 @@ export interface LayerSource<Bundle, Key> {
   cell: string;
   statementKeys(): readonly Uint8Array[];
   /** Verifies the archive and opens it. Throws `PolicyUnavailable` when it does not verify or is not what was stated. */
-  open(archive: Uint8Array, stated: BundleRef, tenant: TenantId | null, keys: readonly Key[]): Bundle | Promise<Bundle>;
+  open(
+    archive: Uint8Array,
+    stated: BundleRef,
+    tenant: TenantId | null,
+    keys: readonly Key[],
+    nowMs: number,
+  ): Bundle | Promise<Bundle>;
 }
 
 const layerOf = (tenant: TenantId | null): PolicyLayer =>
@@ -69,7 +75,7 @@ export async function loadLayer<Bundle, Key>(
     if (!archive.ok) throw new PolicyUnavailable(`the bundle in force is gone: ${archive.error.reason}`);
     if (!constantTimeEqualText(`sha256:${sha256Hex(archive.value)}`, ref.digest))
       throw new PolicyUnavailable("the bundle's bytes are not those that were stated");
-    return source.open(archive.value, ref, tenant, keys.keys);
+    return source.open(archive.value, ref, tenant, keys.keys, asked.nowMs);
   };
   const active = await bundle(statement.active);
   return { statement, active, canary: await bundle(statement.canary?.bundle), keys: keys.id };

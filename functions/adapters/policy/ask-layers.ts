@@ -1,0 +1,91 @@
+import { DENIALS, type LayerAnswer } from "../../../policies/decide/answer.ts";
+import { requestersOf } from "../../../policies/decide/approvals.ts";
+import { combine } from "../../../policies/decide/combine.ts";
+import { decideLayer, type LayerOutcome, type LayerPolicy } from "../../../policies/decide/decide-layer.ts";
+import { withStepUpMet } from "../../../policies/decide/step-up.ts";
+import { fromJson } from "../../../policies/engine/json.ts";
+import type {
+  Decided,
+  Decision,
+  LayerDecision,
+  PolicyInput,
+  PolicyLayerName,
+} from "../../../shared/contracts/decision.ts";
+import type { JsonObject } from "../../../shared/contracts/json.ts";
+import type { PolicyBasis } from "../../../shared/contracts/ports/policy.ts";
+import { canonicalJson } from "../../../shared/crypto/canonical-json.ts";
+import { sha256Hex } from "../../../shared/crypto/sha256.ts";
+
+/** One layer as it is asked: its policy over this tenant's facts, and what it is called in records. */
+export interface AskedLayer {
+  layer: PolicyLayerName;
+  version: number;
+  revision: number;
+  digest: string;
+  policy: LayerPolicy;
+}
+
+/** The cell's layer, and the tenant's where a bundle of it is in force. */
+export interface AskedLayers {
+  cell: AskedLayer;
+  tenant: AskedLayer | null;
+}
+
+export interface Watcher {
+  evaluated(layer: AskedLayer, outcome: LayerOutcome, seconds: number): void;
+  /** The evaluation could not even be made. */
+  crashed(cause: unknown): void;
+  /** Seconds of a clock that only counts. */
+  seconds(): number;
+}
+
+/**
+ * Asks both layers about one input and combines what they answer. Total: whatever breaks on the way is a DENY with
+ * `policy_error`.
+ */
+export function askLayers(
+  layers: AskedLayers,
+  input: PolicyInput,
+  basis: PolicyBasis,
+  nowMs: number,
+  watcher: Watcher,
+): Omit<Decided, "id"> {
+  const asked = layers.tenant === null ? [layers.cell] : [layers.cell, layers.tenant];
+  const common = {
+    policy_digest: asked.map(({ digest }) => digest).join(";"),
+    now_ns: `${nowMs}000000`,
+  };
+  let input_digest = "";
+  try {
+    // safe because: the input is a document of its schema, and canonical JSON refuses what is no JSON
+    input_digest = sha256Hex(canonicalJson(input as unknown as JsonObject));
+    const value = fromJson(input);
+    if (!value.ok) throw new TypeError(`the input is no document: ${value.error.detail}`);
+    const nowNs = BigInt(nowMs) * 1_000_000n;
+    const ask = (layer: AskedLayer): LayerAnswer => {
+      const from = watcher.seconds();
+      const outcome = decideLayer(layer.policy, value.value, nowNs);
+      watcher.evaluated(layer, outcome, watcher.seconds() - from);
+      return withStepUpMet(outcome.answer, input.actor, nowMs);
+    };
+    const cell = ask(layers.cell);
+    const tenant = layers.tenant === null ? null : ask(layers.tenant);
+    const decision = combine(
+      { cell, tenant },
+      { candidates: input.candidates, requesters: requestersOf(input.actor), evidence: basis.approval ?? null },
+    );
+    const stated = [layerDecision(layers.cell, cell)];
+    if (layers.tenant !== null && tenant !== null) stated.push(layerDecision(layers.tenant, tenant));
+    return { decision, layers: stated, input_digest, ...common };
+  } catch (cause) {
+    watcher.crashed(cause);
+    return { decision: CRASHED, layers: [], input_digest, ...common };
+  }
+}
+
+const CRASHED: Decision = { decision: "DENY", reasons: [DENIALS.error], obligations: [], approvals: [] };
+
+const layerDecision = (
+  { layer, version, revision, digest }: AskedLayer,
+  { decision, reasons }: LayerAnswer,
+): LayerDecision => ({ layer, version, revision, digest, decision, reasons: [...reasons] });

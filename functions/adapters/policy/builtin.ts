@@ -1,0 +1,14 @@
+import data from "../../../policies/cell/data.json" with { type: "json" };
+import plan from "../../../policies/plans/cell.json" with { type: "json" };
+import type { JsonValue } from "../../../shared/contracts/json.ts";
+import { canonicalJson } from "../../../shared/crypto/canonical-json.ts";
+import { sha256Hex } from "../../../shared/crypto/sha256.ts";
+import type { BuiltinPolicy } from "./rego.ts";
+
+/** The cell's policy of this release; the digest is over plan and data, so it changes when either does. */
+export const builtinPolicy = (): BuiltinPolicy => ({
+  plan,
+  data,
+  // safe because: both were JSON
+  digest: `sha256:${sha256Hex(canonicalJson({ data, plan } as unknown as JsonValue))}`,
+});
