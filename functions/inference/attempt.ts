@@ -9,6 +9,7 @@ import { engineProblem } from "./engine-problem.ts";
 import { notRedacted, type RedactionRefused, reasonWith } from "./hop-redaction.ts";
 import type { HopAsk } from "./hop-request.ts";
 import { modelSpan } from "./model-telemetry.ts";
+import type { HopForbidden } from "./obligations/hop-duty.ts";
 import type { Hop, Plan } from "./plan.ts";
 import { routeRecord, type Try } from "./route-record.ts";
 import type { Settlement } from "./settlement.ts";
@@ -47,7 +48,7 @@ export async function attempt(
   call: Call,
   plan: Plan,
   settlement: Settlement,
-  ask: (hop: Hop) => Result<HopAsk, RedactionRefused>,
+  ask: (hop: Hop) => Result<HopAsk, RedactionRefused | HopForbidden>,
   abort: AbortController,
 ): Promise<Accepted> {
   const { metrics } = deps.telemetry;

@@ -3,6 +3,7 @@ import type { Dialect, ModelEvent } from "../../shared/contracts/ports/engine.ts
 import type { Call } from "../context.ts";
 import type { AnswerContext, Translation } from "../dialects/translation.ts";
 import type { ProblemShape } from "../problem.ts";
+import type { OutputDuty } from "./obligations/output-duty.ts";
 import type { OutputBound } from "./output-bound.ts";
 import type { ResultKeeper } from "./result-keeper.ts";
 import type { Settlement } from "./settlement.ts";
@@ -26,10 +27,14 @@ export interface Delivery {
   settlement: Settlement;
   /** What is charged when the engine tells no usage. */
   bound: OutputBound;
+  /** What policy demands of the answer before anybody sees it. */
+  output: OutputDuty;
+  /** Choices that the caller asked for. */
+  choices: number;
   /** Keeps the delivered bytes for an idempotency key. */
   keeper: ResultKeeper;
-  /** Runs before settlement with the whole Responses object, when the surface is stateful. Answers what the caller is to see. */
-  onAnswer: ((answer: JsonObject) => Promise<void>) | null;
+  /** Stores the answer before settlement; it gets the whole object as it is delivered, null after a stream without one. */
+  onAnswer: ((answer: JsonObject | null) => Promise<void>) | null;
   stopper: Stopper;
 }
 

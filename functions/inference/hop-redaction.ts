@@ -5,12 +5,17 @@ import type { Call, Deps } from "../context.ts";
 import { ProblemError } from "../problem.ts";
 import { redactBody } from "../redaction/redact-body.ts";
 import type { Found } from "../redaction/redact-text.ts";
+import type { HopForbidden } from "./obligations/hop-duty.ts";
 import type { Hop } from "./plan.ts";
 
 /** How many values of each kind were taken out. Never content. */
 export type HopRedaction = Found;
 /** `redaction_impossible`: the body holds what cannot be read, at `param`. `redaction_failed`: a defect of ours. */
 export type RedactionRefused = { reason: "redaction_impossible"; param: string } | { reason: "redaction_failed" };
+
+/** Behind our own pool a provider sees what was redacted, whatever policy says. */
+export const mustRedact = ({ route, provider }: Pick<Hop, "route" | "provider">): boolean =>
+  route === "hybrid" && provider.locality !== "local";
 
 /**
  * The body as this hop may see it. Behind our own pool a provider sees it redacted or not at all: whatever goes wrong
@@ -19,11 +24,11 @@ export type RedactionRefused = { reason: "redaction_impossible"; param: string }
 export function redactForHop(
   deps: Pick<Deps, "telemetry">,
   call: Pick<Call, "request" | "task">,
-  { route, provider }: Pick<Hop, "route" | "provider">,
+  hop: Pick<Hop, "route" | "provider">,
   dialect: Dialect,
   body: JsonObject,
 ): Result<{ body: JsonObject; redaction: HopRedaction | null }, RedactionRefused> {
-  if (route !== "hybrid" || provider.locality === "local") return ok({ body, redaction: null });
+  if (!mustRedact(hop)) return ok({ body, redaction: null });
   try {
     const redacted = redactBody(dialect, body);
     return redacted.ok ? ok({ body: redacted.value.body, redaction: redacted.value.found }) : redacted;
@@ -42,9 +47,11 @@ export function reasonWith(reason: string, redaction: HopRedaction | null): stri
 }
 
 /** What the caller hears when nothing but this stood against the only engine that is left. */
-export const notRedacted = (refused: RedactionRefused): ProblemError =>
-  new ProblemError("no-route", {
+export function notRedacted(refused: RedactionRefused | HopForbidden): ProblemError {
+  if (refused.reason === "obligation_failed") return refused.problem;
+  return new ProblemError("no-route", {
     detail: "The cell's own pool is not available, and what this request holds cannot be redacted for another.",
     retryAfterMs: 1_000,
     ...(refused.reason === "redaction_impossible" ? { param: refused.param } : {}),
   });
+}

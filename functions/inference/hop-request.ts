@@ -8,7 +8,9 @@ import type { Call, Deps } from "../context.ts";
 import { rewriteRequest } from "../dialects/rewrite.ts";
 import { engineDialect, translators } from "../dialects/translators.ts";
 import { ProblemError } from "../problem.ts";
-import { type HopRedaction, type RedactionRefused, redactForHop } from "./hop-redaction.ts";
+import { type HopRedaction, mustRedact, type RedactionRefused, redactForHop } from "./hop-redaction.ts";
+import { dutiesBeforeHop, type HopForbidden } from "./obligations/hop-duty.ts";
+import type { Outcomes } from "./obligations/outcomes.ts";
 import type { Hop } from "./plan.ts";
 import type { CandidateQuote, TaskBudget } from "./quote.ts";
 import { openCredential } from "./tenant-credentials.ts";
@@ -52,6 +54,7 @@ interface HopInput {
   cap: InjectedCap;
   stream: boolean;
   dataKey: Uint8Array;
+  outcomes: Outcomes;
 }
 
 /** A hop's question, and what was taken out of it; `redaction` is null where nothing had to be. */
@@ -61,14 +64,14 @@ export interface HopAsk {
 }
 
 /**
- * What one hop's engine is asked: translated into a dialect it speaks, rewritten, capped, and for a provider behind our
- * own pool redacted; a body that cannot be redacted is not asked at all. Throws `ProblemError`.
+ * What one hop's engine is asked: translated into a dialect it speaks, rewritten, capped, under policy's obligations, and
+ * for a provider behind our own pool redacted; a body that cannot be redacted is not asked at all. Throws `ProblemError`.
  */
 export function hopRequest(
   deps: Deps,
   call: Call,
-  { view, body, hop, cap, stream, dataKey }: HopInput,
-): Result<HopAsk, RedactionRefused> {
+  { view, body, hop, cap, stream, dataKey, outcomes }: HopInput,
+): Result<HopAsk, RedactionRefused | HopForbidden> {
   const { candidate, provider } = hop;
   const spoken = deps.engine(call.snapshot, provider.name)?.describeCapabilities().dialects ?? [];
   const dialect = engineDialect(view.surface, spoken);
@@ -83,7 +86,9 @@ export function hopRequest(
     stream,
     outputTokensMax: cap.tokens > 0 ? cap.tokens : null,
   });
-  const sent = redactForHop(deps, call, hop, dialect, rewritten);
+  const obliged = dutiesBeforeHop(deps, call, outcomes, { hop, dialect, body: rewritten, redactAll: mustRedact(hop) });
+  if (!obliged.ok) return obliged;
+  const sent = obliged.value.redaction === null ? redactForHop(deps, call, hop, dialect, obliged.value.body) : obliged;
   if (!sent.ok) return sent;
   return ok({
     request: {

@@ -1,4 +1,3 @@
-import type { JsonObject } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { EngineError } from "../../shared/contracts/ports/engine.ts";
 import type { TaskStatus } from "../../shared/contracts/task.ts";
@@ -13,7 +12,7 @@ import { engineProblem } from "./engine-problem.ts";
 import { exhaust } from "./exhaust.ts";
 import { failedStatus } from "./relay-unary.ts";
 import { concat, keepProblem } from "./result-keeper.ts";
-import { StreamFrames } from "./stream-frames.ts";
+import { type Sent, StreamFrames } from "./stream-frames.ts";
 
 const CONTENT_TYPE = "text/event-stream; charset=utf-8";
 const KEEP_ALIVE = utf8(": keep-alive\n\n");
@@ -24,7 +23,7 @@ const KEEP_ALIVE = utf8(": keep-alive\n\n");
  * a clean end (WIRE "Streams" rule 4).
  */
 export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
-  const { call, settlement, keeper, bound, events, stopper } = delivery;
+  const { call, settlement, keeper, bound, events, stopper, output } = delivery;
   const leave = deps.lifecycle.enter();
   const frames = new StreamFrames(delivery);
   const commitment = runningCommitment(commitmentSalt(delivery.dataKey, call.task, "response"));
@@ -43,12 +42,13 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
   let keepAlive: ReturnType<typeof setInterval> | null = null;
   const over = Promise.withResolvers<"ok" | "error">();
 
-  const account = (sent: readonly { payload: Uint8Array; raw: Uint8Array }[]): Uint8Array | null => {
+  const account = (made: readonly Sent[]): Uint8Array | null => {
+    for (const { payload } of made) bound.delivered(payload.byteLength);
+    const sent = output.sent(made);
     if (sent.length === 0) return null;
     let size = 0;
     for (const { payload, raw } of sent) {
       commitment.add(payload);
-      bound.delivered(payload.byteLength);
       keeper.add(raw);
       size += raw.byteLength;
     }
@@ -141,13 +141,15 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
         throw new ProblemError("upstream-failed", { detail: "The engine's stream ended before it was complete." });
       return { bytes, last: false };
     }
-    const closing = frames.closing();
+    const closing = output.sent(frames.closing());
+    output.settle(frames.meter.read().usage?.rows ?? null, delivery.choices);
     for (const { payload, raw } of closing) {
       commitment.add(payload);
       keeper.add(raw);
     }
     if (chunk !== null) call.runtime.defer(exhaust(events));
-    if (delivery.onAnswer) await delivery.onAnswer(frames.answer() as JsonObject);
+    const answer = frames.answer();
+    if (delivery.onAnswer) await delivery.onAnswer(answer === null ? null : output.copy(answer));
     await settle("OK", null);
     const tail = concat(
       closing.map(({ raw }) => raw),
@@ -162,6 +164,8 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
       metrics.count("bailiwick_budget_refusals_total", { reason: "task_cap_reached" });
     if (problem.slug === "internal")
       deps.telemetry.log.error("stream.failed", thrown, { request: call.request, task: call.task });
+    if (problem.slug === "obligation-failed" && problem.cause !== undefined)
+      deps.telemetry.log.error("obligation.failed", problem.cause, { request: call.request, task: call.task });
     metrics.count("bailiwick_refusals_total", { reason: problem.slug });
     await settle(failedStatus(problem), problem).catch((cause: unknown) =>
       deps.telemetry.log.error("settle.failed", cause, { request: call.request, task: call.task }),

@@ -25,7 +25,7 @@ const ESSENTIAL: Readonly<Record<Dialect, string>> = {
 
 /** A whole answer: parsed once for usage, translated if it must be, settled, and only then answered. */
 export async function relayUnary(delivery: Delivery, raw: Uint8Array): Promise<Reply> {
-  const { call, surface, dialect, translation, context, settlement, keeper } = delivery;
+  const { call, surface, dialect, translation, context, settlement, keeper, output } = delivery;
   const answer = parseAnswer(raw, dialect);
   const usage = readUsage(dialect, answer);
   let body = raw;
@@ -39,6 +39,12 @@ export async function relayUnary(delivery: Delivery, raw: Uint8Array): Promise<R
     seen = { ...answer, ...context.extra, id: context.id };
     body = utf8(JSON.stringify(seen));
   }
+  settlement.met = usage?.rows ?? null;
+  if (output.redacts) {
+    seen = output.whole(seen);
+    body = utf8(JSON.stringify(seen));
+  }
+  output.settle(settlement.met, delivery.choices);
   if (delivery.onAnswer) await delivery.onAnswer(seen);
   keeper.add(body);
   const result = await keeper.store({ status: 200, contentType: CONTENT_TYPE, stream: false });
@@ -74,10 +80,13 @@ export async function settleFailure(
   if (settlement.finished) return;
   const { code, message } = errorMember(problem);
   const status = failedStatus(problem);
+  const withheld = problem.slug === "obligation-failed" && settlement.ran;
+  if (problem.slug === "obligation-failed" && problem.cause !== undefined)
+    deps.telemetry.log.error("obligation.failed", problem.cause, { request: call.request, task: call.task });
   await settlement.finish({
     status,
     error: { code, message },
-    usage: status === "ERROR" ? [] : null,
+    usage: withheld ? settlement.met : status === "ERROR" ? [] : null,
     result: settlement.ran ? await keepProblem(keeper, problem, call.request, shape) : "not_run",
     detail: {},
   });

@@ -19,6 +19,8 @@ export interface ResponseSession {
   extra: JsonObject;
   /** Stores the answer and its items; null when nothing is kept. */
   save: ((answer: JsonObject) => Promise<void>) | null;
+  /** The same where policy demands it; null when the tenant keeps no content. */
+  retain: ((answer: JsonObject) => Promise<void>) | null;
 }
 
 const mayStore = (call: Pick<Call, "tenant">): boolean => call.tenant.settings.content === "store";
@@ -95,6 +97,7 @@ export async function openResponseSession(
       ...(conversation === null ? {} : { conversation: { id: conversation } }),
     },
     save: store ? save : null,
+    retain: mayStore(call) ? save : null,
   };
 }
 

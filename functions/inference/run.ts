@@ -16,6 +16,15 @@ import { idempotencyClaim, requestCommitment } from "./commitments.ts";
 import type { Delivery } from "./deliver.ts";
 import { exhaust } from "./exhaust.ts";
 import { hopRequest, injectedCap } from "./hop-request.ts";
+import { fullAudit } from "./obligations/audit.ts";
+import { keptUnder } from "./obligations/content-duty.ts";
+import { disclaim } from "./obligations/disclaimer.ts";
+import { contentDuty, dutiesOf } from "./obligations/duties.ts";
+import { fitting } from "./obligations/fitting.ts";
+import { cappedCandidate } from "./obligations/hop-duty.ts";
+import { Outcomes } from "./obligations/outcomes.ts";
+import { OutputDuty } from "./obligations/output-duty.ts";
+import { refuseFor } from "./obligations/refuse.ts";
 import { OutputBound } from "./output-bound.ts";
 import { type Hop, type Plan, planRoute } from "./plan.ts";
 import type { Carried } from "./prepare.ts";
@@ -45,15 +54,17 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
 
   const route = call.decided.decision.route;
   const approved = route ? [...route.candidates.keys()] : null;
-  const usable = offered.offers.filter(({ candidate }) => approved === null || approved.includes(candidate.id));
-  if (usable.length === 0) throw new ProblemError("forbidden", { members: { reasons: ["no_approved_candidate"] } });
+  const allowed = offered.offers.filter(({ candidate }) => approved === null || approved.includes(candidate.id));
+  if (allowed.length === 0) throw new ProblemError("forbidden", { members: { reasons: ["no_approved_candidate"] } });
+  const { usable, excluded, broken } = fitting(call.decided.decision, allowed, asked);
+  if (usable.length === 0 && broken !== null) throw await refuseFor(deps, call, broken.id);
   const budget = budgetOf(call);
   const quoted = quoteCall(
     deps.telemetry.metrics,
     call,
     view,
     body,
-    usable.map(({ candidate }) => candidate),
+    usable.map(({ candidate }) => cappedCandidate(call, candidate)),
     features.choices,
     budget,
   );
@@ -69,39 +80,66 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
       call.idempotencyKey === null ? null : idempotencyClaim(dataKey, view.operation, call.idempotencyKey, call),
     detail: { request: requestCommitment(dataKey, call) },
   });
-  if (admitted.kind === "replay") return replay(deps, call, admitted);
+  if (admitted.kind === "replay") return replay(deps, call, admitted, view);
 
-  const keeper = call.idempotencyKey === null ? NO_KEEPER : resultKeeper(deps, call, dataKey);
+  const forbidden = contentDuty(call.decided.decision.obligations) === "forbid";
+  let keeper = call.idempotencyKey === null || forbidden ? NO_KEEPER : resultKeeper(deps, call, dataKey);
   const stopper = stopOn(deps, call);
   let bound = new OutputBound({ inputTokens: 0, outputTokens: 0 });
   const named = { surface: view.surface, model: features.model };
   const settlement = new Settlement(deps, call, named, () => bound.rows());
+  const outcomes = new Outcomes();
+  settlement.owes(outcomes, fullAudit(call.decided.decision.obligations, { offered, features }, outcomes));
   try {
-    const plan = await step(call.span, "plan", async () => planned(deps, call, offered, approved, quoted));
+    const out = [...excluded, ...quoted.excluded];
+    const plan = await step(call.span, "plan", async () =>
+      planned(deps, call, offered, approved, { ...quoted, excluded: out }),
+    );
     const capOf = (candidate: Candidate) =>
-      injectedCap(candidate, quoted.candidates.get(candidate.id), budget, admitted.hard, features.choices);
+      injectedCap(
+        cappedCandidate(call, candidate),
+        quoted.candidates.get(candidate.id),
+        budget,
+        admitted.hard,
+        features.choices,
+      );
     const request = (hop: Hop) =>
-      hopRequest(deps, call, { view, body, hop, cap: capOf(hop.candidate), stream: features.stream, dataKey });
+      hopRequest(deps, call, {
+        view,
+        body,
+        hop,
+        cap: capOf(hop.candidate),
+        stream: features.stream,
+        dataKey,
+        outcomes,
+      });
     const accepted = await attempt(deps, call, plan, settlement, request, stopper.abort);
     const cap = capOf(accepted.hop.candidate);
     bound = new OutputBound({
       inputTokens: quoted.candidates.get(accepted.hop.candidate.id)?.input_tokens ?? 0,
       outputTokens: cap.tokens * features.choices,
     });
+    const duties = dutiesOf(call.decided.decision, accepted.hop.candidate.id);
+    settlement.owes(outcomes, fullAudit(duties, { offered, features }, outcomes));
+    disclaim(duties, call.reply, outcomes);
+    const kept = keptUnder(deps, call, { duties, outcomes, session, request: asked, dataKey, keeper });
+    keeper = kept.keeper;
     const delivery: Delivery = {
       call,
       surface: view.surface,
       shape: view.shape,
       dialect: accepted.dialect,
       translation: accepted.dialect === view.surface ? null : (translators[view.surface][accepted.dialect] ?? null),
-      context: contextOf(call, view, asked, session, features.model),
+      context: { ...contextOf(call, view, asked, session, features.model), extra: kept.extra },
       includeUsage: features.includeUsage,
       cappedByBudget: cap.byBudget,
       dataKey,
       settlement,
       bound,
+      output: new OutputDuty(view.surface, duties, outcomes),
+      choices: features.choices,
       keeper,
-      onAnswer: session?.save ?? null,
+      onAnswer: kept.onAnswer,
       stopper,
     };
     if (features.stream) return relayStream(deps, { ...delivery, events: accepted.events, first: accepted.first });
@@ -192,5 +230,4 @@ const contextOf = (
   createdS: Math.floor(call.receivedMs / 1000),
   model,
   request: asked,
-  ...(session ? { extra: session.extra } : {}),
 });

@@ -9,6 +9,7 @@ import type { Call, Deps } from "../context.ts";
 import { ProblemError } from "../problem.ts";
 import type { HopRedaction } from "./hop-redaction.ts";
 import { modelAnswered, modelLabels } from "./model-telemetry.ts";
+import type { Outcomes } from "./obligations/outcomes.ts";
 
 export interface Outcome {
   status: TaskStatus;
@@ -36,6 +37,8 @@ export class Settlement {
   #provider: ProviderConfig | null = null;
   #span: Span | null = null;
   #redaction: HopRedaction | null = null;
+  #outcomes: Outcomes | null = null;
+  #audit: JsonObject | null = null;
   #finished: Promise<void> | null = null;
 
   /** `asked`: how, and the model's name as the caller wrote it. */
@@ -48,6 +51,15 @@ export class Settlement {
 
   /** An engine may have run: its outcome belongs to the call's key. Before that the key is free for another try. */
   ran = false;
+
+  /** Usage of a whole answer, charged also when the answer is then withheld. */
+  met: UsageRow[] | null = null;
+
+  /** How the call's obligations end, and what its record says beyond the usual; both go into the ledger. */
+  owes(outcomes: Outcomes, audit: JsonObject | null): void {
+    this.#outcomes = outcomes;
+    this.#audit = audit;
+  }
 
   get finished(): boolean {
     return this.#finished !== null;
@@ -90,6 +102,7 @@ export class Settlement {
     const synthetic = ran !== null && call.snapshot.providers[ran.provider]?.kind === "synthetic";
     const rows = usage ?? (ran === null ? [] : this.#bound());
     const cost = costOf(rows, ran?.prices ?? {});
+    const obligations = this.#outcomes?.list() ?? [];
     this.#endSpan(rows, error);
     const span = call.span.child("settle");
     try {
@@ -109,7 +122,9 @@ export class Settlement {
             ...detail,
             ...(synthetic ? { synthetic } : {}),
             ...(this.#redaction === null ? {} : { redaction: this.#redaction }),
+            ...(this.#audit === null ? {} : { audit: this.#audit }),
           },
+          ...(obligations.length === 0 ? {} : { obligations }),
         },
       ]);
       if (!settled?.ok) throw new Error(`settle refused: ${settled?.error.reason ?? "no answer"}`);

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../shared/contracts/json.ts";
 import type { Obligation } from "../../shared/contracts/policy/obligations.ts";
 import type { Call, Deps } from "../context.ts";
+import { disclaim } from "../inference/obligations/disclaimer.ts";
 import type { Operation } from "./operation.ts";
 
 /** A duty of an operation that is no inference view could not be carried out: the call is refused. */
@@ -9,18 +10,16 @@ export class ObligationFailed extends Error {
 }
 
 /**
- * Carries out what a decision obliges operations to that declare no enforcement of their own: a disclaimer goes on every
- * answer, and full audit leaves an entry of its own in the tenant's ledger before anything is done. Throws
- * `ObligationFailed`.
+ * Carries out what a decision obliges to and the operation does not enforce by itself: a disclaimer goes on every answer,
+ * and full audit leaves an entry of its own in the tenant's ledger before anything is done. Throws `ObligationFailed`.
  */
 export async function carryOut(deps: Deps, operation: Operation, call: Call): Promise<void> {
-  if (operation.enforces !== undefined) return;
   const { obligations } = call.decided.decision;
-  for (const obligation of obligations) {
-    if (obligation.id === "disclaimer") call.reply["x-bailiwick-disclaimer"] = obligation.params.text;
+  const left = obligations.filter(({ id }) => !operation.enforces?.includes(id));
+  disclaim(left, call.reply);
+  for (const obligation of left)
     if (obligation.id === "audit_level" && obligation.params.level === "full")
       await audit(deps, operation, call, obligations);
-  }
 }
 
 async function audit(deps: Deps, operation: Operation, call: Call, obligations: readonly Obligation[]): Promise<void> {

@@ -68,7 +68,7 @@ describe("an obligation", () => {
     const unsupported = { members: { reasons: ["obligation_unsupported"] } };
     expect(refusal({ obligations: [cap] })?.extensions).toMatchObject(unsupported);
     expect(refusal({ obligations: [disclaimer] })).toBeNull();
-    expect(refusal({ obligations: [disclaimer] }, [])?.extensions).toMatchObject(unsupported);
+    expect(refusal({ obligations: [cap, disclaimer] }, ["redact_output"])?.extensions).toMatchObject(unsupported);
     expect(refusal({ obligations: [cap, disclaimer] }, OBLIGATION_IDS)).toBeNull();
   });
 

@@ -4,7 +4,7 @@ import { unreachable } from "../../shared/contracts/result.ts";
 import { ProblemError } from "../problem.ts";
 import type { Operation } from "./operation.ts";
 
-/** What the seam itself carries out, for operations that declare nothing else. */
+/** What the seam itself carries out where an operation does not. */
 export const SEAM_ENFORCES: readonly ObligationId[] = ["audit_level", "disclaimer"];
 
 /**
@@ -16,7 +16,7 @@ export function refusalOf({ decision }: Decided, { enforces }: Pick<Operation, "
   switch (decision.decision) {
     case "ALLOW":
     case "ROUTE":
-      return unsupported(decision, enforces ?? SEAM_ENFORCES) ? denied(["obligation_unsupported"]) : null;
+      return unsupported(decision, [...SEAM_ENFORCES, ...(enforces ?? [])]) ? denied(["obligation_unsupported"]) : null;
     case "REQUIRE_HITL":
       return null;
     case "DENY":

@@ -84,7 +84,7 @@ export interface OperationSpec<
   tag: string;
   /** What the decision is about: resource kind, and the path parameter that names it. */
   resource: { kind: string; param?: string };
-  /** Obligations that `execute` carries out by itself. Without it the seam does, and what it cannot refuses the call. */
+  /** Obligations that `execute` carries out by itself. The seam does the others, and what it cannot refuses the call. */
   enforces?: readonly ObligationId[];
   prepare?(deps: Deps, call: Undecided<Of<B>, Of<P>, Of<Q>>): Promise<Prepared> | Prepared;
   execute(deps: Deps, call: Call<Of<B>, Of<P>, Of<Q>>): Promise<Reply> | Reply;

@@ -92,6 +92,13 @@ export const PROBLEMS = {
   forbidden: problem(403, "permission_error", "forbidden", "Policy does not allow this"),
   "insufficient-scope": problem(403, "permission_error", "insufficient_scope", "The credential lacks a scope"),
   "tenant-suspended": problem(403, "permission_error", "tenant_suspended", "The tenant is suspended"),
+  "obligation-failed": problem(
+    403,
+    "permission_error",
+    "obligation_failed",
+    "An obligation under which policy allows this could not be met",
+  ),
+  "tools-forbidden": problem(403, "permission_error", "tools_forbidden", "Policy allows this only without tools"),
   "approval-required": problem(403, "permission_error", "approval_required", "An approval is required first"),
   "not-found": problem(404, "not_found_error", "not_found", "There is no such resource"),
   "model-not-found": problem(404, "not_found_error", "model_not_found", "There is no such model for this caller"),

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { ProblemSlug } from "../../../shared/contracts/problems.ts";
+import { INFERENCE_OBLIGATIONS } from "../../inference/obligations/carried-out.ts";
 import { prepareInference } from "../../inference/prepare.ts";
 import { runInference } from "../../inference/run.ts";
 import type { View } from "../../inference/view.ts";
@@ -53,6 +54,8 @@ export function viewOperation(spec: ViewSpec): Operation {
     ],
     problems: [
       "model-not-found",
+      "obligation-failed",
+      "tools-forbidden",
       "unsupported-parameter",
       "privacy-loosened",
       "task-budget-too-small",
@@ -78,7 +81,7 @@ export function viewOperation(spec: ViewSpec): Operation {
     summary: spec.summary,
     tag: "Inference",
     resource: { kind: "model" },
-    enforces: [],
+    enforces: INFERENCE_OBLIGATIONS,
     prepare: (deps, call) => prepareInference(deps, call, view),
     execute: (deps, call) => runInference(deps, call, view),
   });
