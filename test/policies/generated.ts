@@ -37,11 +37,11 @@ const candidate = record({
 
 const actor = record({
   roles: fc.subarray<Role>(["admin", "operator", "auditor", "developer", "approver"]),
-  granted: oneof(constant(["*"]), fc.subarray(["inference:*", "key:write", "model:read", "tenant:create"])),
+  granted: oneof(constant<string[]>(["*"]), fc.subarray(["inference:*", "key:write", "model:read", "tenant:create"])),
   kind: constantFrom<Actor["kind"]>("user", "service", "worker"),
   acr: orNull(constantFrom("phr", "pwd")),
   cell_operator: boolean(),
-}).map((members) => ({ ...ACTOR, ...members }));
+}).map((members): Actor => ({ ...ACTOR, ...members }));
 
 /** Calls as the cell asks about them. */
 const input = record({
