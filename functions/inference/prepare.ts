@@ -4,6 +4,7 @@ import type { Deps, Undecided } from "../context.ts";
 import { ProblemError } from "../problem.ts";
 import type { Prepared } from "../v1/operation.ts";
 import { type CandidateRefusal, candidatesFor, type Offered, policyCandidates } from "./candidates.ts";
+import { detectedIn } from "./obligations/detected.ts";
 import { type Features, featuresOf, type View } from "./view.ts";
 
 /** What `prepare` carries to `execute`: found once, before the decision. */
@@ -33,7 +34,13 @@ export async function prepareInference(deps: Deps, call: Undecided, view: View):
     intent: offered.value.intent?.name ?? null,
     labels: offered.value.intents.map(({ labels }) => labels),
     candidates: policyCandidates(offered.value),
-    features: { stream: features.stream, tools: features.tools, images: features.images, hold_nusd: 0, detected: null },
+    features: {
+      stream: features.stream,
+      tools: features.tools,
+      images: features.images,
+      hold_nusd: 0,
+      detected: detectedIn(call, view.surface, body),
+    },
     carry,
   };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../shared/contracts/limits.ts";
-import { detectIn, UNSCANNED } from "./redact-body.ts";
+import { detectIn } from "./redact-body.ts";
+import { UNSCANNED } from "./select-detectors.ts";
 
 const chat = (content: unknown) => ({ model: "m", messages: [{ role: "user", content }] }) as never; // safe because: the test writes JSON
 

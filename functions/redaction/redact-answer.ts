@@ -21,6 +21,8 @@ const PLAIN: ReadonlySet<string> = new Set([
   "tool_call_id",
   "tool_use_id",
   "previous_response_id",
+  "first_id",
+  "last_id",
   "embedding",
   "signature",
   "encrypted_content",

@@ -2,8 +2,10 @@ import type { JsonObject } from "../../shared/contracts/json.ts";
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { Detector } from "./detector.ts";
+import { DETECTORS } from "./detectors.ts";
 import { CONVERSATION, TAKES_TOKENS } from "./readable-parts.ts";
 import { type Found, Redactor } from "./redact-text.ts";
+import { UNSCANNED } from "./select-detectors.ts";
 import { JsonWalker, Unreadable } from "./walk-json.ts";
 
 /** What cannot be read cannot be redacted: images, files, audio, token ids, sealed reasoning, unknown parts, too much. */
@@ -34,9 +36,6 @@ export function redactBody(
   }
 }
 
-/** Stands for what nobody could look into: policy decides whether that is acceptable. */
-export const UNSCANNED = "unscanned";
-
 /**
  * Names of the detectors that find something in the body, sorted. `unscanned` is among them where the body holds what
  * cannot be read, or more text than `LIMITS.redactionCharsMax`.
@@ -48,9 +47,12 @@ export function detectIn(dialect: Dialect, body: JsonObject, detectors?: readonl
     unreadable: () => void names.add(UNSCANNED),
   });
   walked(walker, dialect, body);
-  for (const name of Object.keys(walker.found)) names.add(name);
+  // `number` and `withheld` are no detectors: what a double rounded, and text that is never done, was not looked at.
+  for (const name of Object.keys(walker.found)) names.add(isDetector(name) ? name : UNSCANNED);
   return [...names].sort();
 }
+
+const isDetector = (name: string): boolean => DETECTORS.some(({ id }) => id === name);
 
 function walked(walker: JsonWalker, dialect: Dialect, body: JsonObject): JsonObject {
   const made: JsonObject = Object.create(null);

@@ -17,7 +17,7 @@ describe("selectDetectors", () => {
   });
 
   it("refuses a list with a name that nobody knows, so that a typo never lets data through", () => {
-    for (const name of ["e-mail", "toString", "__proto__", "PII"])
+    for (const name of ["e-mail", "toString", "__proto__", "PII", "unscanned"])
       expect(selectDetectors(["email", name])).toEqual({ ok: false, error: { reason: "unknown_detector", name } });
   });
 

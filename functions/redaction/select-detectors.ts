@@ -13,11 +13,13 @@ export const DETECTOR_CLASSES: Readonly<Record<string, readonly string[]>> = {
   secrets: [...SECRETS, ...OPAQUE],
 };
 
+/** Stands for what nobody could look into: a rule may deny it, but it cannot be taken out. */
+export const UNSCANNED = "unscanned";
+
 /** Every name that an obligation may list. */
-export const DETECTOR_NAMES: ReadonlySet<string> = new Set([
-  ...DETECTORS.map(({ id }) => id),
-  ...Object.keys(DETECTOR_CLASSES),
-]);
+const SELECTABLE: ReadonlySet<string> = new Set([...DETECTORS.map(({ id }) => id), ...Object.keys(DETECTOR_CLASSES)]);
+/** Every name that a rule may be about. */
+export const DETECTOR_NAMES: ReadonlySet<string> = new Set([...SELECTABLE, UNSCANNED]);
 
 /**
  * The detectors that names ask for, in the order in which they run; `null` asks for all. A name that nobody knows refuses
@@ -29,7 +31,7 @@ export function selectDetectors(
   if (names === null) return ok(DETECTORS);
   const ids = new Set<string>();
   for (const name of names) {
-    if (!DETECTOR_NAMES.has(name)) return err({ reason: "unknown_detector", name });
+    if (!SELECTABLE.has(name)) return err({ reason: "unknown_detector", name });
     for (const id of DETECTOR_CLASSES[name] ?? [name]) ids.add(id);
   }
   return ok(DETECTORS.filter(({ id }) => ids.has(id)));

@@ -7,6 +7,8 @@ import {
   CreateConversationItems,
 } from "../../../shared/contracts/http/conversations.ts";
 import type { JsonObject, JsonValue } from "../../../shared/contracts/json.ts";
+import { STORED_READ_OBLIGATIONS } from "../../inference/obligations/carried-out.ts";
+import { deliverStored } from "../../inference/obligations/deliver-stored.ts";
 import { inputItems, openItems, sealItems } from "../../inference/session-items.ts";
 import { ProblemError } from "../../problem.ts";
 import { JSON_INPUT, NO_INPUT } from "../input.ts";
@@ -14,9 +16,9 @@ import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 import { ConversationPath, conversationObject, openConversation, versionHeader } from "./conversation.ts";
 
-export const itemList = (items: readonly JsonObject[], more: boolean) => ({
+export const itemList = (items: readonly JsonObject[], more: boolean): JsonObject => ({
   object: "list",
-  data: items,
+  data: [...items],
   first_id: items[0]?.id ?? null,
   last_id: items.at(-1)?.id ?? null,
   has_more: more,
@@ -44,13 +46,14 @@ export const listItems = operation({
   params: ConversationPath,
   query: ConversationItemsQuery,
   success: [200, ConversationItemList, "Items of the conversation."],
-  problems: ["not-found"],
+  problems: ["not-found", "obligation-failed"],
   summary: "List the items of a conversation",
+  enforces: STORED_READ_OBLIGATIONS,
   async execute(deps, call) {
     const { key, session } = await openConversation(deps, call, call.params.conversation_id);
     const { after, limit, order } = call.query;
     const page = unwrap(await deps.sessions.items(call.tenant.id, session, { after: after ?? null, limit, order }));
-    return value(itemList(await openItems(key, page.items), page.more));
+    return value(await deliverStored(deps, call, itemList(await openItems(key, page.items), page.more)));
   },
 });
 
@@ -92,14 +95,15 @@ export const getItem = operation({
   params: ItemPath,
   query: z.looseObject({}),
   success: [200, ConversationItem, "The item."],
-  problems: ["not-found"],
+  problems: ["not-found", "obligation-failed"],
   summary: "Get an item of a conversation",
+  enforces: STORED_READ_OBLIGATIONS,
   async execute(deps, call) {
     const { key, session } = await openConversation(deps, call, call.params.conversation_id);
     const found = unwrap(await deps.sessions.item(call.tenant.id, session, call.params.item_id));
     const [item] = await openItems(key, [found]);
     if (!item) throw new ProblemError("not-found");
-    return value(item);
+    return value(await deliverStored(deps, call, item));
   },
 });
 

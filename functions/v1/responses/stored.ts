@@ -3,6 +3,8 @@ import { ConversationItemList, ConversationItemsQuery } from "../../../shared/co
 import { ResponseDeleted, ResponseObject } from "../../../shared/contracts/http/responses.ts";
 import { ResponseId } from "../../../shared/contracts/ids.ts";
 import type { Call, Deps } from "../../context.ts";
+import { STORED_READ_OBLIGATIONS } from "../../inference/obligations/carried-out.ts";
+import { deliverStored } from "../../inference/obligations/deliver-stored.ts";
 import { sessionOfResponse } from "../../inference/response-session.ts";
 import { openItems, openJson } from "../../inference/session-items.ts";
 import { ProblemError } from "../../problem.ts";
@@ -43,11 +45,12 @@ export const getResponse = operation({
   effect: "read",
   query: z.looseObject({}),
   success: [200, ResponseObject, "The stored response."],
-  problems: ["not-found"],
+  problems: ["not-found", "obligation-failed"],
   summary: "Get a stored response",
+  enforces: STORED_READ_OBLIGATIONS,
   async execute(deps, call) {
     const { response, key } = await find(deps, call, call.params.response_id);
-    return value(await openJson(key, response.id, response.sealed));
+    return value(await deliverStored(deps, call, await openJson(key, response.id, response.sealed)));
   },
 });
 
@@ -60,15 +63,17 @@ export const listResponseInput = operation({
   effect: "read",
   query: ConversationItemsQuery,
   success: [200, ConversationItemList, "The items that the response was given."],
-  problems: ["not-found"],
+  problems: ["not-found", "obligation-failed"],
   summary: "List the input items of a stored response",
+  enforces: STORED_READ_OBLIGATIONS,
   async execute(deps, call) {
     const { response, key } = await find(deps, call, call.params.response_id);
     const { after, limit, order } = call.query;
     const items = order === "asc" ? response.input : response.input.toReversed();
     const start = after === undefined ? 0 : items.findIndex((item) => item.id === after) + 1;
     const page = items.slice(start, start + limit);
-    return value(itemList(await openItems(key, page), start + page.length < items.length));
+    const list = itemList(await openItems(key, page), start + page.length < items.length);
+    return value(await deliverStored(deps, call, list));
   },
 });
 
