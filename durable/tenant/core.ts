@@ -9,6 +9,14 @@ import { usageGroups } from "./core/usage.ts";
  * of a provisioned tenant; hosts answer `unknown_tenant` for all others without asking.
  */
 export { admit } from "./core/admit.ts";
+export {
+  approval,
+  decideApproval,
+  findApproval,
+  listApprovals,
+  requestApproval,
+  runApproval,
+} from "./core/approvals.ts";
 export { deleteBudget, listBudgets, putBudget } from "./core/budget-admin.ts";
 export { credential, deleteCredential, listCredentials, putCredential } from "./core/credentials.ts";
 export { decision, decisions } from "./core/decisions.ts";

@@ -35,6 +35,14 @@ export function embeddedTenantStore(host: ObjectHost, of: ObjectClass): TenantSt
     usage: (tenant, access, query) => call(tenant, (sql, env) => core.usage(sql, env, access, query)),
     decision: (tenant, access, id) => call(tenant, (sql, env) => core.decision(sql, env, access, id)),
     decisions: (tenant, access, page) => call(tenant, (sql, env) => core.decisions(sql, env, access, page)),
+    findApproval: (tenant, access, wanted) => call(tenant, (sql, env) => core.findApproval(sql, env, access, wanted)),
+    requestApproval: (tenant, change, wanted) =>
+      call(tenant, (sql, env) => core.requestApproval(sql, env, change, wanted)),
+    decideApproval: (tenant, change, id, given) =>
+      call(tenant, (sql, env) => core.decideApproval(sql, env, change, id, given)),
+    approval: (tenant, access, id) => call(tenant, (sql, env) => core.approval(sql, env, access, id)),
+    listApprovals: (tenant, access, page) => call(tenant, (sql, env) => core.listApprovals(sql, env, access, page)),
+    runApproval: (tenant, task, step, by) => call(tenant, (sql, env) => core.runApproval(sql, env, task, step, by)),
     change: (tenant, change, patch) => call(tenant, (sql, env) => core.change(sql, env, change, patch)),
     createKey: (tenant, change, key) => call(tenant, (sql, env) => core.createKey(sql, env, change, key)),
     rotateKey: (tenant, change, kid, successor) =>

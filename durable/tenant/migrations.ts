@@ -1,5 +1,6 @@
 import { BUNDLE_SHELF_SCHEMA } from "../runtime/bundle-shelf.ts";
 import type { Migration } from "../runtime/sql.ts";
+import { APPROVAL_SCHEMA } from "./core/approvals.ts";
 import { DECISION_RING_SCHEMA } from "./core/decisions.ts";
 
 /**
@@ -70,4 +71,5 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   },
   { id: 2, floor: 1, sql: BUNDLE_SHELF_SCHEMA },
   { id: 3, floor: 1, sql: DECISION_RING_SCHEMA },
+  { id: 4, floor: 1, sql: APPROVAL_SCHEMA },
 ];

@@ -76,6 +76,24 @@ export class TenantObject extends DurableObject {
   decisions(...args: TenantArgs<"decisions">) {
     return this.#store.decisions(this.#tenant, ...args);
   }
+  findApproval(...args: TenantArgs<"findApproval">) {
+    return this.#store.findApproval(this.#tenant, ...args);
+  }
+  requestApproval(...args: TenantArgs<"requestApproval">) {
+    return this.#store.requestApproval(this.#tenant, ...args);
+  }
+  decideApproval(...args: TenantArgs<"decideApproval">) {
+    return this.#store.decideApproval(this.#tenant, ...args);
+  }
+  approval(...args: TenantArgs<"approval">) {
+    return this.#store.approval(this.#tenant, ...args);
+  }
+  listApprovals(...args: TenantArgs<"listApprovals">) {
+    return this.#store.listApprovals(this.#tenant, ...args);
+  }
+  runApproval(...args: TenantArgs<"runApproval">) {
+    return this.#store.runApproval(this.#tenant, ...args);
+  }
   change(...args: TenantArgs<"change">) {
     return this.#store.change(this.#tenant, ...args);
   }

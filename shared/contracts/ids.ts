@@ -36,6 +36,8 @@ export const CredentialRef = minted<"CredentialRef">("cred");
 export type CredentialRef = z.infer<typeof CredentialRef>;
 export const BudgetId = minted<"BudgetId">("bud");
 export type BudgetId = z.infer<typeof BudgetId>;
+export const ApprovalId = minted<"ApprovalId">("apr");
+export type ApprovalId = z.infer<typeof ApprovalId>;
 /** `resp_<26 of the session>_<26 of the response>`: a response names the session object that holds it. */
 export const ResponseId = id<"ResponseId">(/^resp_[0-9A-Za-z]{26}_[0-9A-Za-z]{26}$/);
 export type ResponseId = z.infer<typeof ResponseId>;
@@ -58,4 +60,5 @@ export interface MintedIds {
   conv: ConversationId;
   cred: CredentialRef;
   bud: BudgetId;
+  apr: ApprovalId;
 }

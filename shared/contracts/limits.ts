@@ -232,6 +232,15 @@ export const LIMITS = {
   /** A request carries whole metrics until it has this many points, about 300 bytes each; one metric has 1,001 at most. */
   metricPointsBatchMax: 2_000,
 
+  // --- approvals
+  /** Requests of a tenant that wait for an approver; more are refused, because nobody reads them. */
+  approvalsPendingMax: 1_000,
+  approvalMsDefault: 24 * HOUR,
+  approvalMsMax: 30 * DAY,
+  /** A request with images may be larger: it is refused with a reason and no approver is asked. */
+  approvalPayloadBytesMax: 8 * MiB,
+  approvalCommentCharsMax: 1_024,
+
   // --- policy evaluation
   /** A decision of the default policy takes a few hundred steps; a million is about 50 ms. */
   policyStepsMax: 1_000_000,
@@ -285,6 +294,12 @@ export const LIMITS = {
   obligationNoteCharsMax: 128,
   /** Decisions and inputs that one simulation compares: a thousand evaluations twice are about a second. */
   simulationInputsMax: 1_000,
+  /** A bundle of 1 MiB in base64 and a thousand inputs of some KiB. */
+  simulationBodyBytesMax: 8 * MiB,
+  /** About two seconds of work, ten times what a thousand decisions of the default policy take twice. */
+  simulationStepsMax: 40_000_000,
+  /** About ten milliseconds; then other calls have their turn. */
+  simulationStepsAtOnce: 200_000,
 
   // --- policy at the edge
   /** Tenants whose policy an isolate keeps opened: with plans of a few hundred KiB some 100 MiB at the very worst. */

@@ -1,6 +1,7 @@
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { abandonDue } from "./abandon.ts";
+import { expireApprovals } from "./approvals.ts";
 import { closeWindows } from "./coalesce.ts";
 import { upkeep } from "./upkeep.ts";
 
@@ -11,6 +12,7 @@ type Due = {
   upkeep_ms: number;
   task_ms: number | null;
   window_ms: number | null;
+  approval_ms: number | null;
   entry_ms: number | null;
   retry_ms: number;
 };
@@ -18,6 +20,7 @@ type Due = {
 const NEXT = `SELECT t.upkeep_ms, t.feed_retry_ms AS retry_ms,
     (SELECT due_ms FROM task WHERE state = 0 ORDER BY due_ms LIMIT 1) AS task_ms,
     (SELECT close_ms FROM coalesced ORDER BY close_ms LIMIT 1) AS window_ms,
+    (SELECT expires_ms FROM approval WHERE state = 'pending' ORDER BY expires_ms LIMIT 1) AS approval_ms,
     l.at_ms AS entry_ms
   FROM tenant t LEFT JOIN ledger l ON l.seq = t.feed_seq`;
 
@@ -28,6 +31,7 @@ export function nextDue(sql: Sql, feeds: boolean): number | null {
   const times = [due.upkeep_ms];
   if (due.task_ms !== null) times.push(due.task_ms);
   if (due.window_ms !== null) times.push(due.window_ms);
+  if (due.approval_ms !== null) times.push(due.approval_ms);
   if (feeds && due.entry_ms !== null) times.push(Math.max(due.entry_ms + LIMITS.outboxDelayMs, due.retry_ms));
   return Math.min(...times);
 }
@@ -36,6 +40,7 @@ export function nextDue(sql: Sql, feeds: boolean): number | null {
 export function sweep(sql: Sql, env: CoreEnv): boolean {
   const abandoned = abandonDue(sql, env.now, SWEEP_MAX);
   const closed = closeWindows(sql, env.now, SWEEP_MAX);
+  const expired = expireApprovals(sql, env.now, SWEEP_MAX);
   const kept = upkeep(sql, env.now);
-  return abandoned === SWEEP_MAX || closed === SWEEP_MAX || kept;
+  return abandoned === SWEEP_MAX || closed === SWEEP_MAX || expired === SWEEP_MAX || kept;
 }

@@ -23,6 +23,7 @@ export function upkeep(sql: Sql, nowMs: number): boolean {
       forgetTasks(sql, nowMs),
       // A bucket that is full again is as good as none.
       deleteSome(sql, "bucket", "id", "full_ms <= ?", nowMs),
+      deleteSome(sql, "approval", "id", "state <> 'pending' AND expires_ms <= ?", nowMs - LIMITS.taskRowMsMax),
       deleteSome(sql, "recorded", "dedupe", "at_ms <= ?", nowMs - LIMITS.idempotencyRowMsMax),
     ];
     forgetSpans(sql, nowMs);

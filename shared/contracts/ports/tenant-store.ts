@@ -7,6 +7,7 @@ import type { ObligationOutcome } from "../policy/obligations.ts";
 import type { Result } from "../result.ts";
 import type { RouteRecord, TaskError, TaskRecord, TaskStatus } from "../task.ts";
 import type { UsageRow } from "../usage.ts";
+import type { ApprovalStore } from "./approval-store.ts";
 
 /** What an edge decided on. `admit` compares them, so a stale edge cache never honours a revoked key. */
 export interface Versions {
@@ -277,7 +278,7 @@ export interface KeyPage {
  * tenant, unordered across tenants. Every call is one transaction and durable before it resolves; it rejects only if
  * the store is unreachable, and then nothing is known. Calls to a tenant that was never provisioned write nothing.
  */
-export interface TenantStore {
+export interface TenantStore extends ApprovalStore {
   /** Creates the tenant with its first keys. Repeating the same call is a no-op that answers `exists`. */
   provision(tenant: TenantId, spec: ProvisionTenant): Promise<Result<TenantState, { reason: "exists" }>>;
   /** State, and the key if one is named. The edge compares digests itself, in constant time. */

@@ -1,0 +1,221 @@
+import { describe, expect, it } from "vitest";
+import type { ApprovalId, UnixMs } from "../../../shared/contracts/ids.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { GivenVerdict, NewApproval } from "../../../shared/contracts/ports/approval-store.ts";
+import { expectInvariants, openTenant } from "../../../test/support/tenant-core.ts";
+import { access, attribution, taskId } from "../../../test/support/tenant-fixtures.ts";
+import {
+  approval,
+  change,
+  decideApproval,
+  findApproval,
+  listApprovals,
+  requestApproval,
+  runApproval,
+  sweep,
+} from "../core.ts";
+
+const DIGEST = "a".repeat(64);
+const LIFE_MS = 3_600_000;
+const idOf = (n: number) => `apr_${String(n).padStart(26, "0")}` as ApprovalId; // safe because: it matches the pattern
+
+type Tenant = ReturnType<typeof openTenant>;
+const asking = { access: access(), by: attribution({ subject: "asker" }) };
+const answering = { access: access(), by: attribution({ subject: "checker" }) };
+
+const wanted = (t: Tenant, n: number, members: Partial<NewApproval> = {}): NewApproval => ({
+  id: idOf(n),
+  task: taskId(n),
+  subject: { kind: "operation", digest: DIGEST },
+  operation: "chat.completions.create",
+  action: "inference:create",
+  resource: { kind: "model", id: null },
+  requester: { subject: "asker", credential: "key:1", workspace: "w", project: "p", environment: "e" },
+  reasons: ["restricted_data"],
+  demands: [{ layer: "tenant", approvers: 1, role: "approver", edit: false }],
+  key_hash: null,
+  expires_ms: (t.env.now + LIFE_MS) as UnixMs, // safe because: milliseconds
+  ...members,
+});
+const given = (
+  members: Partial<GivenVerdict & { digest: string; edited: string | null }> = {},
+): GivenVerdict & { digest: string; edited: string | null } => ({
+  subject: "checker",
+  credential: "key:2",
+  roles: ["approver"],
+  layers: ["tenant"],
+  verdict: "approve",
+  comment: null,
+  digest: DIGEST,
+  edited: null,
+  ...members,
+});
+const asked = (t: Tenant, n = 1, members: Partial<NewApproval> = {}) => {
+  const made = requestApproval(t.sql, t.env, asking, wanted(t, n, members));
+  if (!made.ok) throw new Error(made.error.reason);
+  return made.value;
+};
+const kinds = (t: Tenant) => t.entries().map(({ kind }) => kind);
+
+describe("asking", () => {
+  it("keeps and ledgers what waits, and answers the same request with it, so retries do not pile up", () => {
+    const t = openTenant();
+    const first = asked(t);
+    expect(first).toMatchObject({ id: idOf(1), state: "pending", verdicts: [] });
+    expect(asked(t, 2)).toEqual(first);
+    expect(kinds(t).filter((kind) => kind === "approval.requested")).toHaveLength(1);
+    expectInvariants(t);
+  });
+
+  it("holds a tenant to a bound of waiting requests", () => {
+    const t = openTenant();
+    for (let n = 0; n < LIMITS.approvalsPendingMax; n++)
+      asked(t, n, { subject: { kind: "operation", digest: n.toString(16).padStart(64, "0") } });
+    expect(requestApproval(t.sql, t.env, asking, wanted(t, 5_000))).toEqual({ ok: false, error: { reason: "limit" } });
+  });
+});
+
+describe("a verdict", () => {
+  it("is never the requester's own, whatever their credential, so nobody approves themselves", () => {
+    const t = openTenant();
+    asked(t);
+    const own = decideApproval(t.sql, t.env, asking, idOf(1), given({ subject: "asker", credential: "key:9" }));
+    expect(own).toEqual({ ok: false, error: { reason: "own_request" } });
+  });
+
+  it("counts only for a layer that asked and a role that was demanded", () => {
+    const t = openTenant();
+    asked(t, 1, { demands: [{ layer: "cell", approvers: 1, role: "approver", edit: false }] });
+    for (const other of [given(), given({ layers: ["cell"], roles: ["admin"] })])
+      expect(decideApproval(t.sql, t.env, answering, idOf(1), other)).toEqual({
+        ok: false,
+        error: { reason: "not_an_approver" },
+      });
+    expect(decideApproval(t.sql, t.env, answering, idOf(1), given({ layers: ["cell"] }))).toMatchObject({
+      ok: true,
+      value: { state: "approved" },
+    });
+  });
+
+  it("takes two different people where two are demanded, and one person twice is one", () => {
+    const t = openTenant();
+    asked(t, 1, { demands: [{ layer: "tenant", approvers: 2, role: "approver", edit: false }] });
+    for (let time = 0; time < 2; time++)
+      expect(decideApproval(t.sql, t.env, answering, idOf(1), given({ credential: `key:${time}` }))).toMatchObject({
+        ok: true,
+        value: { state: "pending" },
+      });
+    expect(decideApproval(t.sql, t.env, answering, idOf(1), given({ subject: "second" }))).toMatchObject({
+      ok: true,
+      value: { state: "approved" },
+    });
+    expect(kinds(t).filter((kind) => kind === "approval.approved")).toHaveLength(3);
+  });
+
+  it("is over what was seen: another digest changes nothing", () => {
+    const t = openTenant();
+    asked(t);
+    expect(decideApproval(t.sql, t.env, answering, idOf(1), given({ digest: "b".repeat(64) }))).toEqual({
+      ok: false,
+      error: { reason: "digest_mismatch" },
+    });
+    expect(approval(t.sql, t.env, access(), idOf(1))).toMatchObject({ ok: true, value: { state: "pending" } });
+  });
+
+  it("may edit only where every demand allows it, and an edit starts the count anew under its own digest", () => {
+    const t = openTenant();
+    asked(t, 1, { demands: [{ layer: "tenant", approvers: 2, role: "approver", edit: true }] });
+    decideApproval(t.sql, t.env, answering, idOf(1), given());
+    const edited = "c".repeat(64);
+    expect(decideApproval(t.sql, t.env, answering, idOf(1), given({ subject: "second", edited }))).toMatchObject({
+      ok: true,
+      value: { state: "pending", subject: { digest: edited }, verdicts: [{ subject: "second" }] },
+    });
+    asked(t, 2, { subject: { kind: "operation", digest: "d".repeat(64) } });
+    expect(decideApproval(t.sql, t.env, answering, idOf(2), given({ digest: "d".repeat(64), edited }))).toEqual({
+      ok: false,
+      error: { reason: "not_an_approver" },
+    });
+  });
+
+  it("ends it when one rejects, and comes too late for what is decided", () => {
+    const t = openTenant();
+    asked(t);
+    expect(decideApproval(t.sql, t.env, answering, idOf(1), given({ verdict: "reject" }))).toMatchObject({
+      ok: true,
+      value: { state: "rejected" },
+    });
+    expect(decideApproval(t.sql, t.env, answering, idOf(1), given({ subject: "second" }))).toEqual({
+      ok: false,
+      error: { reason: "not_pending", state: "rejected" },
+    });
+    expect(kinds(t).at(-1)).toBe("approval.rejected");
+  });
+
+  it("is refused under a compliance lock", () => {
+    const t = openTenant();
+    asked(t);
+    change(t.sql, t.env, asking, { locked: true });
+    const locked = { ...answering, access: access({ versions: { credential: 1, state: 2, policy: 1 } }) };
+    expect(decideApproval(t.sql, t.env, locked, idOf(1), given())).toEqual({ ok: false, error: { reason: "locked" } });
+  });
+});
+
+describe("its life", () => {
+  it("ends at its hour for every reader, and the alarm ledgers that once", () => {
+    const t = openTenant();
+    asked(t);
+    t.env.now += LIFE_MS;
+    expect(approval(t.sql, t.env, access(), idOf(1))).toMatchObject({ ok: true, value: { state: "expired" } });
+    expect(decideApproval(t.sql, t.env, answering, idOf(1), given())).toEqual({
+      ok: false,
+      error: { reason: "not_pending", state: "expired" },
+    });
+    sweep(t.sql, t.env);
+    sweep(t.sql, t.env);
+    expect(kinds(t).filter((kind) => kind === "approval.expired")).toHaveLength(1);
+  });
+});
+
+describe("a run", () => {
+  it("begins only after approval and ends once, with its outcome in the ledger", () => {
+    const t = openTenant();
+    asked(t);
+    const by = attribution();
+    const early = runApproval(t.sql, t.env, taskId(1), { to: "running" }, by);
+    expect(early).toEqual({ ok: false, error: { reason: "not_approved" } });
+    decideApproval(t.sql, t.env, answering, idOf(1), given());
+    expect(runApproval(t.sql, t.env, taskId(1), { to: "running" }, by)).toMatchObject({ value: { state: "running" } });
+    const done = { to: "done", outcome: { status: 200, code: null } } as const;
+    for (let time = 0; time < 2; time++)
+      expect(runApproval(t.sql, t.env, taskId(1), done, by)).toMatchObject({ value: { state: "done" } });
+    expect(kinds(t).filter((kind) => kind === "approval.executed")).toHaveLength(1);
+  });
+
+  it("is found again by the key of the request that asked, and by no other", () => {
+    const t = openTenant();
+    asked(t, 1, { key_hash: "k1" });
+    decideApproval(t.sql, t.env, answering, idOf(1), given());
+    const find = (key_hash: string | null) =>
+      findApproval(t.sql, t.env, access(), { digest: DIGEST, subject: "asker", key_hash });
+    expect(find("k1")).toMatchObject({ ok: true, value: { id: idOf(1), state: "approved" } });
+    expect([find("k2"), find(null)]).toEqual([
+      { ok: true, value: null },
+      { ok: true, value: null },
+    ]);
+  });
+});
+
+describe("a list", () => {
+  it("is newest first, in pages, by state and by requester", () => {
+    const t = openTenant();
+    for (let n = 1; n <= 3; n++) asked(t, n, { subject: { kind: "operation", digest: `${n}`.repeat(64) } });
+    decideApproval(t.sql, t.env, answering, idOf(2), given({ digest: "2".repeat(64), verdict: "reject" }));
+    const page = (members: object) =>
+      listApprovals(t.sql, t.env, access(), { state: null, subject: null, before: null, limit: 2, ...members });
+    expect(page({})).toMatchObject({ value: { approvals: [{ id: idOf(3) }, { id: idOf(2) }], next: idOf(2) } });
+    expect(page({ before: idOf(2) })).toMatchObject({ value: { approvals: [{ id: idOf(1) }], next: null } });
+    expect(page({ state: "rejected" })).toMatchObject({ value: { approvals: [{ id: idOf(2) }] } });
+    expect(page({ subject: "nobody" })).toEqual({ ok: true, value: { approvals: [], next: null } });
+  });
+});

@@ -1,0 +1,83 @@
+import type { Role } from "./actor.ts";
+import type { LayerApproval, PolicyLayerName } from "./decision.ts";
+import type { ApprovalId, TaskId, UnixMs } from "./ids.ts";
+
+/**
+ * ```
+ * pending ──approved by all──▶ approved ──the Runner leases it──▶ running ──▶ done
+ *    ├──────rejected by one──▶ rejected
+ *    └──────life is over─────▶ expired
+ * ```
+ * Only `pending` can be decided; `rejected`, `expired` and `done` are final.
+ */
+export const APPROVAL_STATES = ["pending", "approved", "running", "done", "rejected", "expired"] as const;
+export type ApprovalState = (typeof APPROVAL_STATES)[number];
+
+/** Who asked: the approver must be somebody else. */
+export interface Requester {
+  subject: string;
+  credential: string;
+  workspace: string;
+  project: string;
+  environment: string;
+}
+
+/** What one approver said, for one layer. */
+export interface Verdict {
+  layer: PolicyLayerName;
+  subject: string;
+  credential: string;
+  roles: Role[];
+  verdict: "approve" | "reject";
+  comment: string | null;
+  at_ms: UnixMs;
+}
+
+/** What an approval is about. `digest` is an HMAC under the tenant's data key over the proposal: a changed request has another. */
+export interface ApprovalSubject {
+  kind: "operation";
+  digest: string;
+}
+
+/** An approval as its tenant's object keeps it; the proposal itself is sealed in the task's object. */
+export interface ApprovalRecord {
+  id: ApprovalId;
+  /** The task that runs once all have approved. */
+  task: TaskId;
+  state: ApprovalState;
+  subject: ApprovalSubject;
+  operation: string;
+  action: string;
+  resource: { kind: string; id: string | null };
+  requester: Requester;
+  /** Codes of the policy that asked. */
+  reasons: string[];
+  demands: LayerApproval[];
+  verdicts: Verdict[];
+  /** First 128 bits, hex, of the idempotency key that the request carried; the run is replayed for this key alone. */
+  key_hash: string | null;
+  created_ms: UnixMs;
+  expires_ms: UnixMs;
+  decided_ms: UnixMs | null;
+  finished_ms: UnixMs | null;
+  /** How the run ended: the status of its answer, and the code when it is a problem. */
+  outcome: { status: number; code: string | null } | null;
+}
+
+/** Demands that no verdict satisfies yet: distinct approvers of the demand's own layer who hold its role. */
+export function openDemands({
+  demands,
+  verdicts,
+  requester,
+}: Pick<ApprovalRecord, "demands" | "verdicts" | "requester">): LayerApproval[] {
+  return demands.filter(({ layer, role, approvers }) => {
+    const granted = verdicts.filter(
+      (verdict) =>
+        verdict.verdict === "approve" &&
+        verdict.layer === layer &&
+        verdict.roles.includes(role) &&
+        verdict.subject !== requester.subject,
+    );
+    return new Set(granted.map(({ subject }) => subject)).size < approvers;
+  });
+}

@@ -1,0 +1,69 @@
+import type { ApprovalRecord, ApprovalState, Verdict } from "../approval.ts";
+import type { ApprovalId, TaskId, TenantId } from "../ids.ts";
+import type { Result } from "../result.ts";
+import type { Access, AccessRefusal, Change, ChangeRefusal } from "./tenant-store.ts";
+
+export type NewApproval = Omit<
+  ApprovalRecord,
+  "state" | "verdicts" | "created_ms" | "decided_ms" | "finished_ms" | "outcome"
+>;
+export type VerdictRefusal =
+  | ChangeRefusal
+  | { reason: "not_found" }
+  /** No longer pending: it was decided, or its life is over. */
+  | { reason: "not_pending"; state: ApprovalState }
+  /** What the approver saw is not what waits. */
+  | { reason: "digest_mismatch" }
+  /** Nobody approves what they asked for. */
+  | { reason: "own_request" }
+  /** No demand of a layer that this actor may speak for, with a role that they hold. */
+  | { reason: "not_an_approver" };
+
+/** A verdict as its giver's credential allows it: the layers that they may speak for. */
+export type GivenVerdict = Omit<Verdict, "layer" | "at_ms"> & { layers: readonly Verdict["layer"][] };
+
+/**
+ * Approvals of a tenant. Each change and its ledger entry are one transaction of the tenant's object, durable before the
+ * call resolves; a call past an approval's life finds it `expired`.
+ */
+export interface ApprovalStore {
+  /** The newest approval of this requester over this digest that is not final, or that is `done` for this very key. */
+  findApproval(
+    tenant: TenantId,
+    access: Access,
+    wanted: { digest: string; subject: string; key_hash: string | null },
+  ): Promise<Result<ApprovalRecord | null, AccessRefusal>>;
+  /** Asks. One that is pending over the same digest by the same requester is answered in place of a second one. */
+  requestApproval(
+    tenant: TenantId,
+    change: Change,
+    approval: NewApproval,
+  ): Promise<Result<ApprovalRecord, ChangeRefusal | { reason: "limit" }>>;
+  /** `edited`: the digest of the changed proposal, where every demand allows editing. */
+  decideApproval(
+    tenant: TenantId,
+    change: Change,
+    id: ApprovalId,
+    given: GivenVerdict & { digest: string; edited: string | null },
+  ): Promise<Result<ApprovalRecord, VerdictRefusal>>;
+  approval(
+    tenant: TenantId,
+    access: Access,
+    id: ApprovalId,
+  ): Promise<Result<ApprovalRecord, AccessRefusal | { reason: "not_found" }>>;
+  /** Newest first; `before` is the id that ended the previous page. `subject`: of this requester alone. */
+  listApprovals(
+    tenant: TenantId,
+    access: Access,
+    page: { state: ApprovalState | null; subject: string | null; before: string | null; limit: number },
+  ): Promise<Result<{ approvals: ApprovalRecord[]; next: string | null }, AccessRefusal>>;
+  /** The run of a task begins (`approved → running`) or ends (`running → done`); repeated, it changes nothing. */
+  runApproval(
+    tenant: TenantId,
+    task: TaskId,
+    step: { to: "running" } | { to: "done"; outcome: NonNullable<ApprovalRecord["outcome"]> },
+    by: Change["by"],
+  ): Promise<
+    Result<ApprovalRecord, { reason: "unknown_tenant" } | { reason: "not_found" } | { reason: "not_approved" }>
+  >;
+}
