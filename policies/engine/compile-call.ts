@@ -2,7 +2,7 @@ import { BUILTINS } from "./builtins/table.ts";
 import { BuiltinFailure } from "./failure.ts";
 import { type Frame, GO_ON, isReturn, type Routine, type Step, UNDEFINED } from "./frame.ts";
 import type { Statement } from "./ir.ts";
-import type { Builtin, Machine } from "./machine.ts";
+import { type Builtin, type Machine, NO_ANSWER } from "./machine.ts";
 import { LimitExceeded, spend, spendText } from "./meter.ts";
 import { Refused } from "./read-plan.ts";
 import { OObject, OSet, type Value } from "./value.ts";
@@ -66,8 +66,8 @@ function callRoutine(
   machine: Machine,
 ) {
   if (routine.memoised) {
-    const known = machine.memo.get(routine.index);
-    if (known !== undefined || machine.memo.has(routine.index)) return known;
+    const known = machine.memo[routine.index];
+    if (known !== undefined) return known === NO_ANSWER ? undefined : known;
   }
   if (++machine.depth > machine.depthMax) throw new LimitExceeded("depth");
   const locals = routine.template.slice();
@@ -75,7 +75,7 @@ function callRoutine(
   for (let at = 0; at < params.length; at++) locals[params[at] ?? 0] = caller[args[at] ?? 0];
   const result = isReturn(routine.blocks(locals, machine)) ? machine.returned : undefined;
   machine.depth--;
-  if (routine.memoised) machine.memo.set(routine.index, result);
+  if (routine.memoised) machine.memo[routine.index] = result === undefined ? NO_ANSWER : result;
   if (machine.trace !== undefined && result !== undefined) machine.trace(routine.path);
   return result;
 }

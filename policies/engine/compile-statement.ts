@@ -129,7 +129,7 @@ function compileWith(statement: Of<"WithStmt">, frame: Frame): Step {
     // The compiler puts back what an outer `with` replaced in this way too: an input that was undefined becomes so again.
     if (replacement === undefined && path.length > 0) return UNDEFINED;
     locals[local] = replacement === undefined ? undefined : upserted(before, path, replacement);
-    machine.memo = new Map();
+    machine.memo = [];
     const outcome = body(locals, machine);
     machine.memo = memo;
     locals[local] = before;
@@ -151,7 +151,8 @@ function compileRead(statement: Of<"DotStmt"> | Of<"LenStmt">, frame: Frame): St
   if (isStored) frame.stored.add(statement.target);
   const find = isStored ? storedLookup : lookup;
   return (locals) => {
-    const [collection, name] = [locals[source], locals[key]];
+    const collection = locals[source];
+    const name = locals[key];
     if (collection === undefined || name === undefined) return UNDEFINED;
     const found = find(collection, name);
     if (found === undefined) return UNDEFINED;
@@ -175,7 +176,8 @@ function compileTest(statement: Test, frame: Frame): Step {
     const [a, b] = [frame.operand(statement.a), frame.operand(statement.b)];
     const wanted = statement.type === "EqualStmt";
     return (locals) => {
-      const [left, right] = [locals[a], locals[b]];
+      const left = locals[a];
+      const right = locals[b];
       if (left === undefined || right === undefined) return UNDEFINED;
       return equalValues(left, right) === wanted ? GO_ON : UNDEFINED;
     };
@@ -222,7 +224,8 @@ function compileInsert(statement: Insert, frame: Frame): Step {
     case "ObjectMergeStmt": {
       const [a, b, target] = [frame.slot(statement.a), frame.slot(statement.b), frame.slot(statement.target)];
       return (locals) => {
-        const [left, right] = [locals[a], locals[b]];
+        const left = locals[a];
+        const right = locals[b];
         locals[target] = left !== undefined && right !== undefined ? merged(left, right) : (left ?? right);
         return GO_ON;
       };
@@ -288,7 +291,8 @@ function compileAssign(statement: Assign, frame: Frame): Step {
     case "AssignVarOnceStmt": {
       const source = frame.operand(statement.source);
       return (locals) => {
-        const [known, value] = [locals[target], locals[source]];
+        const known = locals[target];
+        const value = locals[source];
         if (value === undefined) return UNDEFINED;
         if (known !== undefined && !equalValues(known, value))
           throw new ConflictFailure("complete rules must not produce multiple outputs");

@@ -14,6 +14,9 @@ export interface World {
 /** Told of each rule or function of the plan that gave a result; a memoised one once. */
 export type Trace = (path: readonly string[]) => void;
 
+/** Remembered in place of a result where a function has none. */
+export const NO_ANSWER = Symbol("no answer");
+
 /** The state of one evaluation. */
 export class Machine {
   readonly world: World;
@@ -22,7 +25,7 @@ export class Machine {
   readonly resultsMax: number;
   readonly trace: Trace | undefined;
   /** Results of functions that only take input and data; `with` swaps it. */
-  memo = new Map<number, Value | undefined>();
+  memo: (Value | typeof NO_ANSWER | undefined)[] = [];
   depth = 0;
   returned: Value | undefined = undefined;
   readonly results: Value[] = [];
