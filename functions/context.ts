@@ -12,6 +12,8 @@ import type { ControlRepository } from "../shared/contracts/ports/control-reposi
 import type { Engine } from "../shared/contracts/ports/engine.ts";
 import type { Keyring } from "../shared/contracts/ports/keyring.ts";
 import type { Policy } from "../shared/contracts/ports/policy.ts";
+import type { PolicyStore } from "../shared/contracts/ports/policy-store.ts";
+import type { PolicyTools } from "../shared/contracts/ports/policy-tools.ts";
 import type { RateLimiter } from "../shared/contracts/ports/rate-limiter.ts";
 import type { SessionStore } from "../shared/contracts/ports/session-store.ts";
 import type { TaskStore } from "../shared/contracts/ports/task-store.ts";
@@ -61,6 +63,8 @@ export interface Deps {
   tasks: TaskStore;
   cellStore: CellStore;
   policy: Policy;
+  policies: PolicyStore;
+  policyTools: PolicyTools;
   keyring: Keyring;
   control: ControlRepository;
   controlDb: ControlDb;

@@ -100,12 +100,18 @@ function joined(parts: Uint8Array[], size: number): Uint8Array {
   return body;
 }
 
+/** What may be sent under each media type of an operation; the first one is documented. */
+const ACCEPTED = {
+  "application/json": ["application/json"],
+  "application/gzip": ["application/gzip", "application/x-gzip", "application/vnd.openpolicyagent.bundles"],
+} as const;
+
 /** Exactly one acceptable media type; parameters other than a UTF-8 charset are ignored. */
-export function requireJson(headers: Headers): void {
+export function requireMedia(headers: Headers, expected: keyof typeof ACCEPTED): void {
   const type = headers.get("content-type");
   const [media, ...parameters] = (type ?? "").split(";").map((part) => part.trim().toLowerCase());
-  if (media !== "application/json")
-    throw new ProblemError("unsupported-media-type", { detail: "Send application/json.", param: "content-type" });
+  if (!ACCEPTED[expected].some((accepted) => accepted === media))
+    throw new ProblemError("unsupported-media-type", { detail: `Send ${expected}.`, param: "content-type" });
   const charset = parameters.find((parameter) => parameter.startsWith("charset="));
   if (charset && !/^charset="?utf-?8"?$/.test(charset))
     throw new ProblemError("unsupported-media-type", { detail: "JSON is UTF-8.", param: "content-type" });

@@ -29,9 +29,10 @@ const GOVERNED: readonly ProblemSlug[] = [
   "draining",
 ];
 
+const WITH_JSON: readonly ProblemSlug[] = ["invalid-request", "malformed-json"];
+
 const WITH_BODY: readonly ProblemSlug[] = [
   "invalid-request",
-  "malformed-json",
   "body-too-large",
   "unsupported-media-type",
   "request-timeout",
@@ -50,6 +51,7 @@ export function documentedProblems(operation: Operation): ReadonlySet<ProblemSlu
     ...(gate === "governed" && effect !== "read" ? (["tenant-locked"] as const) : []),
     ...(gate === "governed" && retry === "idempotency-key" ? (["idempotency-key-invalid"] as const) : []),
     ...(media ? WITH_BODY : []),
+    ...(media === "application/json" ? WITH_JSON : []),
     ...(params || query ? (["invalid-request"] as const) : []),
     ...problems,
   ]);

@@ -13,6 +13,7 @@ import { createItems, deleteItem, getItem, listItems } from "./conversations/ite
 import { createCredential } from "./credentials/create.ts";
 import { deleteCredential } from "./credentials/delete.ts";
 import { listCredentials } from "./credentials/list.ts";
+import { getDecision, listDecisions, logDecisions } from "./decisions/decisions.ts";
 import { chatCompletions, completions, embeddings, messages, responses } from "./inference/views.ts";
 import { createKey } from "./keys/create.ts";
 import { listKeys } from "./keys/list.ts";
@@ -21,6 +22,10 @@ import { rotateKey } from "./keys/rotate.ts";
 import { listLedger } from "./ledger/list.ts";
 import { getModel, listModels } from "./models/list.ts";
 import type { Operation } from "./operation.ts";
+import { activateBundle, getArchive, getBundle, listBundles } from "./policies/bundles.ts";
+import { putBundle } from "./policies/put-bundle.ts";
+import { simulatePolicy } from "./policies/simulate.ts";
+import { endCanary, getPolicy, rollbackPolicy } from "./policies/state.ts";
 import { environmentOperations, projectOperations, workspaceOperations } from "./registry/scopes.ts";
 import { deleteResponse, getResponse, listResponseInput } from "./responses/stored.ts";
 import { getTask } from "./tasks/get.ts";
@@ -70,6 +75,19 @@ export const OPERATIONS: readonly Operation[] = [
   listCredentials,
   deleteCredential,
   reportUsage,
+  getPolicy,
+  putBundle,
+  listBundles,
+  getBundle,
+  getArchive,
+  activateBundle,
+  rollbackPolicy,
+  endCanary,
+  simulatePolicy,
+  listDecisions,
+  // Before the decision that would be called `log`.
+  logDecisions,
+  getDecision,
   listLedger,
   health,
   ready,

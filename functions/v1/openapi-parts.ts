@@ -39,6 +39,8 @@ export const TAGS: Readonly<Record<string, string>> = {
   Budgets: "Limits of money by scope and period.",
   Credentials: "Provider keys that a tenant brings: sealed, never answered.",
   Usage: "Sums of what was settled.",
+  Policies: "Signed Rego bundles of the tenant, and of the cell: kept, simulated, activated, rolled back.",
+  Decisions: "What policy decided and why, with what became of its obligations.",
   Ledger: "The tenant's hash-chained log.",
   Cell: "Liveness, readiness, metrics and documents of the cell itself.",
 };

@@ -13,6 +13,7 @@ type Response = { description: string; headers: Headers; content?: Content };
 
 const FRAMES = z.string().meta({ description: "Server-sent events; the payload of each is one JSON document." });
 const TEXT = z.string();
+const BYTES = z.string().meta({ format: "binary" });
 const ANY = z.unknown();
 
 const header = (name: keyof typeof RESPONSE_HEADERS) => ({ $ref: `#/components/headers/${name}` });
@@ -58,6 +59,9 @@ function responsesOf(operation: Operation): Record<number, Response> {
   return responses;
 }
 
+const bodyOf = (media: string, schema: z.ZodType | undefined): Content =>
+  schema ? exampled(media, schema) : typed(media, BYTES);
+
 /** Path parameters of a path that the operation's schema does not name: aliases spell theirs differently. */
 const pathParameters = (path: string) =>
   z.object(Object.fromEntries([...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => [name, z.string()])));
@@ -69,9 +73,7 @@ function requestOf(operation: Operation, path: string): object {
     ...(params ? { params } : {}),
     ...(operation.query ? { query: operation.query } : {}),
     ...(headers ? { headers } : {}),
-    ...(operation.body && operation.media
-      ? { body: { required: true, content: exampled(operation.media, operation.body) } }
-      : {}),
+    ...(operation.media ? { body: { required: true, content: bodyOf(operation.media, operation.body) } } : {}),
   };
 }
 

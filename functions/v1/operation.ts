@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { PolicyCandidate, PolicyFeatures } from "../../shared/contracts/policy/input.ts";
 import type { ObligationId } from "../../shared/contracts/policy/obligations.ts";
+import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 import type { ProblemSlug } from "../../shared/contracts/problems.ts";
 import type { Call, Deps, Undecided } from "../context.ts";
 import type { LabelSources } from "../pipeline/labels.ts";
@@ -12,6 +13,9 @@ export type Ack = "admission" | "commit" | "progress";
 export type Kind = "unary" | "stream" | "upload" | "binary" | "socket";
 /** Who may ask: anybody, operators when the cell listens beyond loopback, or a credential that policy decides on. */
 export type Gate = "public" | "operations" | "governed";
+
+/** JSON, or an archive as bytes. */
+export type RequestMedia = "application/json" | "application/gzip";
 
 /** What `execute` answers: a value for the operation's schema, or bytes that are already in their wire form. */
 export type Reply =
@@ -69,8 +73,8 @@ export interface OperationSpec<
   retry: Retry;
   ack: Ack;
   kind: Kind;
-  /** Request media type; null when the operation takes no body. */
-  media: "application/json" | null;
+  /** Request media type; null when the operation takes no body. Bytes have no `body` schema: `execute` reads `call.rawBody`. */
+  media: RequestMedia | null;
   bodyBytesMax: number;
   params?: P;
   query?: Q;
@@ -80,6 +84,8 @@ export interface OperationSpec<
   also?: readonly (readonly [status: number, schema: Schema, description: string])[];
   problems: readonly ProblemSlug[];
   shape?: ProblemShape;
+  /** The dialect whose clients call it; without one it is a resource of our own. */
+  surface?: Dialect;
   summary: string;
   tag: string;
   /** What the decision is about: resource kind, and the path parameter that names it. */

@@ -18,6 +18,8 @@ const PROBLEM_OF = {
   unavailable: "store-unavailable",
   not_empty: "limit-reached",
   archived: "limit-reached",
+  revision_not_increasing: "revision-not-increasing",
+  older_revision: "revision-not-increasing",
 } as const satisfies Record<string, ProblemSlug | "stale">;
 type Known = keyof typeof PROBLEM_OF;
 

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { Call, Deps, Incoming, Undecided } from "../context.ts";
 import { attributionOf } from "../pipeline/attribution.ts";
-import { parseBody, readBody, requireJson } from "../pipeline/body.ts";
+import { parseBody, readBody, requireMedia } from "../pipeline/body.ts";
 import type { BodyLease } from "../pipeline/body-room.ts";
 import { deadlineOf } from "../pipeline/deadline.ts";
 import { decisionRecord } from "../pipeline/decision-record.ts";
@@ -69,7 +69,7 @@ async function answer(
   let rawBody = new Uint8Array() as Uint8Array;
   let body: unknown;
   if (operation.media !== null) {
-    requireJson(incoming.headers);
+    requireMedia(incoming.headers, operation.media);
     const bounds = { bytesMax: operation.bodyBytesMax, lease: stay.lease };
     rawBody = await step(incoming.span, "read", () => readBody(request, bounds));
     body = operation.body ? parseInput(operation.body, parseBody(rawBody), "body") : undefined;

@@ -143,6 +143,19 @@ export const PROBLEMS = {
     "This key was used with another request",
   ),
   "limit-reached": problem(422, "invalid_request_error", "limit_reached", "A limit of the tenant is reached"),
+  "revision-not-increasing": problem(
+    409,
+    "invalid_request_error",
+    "revision_not_increasing",
+    "The revision is not above those that the layer has seen",
+    false,
+  ),
+  "bundle-invalid": problem(
+    422,
+    "invalid_request_error",
+    "bundle_invalid",
+    "This is no bundle that may be loaded here",
+  ),
   // rate and money
   "rate-limited": problem(429, "rate_limit_error", "rate_limit_exceeded", "Too many requests"),
   throttled: problem(429, "rate_limit_error", "policy_throttled", "Policy limits this"),

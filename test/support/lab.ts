@@ -4,6 +4,7 @@ import OpenAI from "openai";
 import { afterAll, beforeAll } from "vitest";
 import { type Cell, type CellRuntime, startCell } from "./cell.ts";
 import { startNeonProxy } from "./neon-proxy.ts";
+import { BUNDLE_SECRET } from "./policy-bundle.ts";
 import { postgresBinaries, startPostgres } from "./postgres.ts";
 import { testConfig } from "./test-config.ts";
 import { Upstream } from "./upstream.ts";
@@ -71,7 +72,7 @@ export async function startLab({
   const cell = await startCell({
     runtime,
     config: config(testConfig({ local: upstream.url, api: remote.url }), upstream),
-    env: { TEST_UPSTREAM_KEY, ...env },
+    env: { TEST_UPSTREAM_KEY, TEST_BUNDLE_SECRET: BUNDLE_SECRET, ...env },
     trusted: join(import.meta.dirname, "tls/authority.crt"),
   }).catch(async (cause: unknown) => {
     await endUpstreams();

@@ -1,5 +1,7 @@
 import { eventually, type Lab, type Tenant, user } from "./lab.ts";
+import { policyBundle } from "./policy-bundle.ts";
 import { postgresBinaries } from "./postgres.ts";
+import { POLICY_TENANTS } from "./test-config.ts";
 
 /** Where an operation is tried: a tenant of its own in a cell. */
 export interface Place {
@@ -19,6 +21,10 @@ export interface OperationRow {
   nobodys?: string;
   /** The caller of the example must operate the cell. */
   byCellOperator?: true;
+  /** Sent instead of an example: the operation takes bytes, of this media type. */
+  bytes?: { media: string; make(place: Place): Promise<Uint8Array> };
+  /** A tenant of the configuration, because a tenant made at run time lacks what it takes. */
+  configured?: string;
   /** Lives in the control database, which the workerd cell of the suites does not have: it answers 503 there. */
   needsControlDb?: true;
 }
@@ -77,6 +83,33 @@ async function summaries(place: Place): Promise<void> {
   await post(place, "/v1/projects", { id: "summaries", workspace: "research", name: "Summaries" });
 }
 
+/** Bundles of one tenant have rising revisions, whatever suite keeps them. */
+let revisions = 0;
+const bundle = ({ tenant }: Place) => policyBundle({ tenant: tenant.id, revision: ++revisions });
+async function keep({ lab, tenant }: Place, body: Uint8Array): Promise<Record<string, string>> {
+  const headers = { "content-type": "application/gzip" };
+  const kept = await lab.json("/v1/policies/bundles", { key: tenant.adminKey, method: "PUT", body, headers });
+  return { revision: String(kept.revision) };
+}
+const keptBundle = async (place: Place) => keep(place, await bundle(place));
+const firstBundle = async (place: Place) =>
+  void (await keep(place, await policyBundle({ tenant: place.tenant.id, revision: 1 })));
+async function activeBundle(place: Place): Promise<Record<string, string>> {
+  const path = await keptBundle(place);
+  await post(place, `/v1/policies/bundles/${path.revision}/activate`, {});
+  return path;
+}
+async function decision({ lab, tenant }: Place): Promise<Record<string, string>> {
+  await (
+    await lab.ask("/v1/chat/completions", { key: tenant.apiKey, body: { model: "small", messages: [user("x")] } })
+  ).text();
+  const { data } = await lab.json("/v1/decisions?limit=1", { key: tenant.adminKey });
+  return { decision_id: String(data[0].id) };
+}
+const configured = POLICY_TENANTS.rows;
+/** A stranger's layer has revisions of its own. */
+const nobodys = "a revision is a number of each layer's own";
+
 /** One row per operation id. */
 export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "chat.completions.create": {},
@@ -119,6 +152,18 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "credentials.delete": { path: credential },
   "usage.report": {},
   "ledger.list": {},
+  "policies.get": {},
+  "policies.bundles.put": { configured, bytes: { media: "application/gzip", make: bundle } },
+  "policies.bundles.list": {},
+  "policies.bundles.get": { configured, nobodys, path: keptBundle },
+  "policies.bundles.archive": { configured, nobodys, path: keptBundle },
+  "policies.bundles.activate": { configured, nobodys, path: keptBundle },
+  "policies.rollback": { configured, before: async (place) => void (await activeBundle(place)) },
+  "policies.canary.end": {},
+  "policies.simulate": { configured: POLICY_TENANTS.first, before: firstBundle },
+  "decisions.list": {},
+  "decisions.log": {},
+  "decisions.get": { path: decision },
   "cell.health": {},
   "cell.ready": { byCellOperator: true },
   "cell.metrics": { byCellOperator: true },

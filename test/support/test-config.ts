@@ -1,3 +1,16 @@
+import { BUNDLE_KEYS_YAML } from "./policy-bundle.ts";
+
+/** Tenants that may have policies of their own; each is changed by one suite or one test alone. */
+export const POLICY_TENANTS = {
+  rows: "policyrows",
+  first: "policyfirst",
+  lifecycle: "policylife",
+  canary: "policycanary",
+  refused: "policyrefused",
+  locked: "policylocked",
+  simulated: "policysim",
+} as const;
+
 /** What a test may put into place of the standard files; a name that is absent keeps the standard one. */
 export type ConfigFiles = Partial<Record<"providers.yml" | "models.yml" | "policies.yml" | "tenants.yml", string>>;
 
@@ -90,6 +103,9 @@ rates:
 tenants:
   default: { privacy: allow-api, content: store }
   slowlane: { rates: { key: { per_minute: 1, burst: 3 } } }
+${Object.values(POLICY_TENANTS)
+  .map((id) => `  ${id}: { privacy: allow-api, bundle_keys: ${BUNDLE_KEYS_YAML} }`)
+  .join("\n")}
 `,
   };
 }

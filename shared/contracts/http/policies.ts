@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { TenantId } from "../ids.ts";
 import { LIMITS } from "../limits.ts";
 import { DECISIONS } from "../policy/document.ts";
 import { PolicyInput } from "../policy/input.ts";
@@ -17,9 +18,11 @@ const ExpectedVersion = z
   .meta({ description: "Refused with 409 unless the layer is at this version." });
 
 /** Query of operations on one layer. */
-export const LayerQuery = z.strictObject({ layer: LayerName.default("tenant") });
-export const LayerPageQuery = z.strictObject({
+export const LayerQuery = z.strictObject({
   layer: LayerName.default("tenant"),
+  tenant: TenantId.optional().meta({ description: "Whose layer; only operators of the cell may name another tenant." }),
+});
+export const LayerPageQuery = LayerQuery.extend({
   limit: z.coerce.number().int().min(1).max(LIMITS.pageItemsMax).default(LIMITS.pageItemsDefault),
   cursor: Cursor.optional(),
 });
@@ -156,6 +159,8 @@ export const SimulatePolicy = z
   })
   .meta({ id: "SimulatePolicy", example: { revision: 1, decisions: 100 } });
 
+export type SimulatePolicy = z.infer<typeof SimulatePolicy>;
+
 export const ObligationObject = z.strictObject({ id: z.string(), params: z.record(z.string(), z.unknown()) });
 
 /** What was, or would be, answered. */
@@ -167,7 +172,13 @@ export const OutcomeObject = z.strictObject({
     .record(z.string(), z.array(ObligationObject))
     .nullable()
     .meta({ description: "By candidate that may be used: what under. Null: nothing was routed." }),
-  limits: z.record(z.string(), z.number()).nullable(),
+  limits: z
+    .strictObject({
+      budget_nusd: z.int().optional(),
+      output_tokens_max: z.int().optional(),
+      latency_ms_max: z.int().optional(),
+    })
+    .nullable(),
   acr: z.strictObject({ values: z.array(z.string()), max_age_s: z.int().optional() }).nullable(),
   approvals: z.array(z.strictObject({ layer: LayerName, approvers: z.int(), role: z.string(), edit: z.boolean() })),
   throttle: z.strictObject({ limit: z.string() }).nullable(),

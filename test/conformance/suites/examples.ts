@@ -27,14 +27,17 @@ export function examplesSuite(lab: Lab): void {
           // Aliases are documented as operations of their own: `<id>.alias1`.
           if (operation.operationId !== id && !operation.operationId.startsWith(`${id}.alias`)) continue;
           const example = operation.requestBody?.content["application/json"]?.example;
-          if (operation.requestBody && example === undefined) expect.fail(`${operation.operationId} has no example`);
-          const place = { lab, tenant: await lab.newTenant() };
+          if (operation.requestBody && example === undefined && row.bytes === undefined)
+            expect.fail(`${operation.operationId} has no example`);
+          const tenant = row.configured ? await lab.configuredTenant(row.configured) : await lab.newTenant();
+          const place = { lab, tenant };
           await row.before?.(place);
           const values = { deployment: "small", ...(await row.path?.(place)) };
           const response = await lab.ask(fill(path, values), {
             key: row.byCellOperator ? lab.cell.adminKey : place.tenant.adminKey,
             method: method.toUpperCase(),
             ...(example === undefined ? {} : { body: example }),
+            ...(row.bytes && { body: await row.bytes.make(place), headers: { "content-type": row.bytes.media } }),
           });
           const text = await response.text();
           expect(`${response.status} ${response.ok ? "" : text}`).toMatch(/^20[01] /);
