@@ -4,7 +4,9 @@ import type { Clock, Ids } from "../../shared/contracts/ports/clock.ts";
 import type { Egress } from "../../shared/contracts/ports/egress.ts";
 import type { Engine } from "../../shared/contracts/ports/engine.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
-import { rolesPolicy } from "../adapters/policy/roles.ts";
+import { builtinPolicy } from "../adapters/policy/builtin.ts";
+import { regoPolicy } from "../adapters/policy/rego.ts";
+import { policyTools } from "../adapters/policy/tools.ts";
 import { createApp, type Handler } from "../app.ts";
 import type { Deps } from "../context.ts";
 import { anthropicEngine } from "../engines/anthropic/engine.ts";
@@ -18,12 +20,15 @@ import { createAuthenticator } from "../pipeline/authenticate/authenticator.ts";
 import { BodyRoom } from "../pipeline/body-room.ts";
 import { OPERATIONS } from "../v1/index.ts";
 import { openApiDocument } from "../v1/openapi.ts";
+import { policyDependencies, RENEWAL } from "./dependencies.ts";
 
 /** What a host supplies; everything else is the same in every cell. */
 export type HostParts = Omit<
   Deps,
-  "engine" | "router" | "tenantCredentials" | "authenticator" | "policy" | "bodies" | "openApi"
+  "engine" | "router" | "tenantCredentials" | "authenticator" | "policy" | "policyTools" | "bodies" | "openApi"
 > & {
+  /** Keeps the host at work on what no call waits for; told nothing of how it ends. */
+  defer(work: Promise<unknown>): void;
   /** Room for the bodies of all calls; without it that of a process of its own. */
   bodiesBytesMax?: number;
   egress: Egress;
@@ -41,13 +46,19 @@ export function composeCell({
   readSecret,
   version,
   bodiesBytesMax = LIMITS.bodiesBytesMax,
+  defer,
   ...parts
 }: HostParts): { deps: Deps; handle: Handler } {
-  const { clock, ids, config, cell, tenants, keyring } = parts;
+  const { clock, ids, config, cell, tenants, keyring, telemetry, policies: store } = parts;
+  const builtin = builtinPolicy();
+  const policy = regoPolicy({ store, keyring, clock, ids, cell, config, builtin, readSecret, telemetry, defer });
   let document: string | null = null;
   const deps: Deps = {
     ...parts,
-    policy: rolesPolicy(ids),
+    policy,
+    policyTools: policyTools({ store, clock, config, builtin, readSecret, pause: nextTurn }),
+    dependencies: [...policyDependencies(policy), ...parts.dependencies],
+    degraded: () => (policy.renewing().ready ? parts.degraded() : [...parts.degraded(), RENEWAL]),
     engine: engineRegistry(clock, egress, readSecret),
     router: createRouterState(clock, () => randomUnit(ids)),
     tenantCredentials: new TenantCredentials(),
@@ -78,6 +89,9 @@ export function composeCell({
   });
   return { deps, handle: createApp(deps, OPERATIONS) };
 }
+
+/** Timers and answers of other calls come before what is awaited after this. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 const randomUnit = (ids: Ids): number => {
   const [a = 0, b = 0, c = 0, d = 0] = ids.bytes(4);

@@ -1,6 +1,7 @@
 import type { CellStore } from "../../shared/contracts/ports/cell-store.ts";
 import type { ConfigSource } from "../../shared/contracts/ports/config-source.ts";
 import type { ControlDb } from "../../shared/contracts/ports/control-db.ts";
+import type { PolicyReadiness } from "../adapters/policy/rego.ts";
 import type { Dependency } from "../context.ts";
 
 const PROBE_MS_MAX = 2_000;
@@ -18,6 +19,15 @@ const within = async (probe: () => Promise<{ ready: boolean; reason: string | nu
     clearTimeout(timer);
   }
 };
+
+/** What the cell does without while the cell layer's statement could not be renewed and is still good. */
+export const RENEWAL = "policy-renewal";
+
+/** Nothing is decided before the cell's policy was loaded once, or after its statement has expired. */
+export const policyDependencies = (policy: PolicyReadiness): Dependency[] => [
+  { name: "policy", required: true, probe: () => within(() => policy.ready()) },
+  { name: RENEWAL, required: false, probe: async () => policy.renewing() },
+];
 
 /** What `/readyz` asks: the object store is required; the control database and a stale configuration only degrade. */
 export const dependenciesOf = ({

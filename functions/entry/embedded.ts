@@ -2,20 +2,22 @@ import { readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cellClass } from "../../durable/cell/core.ts";
-import { embeddedCellStore } from "../../durable/cell/embedded.ts";
+import { embeddedCellPolicies, embeddedCellStore } from "../../durable/cell/embedded.ts";
 import { openEmbeddedHost } from "../../durable/runtime/embedded-host.ts";
 import { HomeLocked } from "../../durable/runtime/home-lock.ts";
+import { policyStore } from "../../durable/runtime/policy-layers.ts";
 import { sessionClass } from "../../durable/session/core.ts";
 import { embeddedSessionStore } from "../../durable/session/embedded.ts";
 import { taskClass } from "../../durable/task/core.ts";
 import { embeddedTaskStore } from "../../durable/task/embedded.ts";
-import { embeddedTenantStore } from "../../durable/tenant/embedded.ts";
+import { embeddedTenantPolicies, embeddedTenantStore } from "../../durable/tenant/embedded.ts";
 import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
 import { TenantId } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ConfigUnusable } from "../../shared/contracts/ports/config-source.ts";
 import { ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
 import { useHashing } from "../../shared/crypto/hashing.ts";
+import { statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { systemClock } from "../adapters/clock/system.ts";
 import { folderConfigSource } from "../adapters/config-source/folder.ts";
@@ -113,7 +115,9 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   });
   const tenants = embeddedTenantStore(objects, tenantClass);
   const cellStore = embeddedCellStore(objects, { cell: CELL.id, release });
-  const keyring = await secretKeyring([rootSecret(home, ids.bytes)], clock);
+  const root = rootSecret(home, ids.bytes);
+  const keyring = await secretKeyring([root], clock);
+  const sign = statementSigner(CELL.id, statementKey(root));
   const lifecycle = createLifecycle();
   const loopback = ["127.0.0.1", "::1", "localhost"].includes(env.HOST);
   const scheme = env.TLS_CERT ? "https" : "http";
@@ -132,6 +136,11 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     sessions: embeddedSessionStore(objects),
     tasks: embeddedTaskStore(objects),
     cellStore,
+    policies: policyStore({
+      cell: embeddedCellPolicies(objects, { cell: CELL.id, release }, sign),
+      tenant: embeddedTenantPolicies(objects, tenantClass, sign),
+    }),
+    defer: (work) => void work.catch(failed("deferred")),
     keyring,
     control,
     controlDb: db,

@@ -1,7 +1,9 @@
-import { remoteCellStore } from "../../durable/cell/remote.ts";
+import { waitUntil } from "cloudflare:workers";
+import { remoteCellPolicies, remoteCellStore } from "../../durable/cell/remote.ts";
+import { policyStore } from "../../durable/runtime/policy-layers.ts";
 import { remoteSessionStore } from "../../durable/session/remote.ts";
 import { remoteTaskStore } from "../../durable/task/remote.ts";
-import { remoteTenantStore } from "../../durable/tenant/remote.ts";
+import { remoteTenantPolicies, remoteTenantStore } from "../../durable/tenant/remote.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { ControlDb } from "../../shared/contracts/ports/control-db.ts";
 import type { RateLimiter } from "../../shared/contracts/ports/rate-limiter.ts";
@@ -120,6 +122,11 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     sessions: remoteSessionStore(placed(env, env.SESSION)),
     tasks: remoteTaskStore(placed(env, env.TASK)),
     cellStore,
+    policies: policyStore({
+      cell: remoteCellPolicies(placed(env, env.CELL), { cell: cell.id, release }),
+      tenant: remoteTenantPolicies(placed(env, env.TENANT)),
+    }),
+    defer: (work) => waitUntil(work.catch(failed("deferred"))),
     keyring: await secretKeyring([env.BAILIWICK_ROOT_SECRET], clock),
     control: controlRepository({ db: controlDb, clock }),
     controlDb,

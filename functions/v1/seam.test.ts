@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { Actor } from "../../shared/contracts/actor.ts";
+import type { Decided } from "../../shared/contracts/decision.ts";
 import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../../shared/contracts/ids.ts";
 import { ok } from "../../shared/contracts/result.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { tenantState } from "../../test/support/identity.ts";
 import { TestClock } from "../../test/support/objects-home.ts";
 import { randomIds } from "../adapters/ids/random.ts";
-import { rolesPolicy } from "../adapters/policy/roles.ts";
 import { createApp } from "../app.ts";
 import type { Deps, Runtime } from "../context.ts";
 import { BodyRoom } from "../pipeline/body-room.ts";
@@ -33,6 +33,14 @@ const actor: Actor = {
   act: [],
 };
 
+const ALLOWED: Omit<Decided, "id"> = {
+  decision: { decision: "ALLOW", reasons: ["role_and_scope"], obligations: [], approvals: [] },
+  layers: [],
+  policy_digest: "sha256:0",
+  input_digest: "0",
+  now_ns: "0",
+};
+
 /** A cell with one operation, whose store calls the first `stale` looks at the caller's versions stale. */
 function cellWith({ stale }: { stale: number }) {
   const clock = new TestClock();
@@ -46,7 +54,7 @@ function cellWith({ stale }: { stale: number }) {
     clock,
     ids,
     config: { current: () => ({ digest: "d", tenants: {} }) },
-    policy: rolesPolicy(ids),
+    policy: { decide: async (): Promise<Decided> => ({ ...ALLOWED, id: ids.mint("dec") }) },
     authenticator: {
       authenticate: async (_headers: unknown, { fresh }: { fresh: boolean }) => {
         looks.push(fresh);

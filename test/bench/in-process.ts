@@ -3,13 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { cellClass } from "../../durable/cell/core.ts";
-import { embeddedCellStore } from "../../durable/cell/embedded.ts";
+import { embeddedCellPolicies, embeddedCellStore } from "../../durable/cell/embedded.ts";
 import { openEmbeddedHost } from "../../durable/runtime/embedded-host.ts";
+import { policyStore } from "../../durable/runtime/policy-layers.ts";
 import { sessionClass } from "../../durable/session/core.ts";
 import { embeddedSessionStore } from "../../durable/session/embedded.ts";
 import { taskClass } from "../../durable/task/core.ts";
 import { embeddedTaskStore } from "../../durable/task/embedded.ts";
-import { embeddedTenantStore } from "../../durable/tenant/embedded.ts";
+import { embeddedTenantPolicies, embeddedTenantStore } from "../../durable/tenant/embedded.ts";
 import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
 import { systemClock } from "../../functions/adapters/clock/system.ts";
 import { bundledConfigSource } from "../../functions/adapters/config-source/bundled.ts";
@@ -26,6 +27,7 @@ import { nativeHashing } from "../../functions/entry/native-hashing.ts";
 import { mint } from "../../functions/v1/keys/mint.ts";
 import { TenantId } from "../../shared/contracts/ids.ts";
 import { useHashing } from "../../shared/crypto/hashing.ts";
+import { statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 
 /**
@@ -67,6 +69,8 @@ const objects = openEmbeddedHost({
   onError: (cause) => console.error(cause),
 });
 const db = absentControlDb;
+const root = ids.bytes(32);
+const sign = statementSigner(CELL.id, statementKey(root));
 const { handle, deps } = composeCell({
   cell: { ...CELL, endpoint: "http://127.0.0.1:8787", release: "bench", loopback: true },
   clock,
@@ -76,7 +80,12 @@ const { handle, deps } = composeCell({
   sessions: embeddedSessionStore(objects),
   tasks: embeddedTaskStore(objects),
   cellStore: embeddedCellStore(objects, { cell: CELL.id, release: "bench" }),
-  keyring: await secretKeyring([ids.bytes(32)], clock),
+  policies: policyStore({
+    cell: embeddedCellPolicies(objects, { cell: CELL.id, release: "bench" }, sign),
+    tenant: embeddedTenantPolicies(objects, tenantClass, sign),
+  }),
+  defer: (work) => void work,
+  keyring: await secretKeyring([root], clock),
   control: controlRepository({ db, clock }),
   controlDb: db,
   preauth: memoryRateLimiter({ perMinute: () => 1_000_000, keysMax: 10 }, clock),

@@ -3,9 +3,9 @@ import { TenantId } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { PolicyUnavailable } from "../../../shared/contracts/ports/policy.ts";
 import { signStatement } from "../../../shared/crypto/policy-statement.ts";
+import { FOREIGN_KEY, LayerStore, STATEMENT_KEY } from "../../../test/support/layer-store.ts";
 import { TestClock } from "../../../test/support/objects-home.ts";
 import { inCanary } from "./canary.ts";
-import { FOREIGN_KEY, LayerStore, STATEMENT_KEY } from "./layer-store.fixture.ts";
 import { LiveLayers } from "./live-layers.ts";
 import { Recent } from "./recent.ts";
 

@@ -3,8 +3,8 @@ import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { PolicyUnavailable } from "../../../shared/contracts/ports/policy.ts";
 import { canonicalJson } from "../../../shared/crypto/canonical-json.ts";
 import { sha256Hex } from "../../../shared/crypto/sha256.ts";
-import { OTHER_SECRET, PROBE_PLAN, probeBundle } from "./bundle.fixture.ts";
-import { PROBE, policyWorld, question, snapshotOf, TENANT } from "./rego.fixture.ts";
+import { PROBE, policyWorld, question, snapshotOf, TENANT } from "../../../test/support/policy-world.ts";
+import { OTHER_SECRET, PROBE_PLAN, probeBundle } from "../../../test/support/probe-bundle.ts";
 
 const allow = { decision: "ALLOW", reasons: ["ok"] };
 const deny = (reason: string) => ({ decision: "DENY", reasons: [reason] });

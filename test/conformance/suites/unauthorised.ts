@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { CELL_ACTIONS, ROLE_ACTIONS } from "../../../functions/adapters/policy/roles-table.ts";
 import { OPERATIONS } from "../../../functions/v1/index.ts";
 import type { Operation } from "../../../functions/v1/operation.ts";
 import { ROLES } from "../../../shared/contracts/actor.ts";
 import { exampleOf } from "../../../shared/contracts/http/fields.ts";
 import type { Lab, Tenant } from "../../support/lab.ts";
 import { controlDbUp, fill, missingFor, OPERATION_ROWS, unlike } from "../../support/operation-rows.ts";
+import { CELL_ACTIONS, ROLE_ACTIONS } from "../../support/role-actions.ts";
 
 const governed = OPERATIONS.filter(({ gate }) => gate === "governed").map((operation) => ({
   id: operation.id,
@@ -44,6 +44,9 @@ export function unauthorisedSuite(lab: Lab): void {
       method: operation.method.toUpperCase(),
       ...(key === undefined ? {} : { key }),
       ...(operation.body ? { body: exampleOf(operation.body) } : {}),
+      ...(operation.media !== null && !operation.body
+        ? { body: new Uint8Array([0x1f, 0x8b]), headers: { "content-type": operation.media } }
+        : {}),
     });
   const told = async (response: Response) => {
     const document = await response.json();
@@ -129,6 +132,8 @@ const IDS: Readonly<Record<string, string>> = {
   kid: "000000000000",
   budget_id: `bud_${"0".repeat(26)}`,
   credential_id: `cred_${"0".repeat(26)}`,
+  revision: "1",
+  decision_id: `dec_${"0".repeat(26)}`,
 };
 
 /** What an answer says, without what differs between any two calls. */

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { pack, sign } from "../../../policies/bundle/archive.fixture.ts";
-import { utf8 } from "../../../shared/crypto/utf8.ts";
+import { pack, sign } from "../../policies/bundle/archive.fixture.ts";
+import { utf8 } from "../../shared/crypto/utf8.ts";
 
 /** A secret that the cell's configuration may name, and what else might be signed with. */
 export const BUNDLE_SECRET = "a test secret of thirty-two bytes";
@@ -8,7 +8,7 @@ export const OTHER_SECRET = "another test secret, of as many bytes";
 
 /** A plan that answers as the operation asks: `probe.document`, `probe.conflict` and so on. */
 export const PROBE_PLAN: { static: object; plans: object; funcs: object } = JSON.parse(
-  readFileSync(new URL("./fixtures/probe.plan.json", import.meta.url), "utf8"),
+  readFileSync(new URL("../../functions/adapters/policy/fixtures/probe.plan.json", import.meta.url), "utf8"),
 );
 
 export interface BundleSpec {

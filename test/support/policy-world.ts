@@ -1,15 +1,15 @@
 import { parse } from "yaml";
-import type { Actor } from "../../../shared/contracts/actor.ts";
-import type { Snapshot } from "../../../shared/contracts/config/snapshot.ts";
-import type { PolicyInput } from "../../../shared/contracts/decision.ts";
-import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../../../shared/contracts/ids.ts";
-import { createTelemetry } from "../../../shared/telemetry/create-telemetry.ts";
-import { TestClock } from "../../../test/support/objects-home.ts";
-import { compileSnapshot } from "../../config/compile.ts";
-import { randomIds } from "../ids/random.ts";
-import { BUNDLE_SECRET, PROBE_PLAN } from "./bundle.fixture.ts";
-import { LayerStore, STATEMENT_KEY } from "./layer-store.fixture.ts";
-import { type BuiltinPolicy, regoPolicy } from "./rego.ts";
+import { randomIds } from "../../functions/adapters/ids/random.ts";
+import { type BuiltinPolicy, regoPolicy } from "../../functions/adapters/policy/rego.ts";
+import { compileSnapshot } from "../../functions/config/compile.ts";
+import type { Actor } from "../../shared/contracts/actor.ts";
+import type { Snapshot } from "../../shared/contracts/config/snapshot.ts";
+import type { PolicyInput } from "../../shared/contracts/decision.ts";
+import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../../shared/contracts/ids.ts";
+import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
+import { LayerStore, STATEMENT_KEY } from "./layer-store.ts";
+import { TestClock } from "./objects-home.ts";
+import { BUNDLE_SECRET, PROBE_PLAN } from "./probe-bundle.ts";
 
 export const TENANT = TenantId.parse("acme");
 const KEYS = "[{ id: k, algorithm: HS256, secret: 'env:BUNDLE_SECRET' }]";

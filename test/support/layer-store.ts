@@ -1,9 +1,9 @@
-import type { TenantId } from "../../../shared/contracts/ids.ts";
-import type { BundleRef } from "../../../shared/contracts/policy/freshness.ts";
-import type { PolicyLayer, PolicyStore } from "../../../shared/contracts/ports/policy-store.ts";
-import { err, ok } from "../../../shared/contracts/result.ts";
-import { statementKey, statementSigner } from "../../../shared/crypto/policy-statement.ts";
-import { sha256Hex } from "../../../shared/crypto/sha256.ts";
+import type { TenantId } from "../../shared/contracts/ids.ts";
+import type { BundleRef } from "../../shared/contracts/policy/freshness.ts";
+import type { PolicyLayer, PolicyStore } from "../../shared/contracts/ports/policy-store.ts";
+import { err, ok } from "../../shared/contracts/result.ts";
+import { statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
+import { sha256Hex } from "../../shared/crypto/sha256.ts";
 
 export const STATEMENT_KEY = statementKey(new Uint8Array(32).fill(1));
 export const FOREIGN_KEY = statementKey(new Uint8Array(32).fill(2));
