@@ -154,6 +154,8 @@ export const LIMITS = {
   outboxRetryMsMax: MINUTE,
   /** Events wait this long for company, so that a busy object delivers batches and re-arms its alarm once a second. */
   outboxDelayMs: 1 * SECOND,
+  /** Read models may fall behind calls for so long; events that are older are delivered without a rest. */
+  feedLagMsMax: 10 * MINUTE,
   /** At most four descriptors each (two of SQLite, two to sync), 1 MiB of page cache each. */
   openObjectsMax: 256,
   /** Alarms handled at once after a restart; each may open a file. */
@@ -191,8 +193,6 @@ export const LIMITS = {
   controlDbConnectionsMax: 8,
   /** Transactions waiting for the embedded database's single connection; beyond it callers are shed. */
   controlDbQueueMax: 256,
-  /** Longer than any sender goes on re-sending; upserts stay idempotent beyond it. */
-  eventInboxMsMax: 14 * DAY,
   /** Tenants that one drain of the control outbox visits. */
   outboxTenantsMax: 100,
   /** Delivered rows stay for a week's look back; the database refuses to delete younger ones (migration 5). */
@@ -240,6 +240,14 @@ export const LIMITS = {
   /** A request with images may be larger: it is refused with a reason and no approver is asked. */
   approvalPayloadBytesMax: 8 * MiB,
   approvalCommentCharsMax: 1_024,
+  /** A call's longest deadline twice, and time to try again while a policy cannot be read. */
+  approvalRunMsMax: 4 * HOUR,
+  approvalRunTriesMax: 20,
+  approvalRunRetryMs: 30 * SECOND,
+  /** 5 s, 10 s, … : eight tries in 21 minutes. */
+  approvalNotifyMsMin: 5 * SECOND,
+  approvalNotifyTriesMax: 8,
+  approvalNotifyCallMsMax: 10 * SECOND,
 
   // --- policy evaluation
   /** A decision of the default policy takes a few hundred steps; a million is about 50 ms. */
@@ -296,8 +304,8 @@ export const LIMITS = {
   simulationInputsMax: 1_000,
   /** A bundle of 1 MiB in base64 and a thousand inputs of some KiB. */
   simulationBodyBytesMax: 8 * MiB,
-  /** About two seconds of work, ten times what a thousand decisions of the default policy take twice. */
-  simulationStepsMax: 40_000_000,
+  /** About a second of work, several times what a thousand decisions of the default policy take twice. */
+  simulationStepsMax: 20_000_000,
   /** About ten milliseconds; then other calls have their turn. */
   simulationStepsAtOnce: 200_000,
 
