@@ -29,7 +29,7 @@ objections contains "route_not_allowed" if {
 # Purposes are a matter of calls that reach an engine. Where they are listed, a call without one has none of them.
 denials contains "purpose_not_allowed" if {
 	reaches_engine
-	not listed(data.facts.tenant.purposes, input.purpose)
+	not listed(facts.tenant.purposes, input.purpose)
 }
 
 denials contains "purpose_not_allowed" if {
@@ -44,12 +44,14 @@ listed(names, name) if names == null
 else if names[name]
 
 # A restriction is about the calls that are in every set of its `when`.
-about(restriction) if {
+applicable := [restriction |
+	some restriction in facts.restrictions
 	every attribute, values in restriction.when {
 		values[call[attribute]]
 	}
-}
+]
 
+# What restrictions ask about; undefined where a call lacks any of it, which `complete` denies.
 call := {
 	"action": input.action,
 	"actor_kind": input.actor.kind,
@@ -62,31 +64,28 @@ call := {
 }
 
 denials contains concat(":", ["restricted", restriction.id]) if {
-	some restriction in data.facts.restrictions
+	some restriction in applicable
 	restriction.deny
-	about(restriction)
 }
 
+# It keeps them to the candidates that are in every set of its `only`.
 permits(restriction, candidate) if {
+	offered := {
+		"candidate": candidate.id,
+		"alias": candidate.alias,
+		"model": candidate.model,
+		"provider": candidate.provider,
+		"tier": format_int(candidate.tier, 10),
+		"locality": candidate.locality,
+		"jurisdiction": candidate.jurisdiction,
+	}
 	every attribute, values in restriction.only {
-		values[offer(candidate)[attribute]]
+		values[offered[attribute]]
 	}
 }
 
-else if not about(restriction)
-
-offer(candidate) := {
-	"candidate": candidate.id,
-	"alias": candidate.alias,
-	"model": candidate.model,
-	"provider": candidate.provider,
-	"tier": format_int(candidate.tier, 10),
-	"locality": candidate.locality,
-	"jurisdiction": candidate.jurisdiction,
-}
-
 objections contains concat(":", ["restricted", restriction.id]) if {
-	some restriction in data.facts.restrictions
+	some restriction in applicable
 	some candidate in input.candidates
 	not permits(restriction, candidate)
 }

@@ -36,7 +36,7 @@ else := {"decision": "DENY", "reasons": sort(objections)} if {
 else := object.union(terms, {
 	"decision": "REQUIRE_STEP_UP",
 	"reasons": ["step_up"],
-	"acr": {"values": data.facts.high_risk.acr_values},
+	"acr": {"values": facts.high_risk.acr_values},
 }) if {
 	step_up
 }
@@ -49,7 +49,7 @@ else := object.union(terms, {
 	approval
 }
 
-else := object.union(terms, {"decision": "ROUTE", "reasons": sort(objections | {access})}) if terms.route
+else := object.union(terms, {"decision": "ROUTE", "reasons": route_reasons}) if terms.route
 
 else := object.union(terms, {"decision": "ALLOW", "reasons": [access]}) if terms
 
@@ -57,20 +57,29 @@ else := object.union(terms, {"decision": "ALLOW", "reasons": [access]}) if terms
 terms := object.union_n([routing, obligations, limits])
 
 routing := {"route": {
-	"allow": [{"candidate": id} | some id in usable],
-	"obligations": [duty | some duty in candidate_duties],
+	"allow": [{"candidate": candidate.id} | some candidate in usable],
+	"obligations": candidate_duties,
 }} if routed
 
 else := {}
 
+route_reasons := sort(objections | {access}) if excluded
+
+else := [access]
+
 # A call whose candidates are all usable, with nothing to be done for any of them, is not routed.
-routed if count(usable) < count(input.candidates)
+routed if excluded
 
 else if count(candidate_duties) > 0
+
+excluded if count(usable) < count(input.candidates)
 
 obligations := {"obligations": [duty | some duty in duties]} if count(duties) > 0
 
 else := {}
+
+# What the configuration says, for this tenant and no other (shared/contracts/policy/facts.ts).
+facts := data.facts
 
 # Whatever the rules of this policy read. Without any of it, nothing is allowed.
 complete if {
@@ -80,14 +89,11 @@ complete if {
 	input.privacy
 	input.candidates
 	input.markings
-	input.intent
-	input.purpose
-	input.classification
-	input.actor.kind
 	input.cell.jurisdiction
 	input.features.detected
-	facts := data.facts
+	call
 	facts.schema_version == 1
+	facts.tenant.id == input.scopes.tenant
 	facts.residency.jurisdictions_allow
 	facts.providers.deny
 	facts.privacy.local_only_intents
@@ -99,5 +105,4 @@ complete if {
 	facts.data_loss.output
 	facts.high_risk.actions
 	facts.high_risk.acr_values
-	facts.tenant.id == input.scopes.tenant
 }

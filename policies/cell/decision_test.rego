@@ -29,6 +29,16 @@ else if {
 	data.bailiwick.decision.decision == "DENY" with input as object.remove(chat, [member]) with data.facts as plain
 }
 
+test_an_input_without_any_of_its_scopes_is_denied if {
+	every scope, _ in scopes {
+		data.bailiwick.decision.decision == "DENY" with input as object.union(
+			object.remove(chat, ["scopes"]),
+			{"scopes": object.remove(scopes, [scope])},
+		)
+			with data.facts as plain
+	}
+}
+
 test_no_facts_are_a_denial if {
 	decision := data.bailiwick.decision with input as chat with data.facts as {}
 	decision == {"decision": "DENY", "reasons": ["default_deny"]}

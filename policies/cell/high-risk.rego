@@ -3,26 +3,26 @@
 package bailiwick
 
 # The entry of the operation counts before that of its action.
-risk := rule if rule := data.facts.high_risk.actions[input.operation]
+risk := rule if rule := facts.high_risk.actions[input.operation]
 
-else := rule if rule := data.facts.high_risk.actions[input.action]
+else := rule if rule := facts.high_risk.actions[input.action]
 
 approval := risk.approval if risk.approval != null
 
 step_up if {
 	step_up_wanted
-	not input.actor.acr in data.facts.high_risk.acr_values
+	not input.actor.acr in facts.high_risk.acr_values
 }
 
 step_up_wanted if risk.step_up
 
 else if {
-	data.facts.high_risk.acr_values != null
+	facts.high_risk.acr_values != null
 	input.actor.kind == "user"
 	input.effect == "irreversible-write"
 }
 
 denials contains "step_up_unavailable" if {
-	data.facts.high_risk.acr_values == null
+	facts.high_risk.acr_values == null
 	risk.step_up
 }

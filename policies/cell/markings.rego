@@ -3,14 +3,14 @@
 package bailiwick
 
 releasable(marking, candidate) if {
-	release := data.facts.markings[marking]
+	release := facts.markings[marking]
 	near_enough(release, candidate)
 	listed(release.jurisdictions, candidate.jurisdiction)
 	listed(release.providers, candidate.provider)
 }
 
 else if {
-	not data.facts.markings[marking]
+	not facts.markings[marking]
 	candidate.locality == "local"
 }
 
@@ -27,5 +27,5 @@ objections contains "marking_not_released" if {
 # A tenant that is cleared for some markings handles no others.
 denials contains "marking_not_cleared" if {
 	some marking in input.markings
-	not listed(data.facts.tenant.markings, marking)
+	not listed(facts.tenant.markings, marking)
 }

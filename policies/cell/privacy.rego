@@ -6,24 +6,32 @@ private_enough(candidate) if candidate.locality == "local"
 
 else if {
 	candidate.locality == "api"
+	open_mode
 	not confined
 	not held_back
 }
 
 objections contains "privacy_local_only" if {
-	confined
+	shut
 	some candidate in input.candidates
 	candidate.locality != "local"
 }
 
-# Nothing of the call leaves the cell's own pools.
-confined if not input.privacy in {"hybrid", "allow-api"}
+# Modes that let a call leave at all; one that nobody knows is none of them.
+open_mode if input.privacy == "allow-api"
 
-else if intent.privacy == "local-only"
+else if input.privacy == "hybrid"
 
-else if data.facts.privacy.local_only_intents[input.intent]
+shut if not open_mode
 
-else if data.facts.privacy.local_only_classifications[input.classification]
+else if confined
+
+# The intent or the operators' lists keep the call on the cell's own pools.
+confined if intent.privacy == "local-only"
+
+else if facts.privacy.local_only_intents[input.intent]
+
+else if facts.privacy.local_only_classifications[input.classification]
 
 # What leaves the cell's own pools is redacted first.
 guarded if input.privacy == "hybrid"
@@ -33,12 +41,4 @@ else if intent.privacy == "hybrid"
 else if {
 	intent.routes.hybrid
 	not intent.routes.api
-}
-
-candidate_duties contains {
-	"match": {"locality": "api"},
-	"obligations": [{"id": "redact_input"}],
-} if {
-	guarded
-	leaves
 }

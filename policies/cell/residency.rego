@@ -5,7 +5,7 @@ resident(candidate) if candidate.jurisdiction == input.cell.jurisdiction
 
 else if {
 	candidate.locality == "api"
-	data.facts.residency.jurisdictions_allow[candidate.jurisdiction]
+	facts.residency.jurisdictions_allow[candidate.jurisdiction]
 }
 
 else if {
