@@ -4,15 +4,11 @@ import type { StoredResult } from "../../shared/contracts/ports/task-store.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import { chunkBytes, joinBytes } from "../runtime/byte-chunks.ts";
 import { dropEverything } from "../runtime/migrate.ts";
-import type { ObjectClass } from "../runtime/object-class.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
-import { dueTimers, nextTimer, setTimer } from "../runtime/timers.ts";
-import { TASK_MIGRATIONS } from "./migrations.ts";
+import { dueTimers, setTimer } from "../runtime/timers.ts";
+import { dropPayload, EFFECT_TIMERS } from "./run.ts";
 
 export type TaskResultRefusal = { reason: "not_found" } | { reason: "expired" };
-
-/** One result, its bytes in rows of at most `LIMITS.sqlChunkBytes`, until its tombstone ends too. */
-export const taskClass: ObjectClass = { name: "task", migrations: TASK_MIGRATIONS, nextDue: nextTimer, sweep };
 
 /** Keeps the first result and answers whether this was it. */
 export function putResult(sql: Sql, env: CoreEnv, result: StoredResult): Result<boolean, never> {
@@ -55,11 +51,22 @@ export function readResult(sql: Sql, env: CoreEnv): Result<StoredResult, TaskRes
   });
 }
 
-function sweep(sql: Sql, env: CoreEnv): boolean {
-  for (const { kind, key } of dueTimers(sql, env.now, 2)) {
+/** Unix milliseconds of the earliest work that `sweep` does, or null. */
+export const sweepDue = (sql: Sql): number | null =>
+  sql.get<{ due_ms: number | null }>("SELECT min(due_ms) AS due_ms FROM _timers WHERE kind NOT IN ('run', 'notify')")
+    ?.due_ms ?? null;
+
+/** One result and one payload, their bytes in rows of at most `LIMITS.sqlChunkBytes`, until the tombstone ends too. */
+export function sweep(sql: Sql, env: CoreEnv): boolean {
+  for (const { kind, key } of dueTimers(sql, env.now, 5)) {
+    if (EFFECT_TIMERS.has(kind)) continue;
     if (kind === "forget") {
       dropEverything(sql);
       return false;
+    }
+    if (kind === "payload") {
+      dropPayload(sql);
+      continue;
     }
     sql.run("DELETE FROM result_chunk");
     sql.run("DELETE FROM _timers WHERE kind = ? AND key = ?", kind, key);

@@ -1,5 +1,6 @@
 import type { Migration } from "../runtime/sql.ts";
 import { TIMERS_SCHEMA } from "../runtime/timers.ts";
+import { RUN_SCHEMA } from "./run.ts";
 
 export const TASK_MIGRATIONS: readonly Migration[] = [
   {
@@ -10,4 +11,5 @@ export const TASK_MIGRATIONS: readonly Migration[] = [
       "CREATE TABLE result_chunk (at INTEGER PRIMARY KEY, sealed BLOB NOT NULL)",
     ],
   },
+  { id: 2, floor: 1, sql: RUN_SCHEMA },
 ];

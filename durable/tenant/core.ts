@@ -11,6 +11,7 @@ import { usageGroups } from "./core/usage.ts";
 export { admit } from "./core/admit.ts";
 export {
   approval,
+  approvalByTask,
   decideApproval,
   findApproval,
   listApprovals,

@@ -12,19 +12,19 @@ export const tenantObjectClass = (sink: EventSink | null): ObjectClass => ({
   ...(sink === null ? {} : { effects: (object) => deliverFeed(object, sink) }),
 });
 
-/** Delivers until nothing is due. A failed delivery is kept as backoff in the object, then rethrown. */
+/** Delivers until nothing is due, or the host ends. A failed delivery is kept as backoff in the object, then rethrown. */
 export async function deliverFeed(object: ObjectHandle, sink: EventSink): Promise<void> {
   for (;;) {
     const batch = await object.call((sql, env) => dueFeed(sql, env.now));
     if (!batch) return;
     try {
-      await sink.deliver(object.name, batch.rows);
+      await sink.deliver(object.name, batch.rows, batch.behind);
     } catch (cause) {
       await object.call((sql, env) => feedFailed(sql, env.now));
       throw cause;
     }
     // If we crash here the same events are delivered again, under the same numbers.
     await object.call((sql) => feedDelivered(sql, batch.next));
-    if (!batch.more) return;
+    if (!batch.more || object.ending?.()) return;
   }
 }

@@ -88,6 +88,9 @@ export class TenantObject extends DurableObject {
   approval(...args: TenantArgs<"approval">) {
     return this.#store.approval(this.#tenant, ...args);
   }
+  approvalOfTask(...args: TenantArgs<"approvalOfTask">) {
+    return this.#store.approvalOfTask(this.#tenant, ...args);
+  }
   listApprovals(...args: TenantArgs<"listApprovals">) {
     return this.#store.listApprovals(this.#tenant, ...args);
   }

@@ -66,6 +66,7 @@ function compileTenant(
     issuers: entry.issuers satisfies IssuerConfig[],
     rates: writtenRates(entry.rates),
     providers_allow: entry.providers_allow,
+    approvals: { life_ms: entry.approvals.life_s * 1000, webhook: entry.approvals.webhook },
     budgets: entry.budgets.map(
       ({ workspace, project, environment, period, limit_usd, hard }): BudgetSeed => ({
         workspace,

@@ -3,6 +3,7 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Clock, Ids } from "../../shared/contracts/ports/clock.ts";
 import type { Egress } from "../../shared/contracts/ports/egress.ts";
 import type { Engine } from "../../shared/contracts/ports/engine.ts";
+import type { Runner } from "../../shared/contracts/ports/runner.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
 import { builtinPolicy } from "../adapters/policy/builtin.ts";
 import { regoPolicy } from "../adapters/policy/rego.ts";
@@ -18,6 +19,7 @@ import { createRouterState } from "../inference/router-state.ts";
 import { TenantCredentials } from "../inference/tenant-credentials.ts";
 import { createAuthenticator } from "../pipeline/authenticate/authenticator.ts";
 import { BodyRoom } from "../pipeline/body-room.ts";
+import { approvalRunner } from "../v1/approvals/run-approved.ts";
 import { OPERATIONS } from "../v1/index.ts";
 import { openApiDocument } from "../v1/openapi.ts";
 import { policyDependencies, RENEWAL } from "./dependencies.ts";
@@ -25,7 +27,15 @@ import { policyDependencies, RENEWAL } from "./dependencies.ts";
 /** What a host supplies; everything else is the same in every cell. */
 export type HostParts = Omit<
   Deps,
-  "engine" | "router" | "tenantCredentials" | "authenticator" | "policy" | "policyTools" | "bodies" | "openApi"
+  | "engine"
+  | "router"
+  | "tenantCredentials"
+  | "authenticator"
+  | "policy"
+  | "policyTools"
+  | "bodies"
+  | "operation"
+  | "openApi"
 > & {
   /** Keeps the host at work on what no call waits for; told nothing of how it ends. */
   defer(work: Promise<unknown>): void;
@@ -36,6 +46,8 @@ export type HostParts = Omit<
   readSecret(ref: SecretRef): string | null;
   version: string;
 };
+
+const BY_ID = new Map(OPERATIONS.map((operation) => [operation.id, operation]));
 
 /** Values of the gauge `bailiwick_breaker_state`. */
 const BREAKER_LEVELS: Readonly<Record<BreakerState, number>> = { closed: 0, half_open: 1, open: 2 };
@@ -48,7 +60,7 @@ export function composeCell({
   bodiesBytesMax = LIMITS.bodiesBytesMax,
   defer,
   ...parts
-}: HostParts): { deps: Deps; handle: Handler } {
+}: HostParts): { deps: Deps; handle: Handler; runner: Runner } {
   const { clock, ids, config, cell, tenants, keyring, telemetry, policies: store } = parts;
   const builtin = builtinPolicy();
   const policy = regoPolicy({ store, keyring, clock, ids, cell, config, builtin, readSecret, telemetry, defer });
@@ -64,6 +76,7 @@ export function composeCell({
     tenantCredentials: new TenantCredentials(),
     authenticator: createAuthenticator({ cell, config, tenants, keyring, egress }),
     bodies: new BodyRoom(bodiesBytesMax),
+    operation: (id) => BY_ID.get(id) ?? null,
     openApi() {
       document ??= JSON.stringify(openApiDocument(OPERATIONS, { version, server: cell.endpoint }));
       return document;
@@ -87,7 +100,11 @@ export function composeCell({
       if (!Object.hasOwn(snapshot.providers, engine)) metrics.set("bailiwick_breaker_state", { provider: engine }, 0);
     deps.router.retain(snapshot);
   });
-  return { deps, handle: createApp(deps, OPERATIONS) };
+  return {
+    deps,
+    handle: createApp(deps, OPERATIONS),
+    runner: approvalRunner(deps, OPERATIONS, { egress, readSecret }),
+  };
 }
 
 /** Timers and answers of other calls come before what is awaited after this. */

@@ -8,14 +8,15 @@ import { HomeLocked } from "../../durable/runtime/home-lock.ts";
 import { policyStore } from "../../durable/runtime/policy-layers.ts";
 import { sessionClass } from "../../durable/session/core.ts";
 import { embeddedSessionStore } from "../../durable/session/embedded.ts";
-import { taskClass } from "../../durable/task/core.ts";
 import { embeddedTaskStore } from "../../durable/task/embedded.ts";
+import { taskObjectClass } from "../../durable/task/object-class.ts";
 import { embeddedTenantPolicies, embeddedTenantStore } from "../../durable/tenant/embedded.ts";
 import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
 import { TenantId } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ConfigUnusable } from "../../shared/contracts/ports/config-source.ts";
 import { ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
+import { laterRunner, type Runner } from "../../shared/contracts/ports/runner.ts";
 import { useHashing } from "../../shared/crypto/hashing.ts";
 import { statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
@@ -29,6 +30,7 @@ import { controlRepository } from "../adapters/control-db/repository.ts";
 import { retention } from "../adapters/control-db/retention.ts";
 import { hostEgress } from "../adapters/egress/deno.ts";
 import { controlDbEventSink } from "../adapters/event-sink/control-db.ts";
+import { countedEventSink } from "../adapters/event-sink/counted.ts";
 import { pacedEventSink } from "../adapters/event-sink/paced.ts";
 import { randomIds } from "../adapters/ids/random.ts";
 import { secretKeyring } from "../adapters/keyring/secret.ts";
@@ -95,13 +97,22 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   );
   const control = controlRepository({ db, clock });
   const tenantClass = tenantObjectClass(
-    pacedEventSink(controlDbEventSink({ db, cell: CELL.id, clock }), {
-      share: 0.25,
-      restMsMax: 2_000,
-      nowMs: () => performance.now(),
-      pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-    }),
+    countedEventSink(
+      pacedEventSink(controlDbEventSink({ db, cell: CELL.id, clock }), {
+        clock,
+        nowMs: () => performance.now(),
+        cpuMs() {
+          const { user, system } = process.cpuUsage();
+          return (user + system) / 1_000;
+        },
+        pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      }),
+      (by) => telemetry.metrics.gauge("bailiwick_outbox_pending", { object: "tenant" }, by),
+    ),
   );
+  // Alarms may come before the cell is composed: what they are to run waits for it.
+  const composed = Promise.withResolvers<Runner>();
+  const taskClass = taskObjectClass(laterRunner(composed.promise));
   const objects = openEmbeddedHost({
     home,
     clock,
@@ -127,14 +138,14 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     release,
     loopback,
   };
-  const { handle, deps } = composeCell({
+  const { handle, deps, runner } = composeCell({
     cell,
     clock,
     ids,
     config,
     tenants,
     sessions: embeddedSessionStore(objects),
-    tasks: embeddedTaskStore(objects),
+    tasks: embeddedTaskStore(objects, taskClass),
     cellStore,
     policies: policyStore({
       cell: embeddedCellPolicies(objects, { cell: CELL.id, release }, sign),
@@ -157,6 +168,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     version,
   });
 
+  composed.resolve(runner);
   const known = readKeys(home);
   const tenant = TenantId.parse(FIRST_TENANT);
   const api = mint(deps, tenant);

@@ -7,6 +7,7 @@ import { remoteTenantPolicies, remoteTenantStore } from "../../durable/tenant/re
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { ControlDb } from "../../shared/contracts/ports/control-db.ts";
 import type { RateLimiter } from "../../shared/contracts/ports/rate-limiter.ts";
+import type { Runner } from "../../shared/contracts/ports/runner.ts";
 import { hkdfSha256 } from "../../shared/crypto/hkdf.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { systemClock } from "../adapters/clock/system.ts";
@@ -44,6 +45,7 @@ const FLUSH_MS_MAX = 5_000;
 /** One isolate's cell. */
 export interface IsolateCell {
   handle: Handler;
+  runner: Runner;
   /** Whether the platform tells the caller's address truthfully; stock workerd passes on what the caller wrote. */
   addressed: boolean;
   /** Provisions what the configuration and the bootstrap name; repeating it changes nothing. */
@@ -113,7 +115,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
         outboxUsed = true;
       })
     : degradation.watch(absentControlDb);
-  const { deps, handle } = composeCell({
+  const { deps, handle, runner } = composeCell({
     cell,
     clock,
     ids,
@@ -161,6 +163,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
   const first = env.BAILIWICK_BOOTSTRAP;
   return {
     handle,
+    runner,
     addressed: env.BAILIWICK_PLATFORM === "cloudflare",
     failed,
     async bootstrap() {

@@ -1,5 +1,6 @@
 import { CellObject as Cell } from "../../durable/cell/object.ts";
 import type { DurableState } from "../../durable/runtime/durable-object.ts";
+import { TaskObject as Task } from "../../durable/task/object.ts";
 import { TenantObject as Tenant } from "../../durable/tenant/object.ts";
 import type { EventSink } from "../../shared/contracts/ports/event-sink.ts";
 import { type StatementSigner, statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
@@ -12,7 +13,6 @@ import { readWorkerdEnv } from "./workerd-env.ts";
 import type { Execution } from "./workerd-upkeep.ts";
 
 export { SessionObject } from "../../durable/session/object.ts";
-export { TaskObject } from "../../durable/task/object.ts";
 
 type Bindings = Readonly<Record<string, unknown>>;
 
@@ -26,6 +26,17 @@ export class TenantObject extends Tenant {
 export class CellObject extends Cell {
   constructor(ctx: DurableState, env: Bindings) {
     super(ctx, env, signerOf(env));
+  }
+}
+
+/** A task whose waiting work is run in its own isolate, through the seam of the whole cell. */
+export class TaskObject extends Task {
+  constructor(ctx: DurableState, env: Bindings) {
+    const runner = () => isolateOf(env).cell.then((cell) => cell.runner);
+    super(ctx, env, {
+      run: async (tenant, task) => (await runner()).run(tenant, task),
+      notify: async (tenant, task) => (await runner()).notify(tenant, task),
+    });
   }
 }
 

@@ -16,7 +16,7 @@ export const responseCommitment = (dataKey: Uint8Array, task: string, body: Uint
   encodeHex(commitment(commitmentSalt(dataKey, task, "response"), body));
 
 /** Request headers that change what a call means, and so belong to its fingerprint. */
-const MEANINGFUL = [
+export const MEANINGFUL = [
   "x-bailiwick-privacy",
   "x-bailiwick-budget-usd",
   "x-bailiwick-intent",

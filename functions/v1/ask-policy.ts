@@ -1,18 +1,24 @@
 import type { Decided, PolicyInput } from "../../shared/contracts/decision.ts";
-import { PolicyUnavailable } from "../../shared/contracts/ports/policy.ts";
+import { type ApprovalEvidence, PolicyUnavailable } from "../../shared/contracts/ports/policy.ts";
 import type { Access } from "../../shared/contracts/ports/tenant-store.ts";
 import type { Call, Deps, Undecided } from "../context.ts";
 import { ProblemError } from "../problem.ts";
 import type { Operation, Prepared } from "./operation.ts";
 
 /** What policy is asked about a call: facts alone, each from a source that its caller cannot bend. */
-export function policyInputOf(operation: Operation, deps: Deps, call: Undecided, prepared: Prepared): PolicyInput {
+export function policyInputOf(
+  operation: Operation,
+  deps: Deps,
+  call: Undecided,
+  prepared: Prepared,
+  point: PolicyInput["point"],
+): PolicyInput {
   const name = operation.resource.param;
   // safe because: the seam parsed the parameters with the operation's schema, an object
   const id = name === undefined ? null : String((call.params as Record<string, unknown> | undefined)?.[name] ?? "");
   return {
     schema_version: 1,
-    point: "request",
+    point,
     actor: call.actor,
     action: operation.action,
     operation: operation.id,
@@ -31,9 +37,17 @@ export function policyInputOf(operation: Operation, deps: Deps, call: Undecided,
 }
 
 /** The decision. Without a live policy the call is refused with 503, ledgered as far as its tenant's object can be reached. */
-export async function askPolicy(deps: Deps, call: Undecided, input: PolicyInput): Promise<Decided> {
+export async function askPolicy(
+  deps: Deps,
+  call: Undecided,
+  input: PolicyInput,
+  approval: ApprovalEvidence | null,
+): Promise<Decided> {
   try {
-    return await deps.policy.decide(input, { tenant_version: call.access.versions.policy });
+    return await deps.policy.decide(input, {
+      tenant_version: call.access.versions.policy,
+      ...(approval ? { approval } : {}),
+    });
   } catch (thrown) {
     if (!(thrown instanceof PolicyUnavailable)) throw thrown;
     deps.telemetry.metrics.count("bailiwick_policy_unavailable_total", {});

@@ -1,24 +1,15 @@
 import type { Context } from "hono";
-import type { Call, Deps, Incoming, Undecided } from "../context.ts";
-import { attributionOf } from "../pipeline/attribution.ts";
+import type { Call, Deps, Incoming } from "../context.ts";
 import { parseBody, readBody, requireMedia } from "../pipeline/body.ts";
 import type { BodyLease } from "../pipeline/body-room.ts";
-import { deadlineOf } from "../pipeline/deadline.ts";
-import { decisionRecord } from "../pipeline/decision-record.ts";
-import { idempotencyKeyOf } from "../pipeline/idempotency-key.ts";
-import { labelsOf } from "../pipeline/labels.ts";
-import { privacyOf } from "../pipeline/privacy.ts";
 import { asProblem, problemResponse } from "../pipeline/problem-response.ts";
 import { step } from "../pipeline/step.ts";
 import type { AppEnv } from "../pipeline/trace.ts";
 import { ProblemError, StaleAccess } from "../problem.ts";
-import { approvalRequired } from "./approval-required.ts";
-import { askPolicy, policyInputOf, recordRefusal } from "./ask-policy.ts";
-import { carryOut, ObligationFailed } from "./carry-out.ts";
-import { denied, refusalOf } from "./enforce.ts";
+import { governed, type Input, refuseState } from "./governed.ts";
 import { type Identified, identify } from "./identify.ts";
 import { parseInput, queryObject } from "./input.ts";
-import type { Operation, Prepared, Reply } from "./operation.ts";
+import type { Operation, Reply } from "./operation.ts";
 
 /**
  * The one way into an operation: authenticate, validate, decide, enforce, execute, answer. What a store calls stale is
@@ -100,88 +91,17 @@ async function admissible(
   fresh: boolean,
 ): Promise<Identified | null> {
   const identified = await step(incoming.span, "authenticate", () => identify(operation, deps, incoming, { fresh }));
-  if (identified === null || identified.actor.cell_operator) return identified;
-  const { suspended, locked } = identified.state;
-  const refused = suspended ? "tenant-suspended" : locked && operation.effect !== "read" ? "tenant-locked" : null;
+  if (identified === null) return null;
+  const refused = refuseState(operation, identified);
   if (refused === null) return identified;
   // What is cached may be older than the resumption.
   if (!fresh) return admissible(operation, deps, incoming, true);
-  throw new ProblemError(refused);
-}
-
-interface Input {
-  params: unknown;
-  query: unknown;
-  body: unknown;
-  rawBody: Uint8Array;
+  throw refused;
 }
 
 /** Public documents have no actor; reading one from such a call is a bug and throws. */
 const publicCall = (deps: Deps, incoming: Incoming, input: Input): Call =>
   ({ ...incoming, ...input, snapshot: deps.config.current() }) as unknown as Call; // safe because: `gate: "public"` operations use incoming and snapshot only (test/operations.test.ts)
-
-async function governed(
-  operation: Operation,
-  deps: Deps,
-  incoming: Incoming,
-  identified: Identified,
-  input: Input,
-): Promise<Reply> {
-  const snapshot = deps.config.current();
-  const { actor, access, state } = identified;
-  const own = snapshot.tenants[state.id]?.labels;
-  const undecided: Undecided = {
-    ...incoming,
-    ...input,
-    actor,
-    access,
-    tenant: state,
-    snapshot,
-    by: attributionOf(actor, incoming, deps.cell, snapshot.digest, null),
-    deadline: deadlineOf(incoming),
-    idempotencyKey: operation.retry === "idempotency-key" ? idempotencyKeyOf(incoming.headers) : null,
-    privacy: privacyOf(incoming.headers.get("x-bailiwick-privacy"), state.settings.privacy),
-    labels: labelsOf(incoming.headers, [own]),
-  };
-  const prepared = operation.prepare ? await operation.prepare(deps, undecided) : NOTHING_PREPARED;
-  if (prepared.labels.length > 0) undecided.labels = labelsOf(incoming.headers, [own, ...prepared.labels]);
-  const policyInput = policyInputOf(operation, deps, undecided, prepared);
-  const decided = await step(incoming.span, "decide", () => askPolicy(deps, undecided, policyInput));
-  const call: Call = {
-    ...undecided,
-    prepared: prepared.carry,
-    decided,
-    policyInput,
-    decisionRecord: decisionRecord(decided, policyInput, {
-      task: incoming.task,
-      snapshot: snapshot.digest,
-      atMs: incoming.receivedMs,
-    }),
-    by: attributionOf(actor, incoming, deps.cell, snapshot.digest, decided),
-  };
-  const refuse = async (refusal: ProblemError): Promise<never> => {
-    const { stale } = await recordRefusal(deps, call, refusal);
-    throw stale === null ? refusal : new StaleAccess(stale);
-  };
-  const refusal = refusalOf(decided, operation);
-  if (refusal) return refuse(refusal);
-  if (decided.decision.decision === "REQUIRE_HITL") return approvalRequired(deps, operation, call, refuse);
-  try {
-    await carryOut(deps, operation, call);
-  } catch (thrown) {
-    if (thrown instanceof ObligationFailed) return refuse(denied(["obligation_failed"]));
-    throw thrown;
-  }
-  return operation.execute(deps, call);
-}
-
-const NOTHING_PREPARED: Prepared = {
-  intent: null,
-  labels: [],
-  candidates: [],
-  features: { stream: false, tools: false, images: false, hold_nusd: 0, detected: null },
-  carry: undefined,
-};
 
 function respond(operation: Operation, deps: Deps, incoming: Incoming, reply: Reply): Response {
   if (reply.kind === "bytes") {

@@ -8,7 +8,7 @@ import { openEmbeddedHost } from "../../durable/runtime/embedded-host.ts";
 import { policyStore } from "../../durable/runtime/policy-layers.ts";
 import { sessionClass } from "../../durable/session/core.ts";
 import { embeddedSessionStore } from "../../durable/session/embedded.ts";
-import { taskClass } from "../../durable/task/core.ts";
+import { taskClass } from "../../durable/task/object-class.ts";
 import { embeddedTaskStore } from "../../durable/task/embedded.ts";
 import { embeddedTenantPolicies, embeddedTenantStore } from "../../durable/tenant/embedded.ts";
 import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
@@ -103,6 +103,7 @@ const { handle, deps } = composeCell({
   lifecycle: createLifecycle(),
   egress: {
     tenantGet: () => Promise.reject(new Error("unused")),
+    tenantPost: () => Promise.reject(new Error("unused")),
     operatorFetch: async () => new Response(answer, { headers: { "content-type": "application/json" } }),
   },
   readSecret: () => null,

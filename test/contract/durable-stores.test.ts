@@ -6,7 +6,7 @@ import { embeddedCellStore } from "../../durable/cell/embedded.ts";
 import type { EmbeddedHost } from "../../durable/runtime/embedded-host.ts";
 import { sessionClass } from "../../durable/session/core.ts";
 import { embeddedSessionStore } from "../../durable/session/embedded.ts";
-import { taskClass } from "../../durable/task/core.ts";
+import { taskClass } from "../../durable/task/object-class.ts";
 import { embeddedTaskStore } from "../../durable/task/embedded.ts";
 import { TaskId, TenantId, type UnixMs } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";

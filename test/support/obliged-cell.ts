@@ -88,6 +88,7 @@ export async function obligedCell(upstream: Upstream) {
   const asked: { url: string; body: JsonObject }[] = [];
   const egress: Egress = {
     tenantGet: () => Promise.reject(new Error("unused")),
+    tenantPost: () => Promise.reject(new Error("unused")),
     async operatorFetch(url, init) {
       const body = JSON.parse(String(init.body)) as JsonObject; // safe because: engines send JSON objects
       asked.push({ url, body });

@@ -229,6 +229,18 @@ export function approval(
   return record ? ok(record) : err({ reason: "not_found" });
 }
 
+export function approvalByTask(
+  sql: Sql,
+  env: CoreEnv,
+  access: Access,
+  task: TaskId,
+): Result<ApprovalRecord, AccessRefusal | { reason: "not_found" }> {
+  const refusal = accessRefusal(readGate(sql, access.kid), env.now, access);
+  if (refusal) return err(refusal);
+  const record = approvalOfTask(sql, env.now, task);
+  return record ? ok(record) : err({ reason: "not_found" });
+}
+
 /** The approval that a task waits for, or waited. */
 export function approvalOfTask(sql: Sql, nowMs: number, task: string): ApprovalRecord | null {
   const row = sql.get<Row>(`SELECT ${COLUMNS} FROM approval WHERE task = ?`, task);

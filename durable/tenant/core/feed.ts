@@ -2,7 +2,7 @@ import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { OutboxRow } from "../../../shared/contracts/ports/tenant-store.ts";
 import type { Sql } from "../../runtime/sql.ts";
 import { eventsOf } from "./events.ts";
-import { parseEntry, readEntry } from "./ledger.ts";
+import { headOf, parseEntry, readEntry } from "./ledger.ts";
 
 /**
  * The ledger is the outbox: its rows are written in the deciding transaction, never change, and are read here in order
@@ -12,6 +12,8 @@ export interface FeedBatch {
   rows: OutboxRow[];
   /** The cursor once all of them are delivered. */
   next: number;
+  /** Entries that wait behind these. */
+  behind: number;
   /** Whether more are due now. */
   more: boolean;
 }
@@ -37,7 +39,8 @@ export function dueFeed(sql: Sql, nowMs: number): FeedBatch | null {
     const opened = typeof opener === "number" ? (near.get(opener) ?? readEntry(sql, opener)) : null;
     return eventsOf(entry, opened);
   });
-  return { rows, next: last.seq + 1, more: entries.length === ENTRIES_MAX };
+  const next = last.seq + 1;
+  return { rows, next, behind: headOf(sql).size - next, more: entries.length === ENTRIES_MAX };
 }
 
 export const feedDelivered = (sql: Sql, next: number): void => {

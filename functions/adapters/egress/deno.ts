@@ -4,7 +4,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { request as httpsRequest } from "node:https";
 import type { LookupFunction } from "node:net";
 import { type Egress, EgressRefused } from "../../../shared/contracts/ports/egress.ts";
-import { type GetAnswer, type GetOnce, getThroughHops } from "./hops.ts";
+import { type GetAnswer, getThroughHops, postOnce, type SendOnce } from "./hops.ts";
 import { bareHost, PUBLIC_ONLY, type TargetRules } from "./target.ts";
 
 /** All addresses of a name. */
@@ -59,9 +59,9 @@ function headersOf(response: IncomingMessage): Headers {
 }
 
 /** One connection for one request, never pooled: a pool would hand out a connection that this check did not make. */
-function getOnce(rules: TargetRules, options: HostEgressOptions): GetOnce {
+function sendOnce(rules: TargetRules, options: HostEgressOptions): SendOnce {
   const guarded = guardedLookup(rules, options.resolve ?? systemResolve);
-  return (url, headers, bytesMax, signal) =>
+  return (url, headers, bytesMax, signal, sent) =>
     new Promise<GetAnswer>((resolve, reject) => {
       const send = url.protocol === "https:" ? httpsRequest : httpRequest;
       const request: ClientRequest = send(
@@ -69,7 +69,8 @@ function getOnce(rules: TargetRules, options: HostEgressOptions): GetOnce {
           host: bareHost(url.hostname),
           port: url.port,
           path: url.pathname + url.search,
-          headers,
+          method: sent ? "POST" : "GET",
+          headers: sent ? { ...headers, "content-length": String(sent.byteLength) } : headers,
           lookup: guarded,
           agent: false,
           signal,
@@ -87,7 +88,7 @@ function getOnce(rules: TargetRules, options: HostEgressOptions): GetOnce {
         },
       );
       request.on("error", (error) => reject(signal.aborted ? signal.reason : error));
-      request.end();
+      request.end(sent);
     });
 }
 
@@ -97,9 +98,10 @@ function getOnce(rules: TargetRules, options: HostEgressOptions): GetOnce {
  */
 export function hostEgress(options: HostEgressOptions = {}): Egress {
   const rules = options.rules ?? PUBLIC_ONLY;
-  const once = getOnce(rules, options);
+  const once = sendOnce(rules, options);
   return {
     tenantGet: (url, bounds) => getThroughHops(url, bounds, rules, once),
+    tenantPost: (url, message, bounds) => postOnce(url, message, bounds, rules, once),
     operatorFetch: (url, init) => fetch(url, { ...init, redirect: "manual" }),
   };
 }

@@ -14,11 +14,13 @@ export interface GetAnswer {
   body: Uint8Array;
 }
 /** One request without following anything. `headers` are all that is sent besides what HTTP itself needs. */
-export type GetOnce = (
+export type SendOnce = (
   url: URL,
   headers: Readonly<Record<string, string>>,
   bytesMax: number,
   signal: AbortSignal,
+  /** Of a POST; without one it is a GET. */
+  sent?: Uint8Array,
 ) => Promise<GetAnswer>;
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -31,7 +33,7 @@ export async function getThroughHops(
   first: string,
   options: GetOptions,
   rules: TargetRules,
-  once: GetOnce,
+  once: SendOnce,
 ): Promise<GetAnswer> {
   const timeout = AbortSignal.timeout(options.timeout_ms);
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
@@ -45,4 +47,17 @@ export async function getThroughHops(
     if (hop === LIMITS.egressRedirectsMax) throw new EgressRefused("too many redirects");
     url = checkedTarget(location, url, rules);
   }
+}
+
+/** A POST to a checked target; what it answers is handed back, redirects too. No credential of the cell is sent. */
+export async function postOnce(
+  url: string,
+  message: { body: Uint8Array; headers: Readonly<Record<string, string>> },
+  options: { bytes_max: number; timeout_ms: number },
+  rules: TargetRules,
+  once: SendOnce,
+): Promise<GetAnswer> {
+  const headers = { ...message.headers, "accept-encoding": "identity", "user-agent": "bailiwick" };
+  const signal = AbortSignal.timeout(options.timeout_ms);
+  return once(checkedTarget(url, null, rules), headers, options.bytes_max, signal, message.body);
 }

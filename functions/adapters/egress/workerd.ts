@@ -1,5 +1,5 @@
 import { type Egress, EgressRefused } from "../../../shared/contracts/ports/egress.ts";
-import { type GetOnce, getThroughHops } from "./hops.ts";
+import { getThroughHops, postOnce, type SendOnce } from "./hops.ts";
 import { PUBLIC_ONLY, type TargetRules } from "./target.ts";
 
 /** A binding to a workerd service of kind `network = (allow = ["public"])`, which judges the connected address itself. */
@@ -33,12 +33,19 @@ async function collect(response: Response, bytesMax: number): Promise<Uint8Array
  * it is asked. Operator class: the worker's own `fetch`, redirects handed back.
  */
 export function workerdEgress(network: PublicNetwork, rules: TargetRules = PUBLIC_ONLY): Egress {
-  const once: GetOnce = async (url, headers, bytesMax, signal) => {
-    const response = await network.fetch(url.href, { headers: { ...headers }, redirect: "manual", signal });
+  const once: SendOnce = async (url, headers, bytesMax, signal, sent) => {
+    const message = sent ? { method: "POST", body: sent as BodyInit } : {}; // safe because: bytes are a body
+    const response = await network.fetch(url.href, {
+      ...message,
+      headers: { ...headers },
+      redirect: "manual",
+      signal,
+    });
     return { status: response.status, headers: response.headers, body: await collect(response, bytesMax) };
   };
   return {
     tenantGet: (url, bounds) => getThroughHops(url, bounds, rules, once),
+    tenantPost: (url, message, bounds) => postOnce(url, message, bounds, rules, once),
     operatorFetch: (url, init) => fetch(url, { ...init, redirect: "manual" }),
   };
 }

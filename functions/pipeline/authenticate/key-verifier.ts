@@ -17,7 +17,7 @@ interface Known {
 const BAD = err({ reason: "bad_credential" } as const);
 
 /** A row of the tenant's object as an actor. Throws when the row breaks its contract: that is a bug, not a bad key. */
-function authenticated(key: KeyRecord, state: TenantState): Authenticated {
+export function actorOfKey(key: KeyRecord, state: TenantState): Authenticated {
   const actor: Actor = {
     scopes: {
       tenant: state.id,
@@ -39,7 +39,7 @@ function authenticated(key: KeyRecord, state: TenantState): Authenticated {
   return { actor, access: { kid: key.kid, versions: { credential: key.version, ...state.versions } }, state };
 }
 
-const inForce = (key: KeyRecord, now: number): boolean =>
+export const keyInForce = (key: KeyRecord, now: number): boolean =>
   key.revoked_ms === null && (key.expires_ms === null || key.expires_ms > now);
 
 /**
@@ -57,7 +57,7 @@ export function createKeyVerifier(deps: Pick<AuthenticatorDeps, "tenants" | "key
     if (!found.ok || found.value.key === null) return null;
     const { key, state } = found.value;
     if (!constantTimeEqualText(key.digest, digest)) return null;
-    const entry: Known = { key, who: authenticated(key, state) };
+    const entry: Known = { key, who: actorOfKey(key, state) };
     known.set(digest, entry, now);
     return entry;
   }
@@ -70,8 +70,8 @@ export function createKeyVerifier(deps: Pick<AuthenticatorDeps, "tenants" | "key
     ]);
     if (!own.ok || own.value.key === null) return BAD;
     const live = own.value.key;
-    if (!inForce(live, now) || !constantTimeEqualText(live.digest, home.key.digest)) return BAD;
-    const { actor } = authenticated(live, own.value.state);
+    if (!keyInForce(live, now) || !constantTimeEqualText(live.digest, home.key.digest)) return BAD;
+    const { actor } = actorOfKey(live, own.value.state);
     if (!live.cell_operator || !other.ok) return err({ reason: "tenant_not_selectable", who: home.who });
     const { state } = other.value;
     return ok({
@@ -86,7 +86,7 @@ export function createKeyVerifier(deps: Pick<AuthenticatorDeps, "tenants" | "key
       const digest = apiKeyDigest(text);
       const cached = context.fresh === true ? undefined : known.get(digest, context.now);
       const entry = cached ?? (await read(text, digest, context.now));
-      if (entry === null || !inForce(entry.key, context.now)) return BAD;
+      if (entry === null || !keyInForce(entry.key, context.now)) return BAD;
       if (selected === null || selected === entry.who.state.id) return ok(entry.who);
       const tenant = entry.key.cell_operator ? TenantId.safeParse(selected) : null;
       return tenant?.success === true

@@ -78,6 +78,7 @@ export function viewOperation(spec: ViewSpec): Operation {
       ...(spec.problems ?? []),
     ],
     ...(spec.shape ? { shape: spec.shape } : {}),
+    surface: spec.surface,
     summary: spec.summary,
     tag: "Inference",
     resource: { kind: "model" },

@@ -151,6 +151,7 @@ export interface TenantConfig {
   issuers: IssuerConfig[];
   rates: Partial<RateLimits>;
   providers_allow: string[] | null;
+  approvals?: { life_ms: number; webhook: { url: string; secret: SecretRef } | null };
   /** Applied when the tenant is provisioned. */
   budgets?: BudgetSeed[];
   workspaces?: { id: string; projects: string[] }[];

@@ -6,7 +6,7 @@ import { LIMITS } from "../limits.ts";
 import { UsdAmount } from "../money.ts";
 import { Marking } from "../policy/labels.ts";
 import { BundleKeys, BundlePull } from "./bundles.ts";
-import { AliasName, CandidateRef, IntentName, ProviderName } from "./fields.ts";
+import { AliasName, CandidateRef, IntentName, ProviderName, SecretReference } from "./fields.ts";
 import { labelMembers } from "./labels.ts";
 import { Restrictions } from "./policy-rules.ts";
 import { RatesEntry } from "./rates.ts";
@@ -110,6 +110,21 @@ export const TenantEntry = z.strictObject({
   markings_allow: z.array(Marking).max(LIMITS.ruleNamesMax).nullable().default(null),
   /** Beside those of the cell. */
   restrictions: Restrictions.default([]),
+  /** How long a request waits for its approver, and who is told that it does. */
+  approvals: z
+    .strictObject({
+      life_s: z
+        .number()
+        .int()
+        .min(60)
+        .max(LIMITS.approvalMsMax / 1000)
+        .default(LIMITS.approvalMsDefault / 1000),
+      webhook: z
+        .strictObject({ url: Url.refine((url) => url.startsWith("https:"), "https only"), secret: SecretReference })
+        .nullable()
+        .default(null),
+    })
+    .prefault({}),
   workspaces: z.record(WorkspaceId, z.strictObject({ projects: z.array(ProjectId).max(100).default([]) })).default({}),
 });
 export type TenantEntry = z.infer<typeof TenantEntry>;

@@ -51,6 +51,12 @@ export interface ApprovalStore {
     access: Access,
     id: ApprovalId,
   ): Promise<Result<ApprovalRecord, AccessRefusal | { reason: "not_found" }>>;
+  /** The approval that a task waits for, or waited. */
+  approvalOfTask(
+    tenant: TenantId,
+    access: Access,
+    task: TaskId,
+  ): Promise<Result<ApprovalRecord, AccessRefusal | { reason: "not_found" }>>;
   /** Newest first; `before` is the id that ended the previous page. `subject`: of this requester alone. */
   listApprovals(
     tenant: TenantId,

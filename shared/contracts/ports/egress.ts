@@ -8,6 +8,12 @@ export interface Egress {
     url: string,
     options: { bytes_max: number; timeout_ms: number; accept: string; signal?: AbortSignal },
   ): Promise<{ status: number; headers: Headers; body: Uint8Array }>;
+  /** A bounded POST to a tenant-named URL, under the same rules; redirects are handed back, never followed. */
+  tenantPost(
+    url: string,
+    message: { body: Uint8Array; headers: Readonly<Record<string, string>> },
+    options: { bytes_max: number; timeout_ms: number },
+  ): Promise<{ status: number; headers: Headers; body: Uint8Array }>;
   /** Streaming fetch for engines and telemetry; redirects are never followed. */
   operatorFetch(url: string, init: RequestInit): Promise<Response>;
 }

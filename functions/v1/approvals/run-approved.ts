@@ -1,0 +1,245 @@
+import type { Actor } from "../../../shared/contracts/actor.ts";
+import type { ApprovalRecord } from "../../../shared/contracts/approval.ts";
+import type { TaskId, TenantId } from "../../../shared/contracts/ids.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { Runner } from "../../../shared/contracts/ports/runner.ts";
+import type { TenantState } from "../../../shared/contracts/ports/tenant-store.ts";
+import { PROBLEMS, type ProblemSlug } from "../../../shared/contracts/problems.ts";
+import { err, ok, type Result } from "../../../shared/contracts/result.ts";
+import { utf8 } from "../../../shared/crypto/utf8.ts";
+import type { Deps, Incoming } from "../../context.ts";
+import { attributionOf } from "../../pipeline/attribution.ts";
+import { actorOfKey, keyInForce } from "../../pipeline/authenticate/key-verifier.ts";
+import { asProblem } from "../../pipeline/problem-response.ts";
+import { ProblemError, problemDocument } from "../../problem.ts";
+import { governed, refuseState } from "../governed.ts";
+import type { Identified } from "../identify.ts";
+import { parseInput } from "../input.ts";
+import type { Operation, Reply } from "../operation.ts";
+import { evidenceOf } from "./approval-required.ts";
+import { type KeptAnswer, keepAnswer } from "./kept-answer.ts";
+import { openWaiting, type WaitingCall } from "./proposal.ts";
+import { sendWebhook, type WebhookParts } from "./webhook.ts";
+
+/** Refusals that pass: the policy or a store could not be reached, so nothing was decided and nothing done. */
+const PASSING: ReadonlySet<ProblemSlug> = new Set([
+  "policy-unavailable",
+  "store-unavailable",
+  "draining",
+  "overloaded",
+]);
+
+/** A run longer than its call's deadline is lost: its lease ends, and its outcome is unknown. */
+const LEASE_MS = LIMITS.deadlineMsDefault + LIMITS.abandonGraceMs;
+
+/**
+ * Carries out what was approved, through the seam: the requester's credential is read again, the tenant's state and
+ * policy are asked live, and what was approved is evidence, not permission. A run that was begun and then lost is never
+ * begun again: a provider may have done its part.
+ */
+export function approvalRunner(deps: Deps, operations: readonly Operation[], parts: WebhookParts): Runner {
+  const byId = new Map(operations.map((operation) => [operation.id, operation]));
+  return {
+    async run(tenant, task) {
+      const leased = await deps.tasks.leaseRun(tenant, task, LEASE_MS);
+      // Another runner has it, or it is over.
+      if (!leased.ok) return;
+      const { fence, attempts } = leased.value;
+      const leave = deps.lifecycle.enter();
+      try {
+        const run = await prepared(deps, byId, tenant, task);
+        const again = run !== null && !(await carryOut(deps, run)) && attempts < LIMITS.approvalRunTriesMax;
+        if (run !== null && !again) await finishUnrun(deps, run);
+        // If we crash here the run is leased once more, finds its approval done, and ends.
+        const end = again ? { done: false as const, retry_ms: LIMITS.approvalRunRetryMs } : { done: true as const };
+        await deps.tasks.endRun(tenant, task, fence, end);
+      } finally {
+        leave();
+      }
+    },
+    notify: (tenant, task) => sendWebhook(deps, parts, tenant, task),
+  };
+}
+
+interface Run {
+  record: ApprovalRecord;
+  waiting: WaitingCall;
+  operation: Operation;
+  identified: Identified;
+  incoming: Incoming;
+}
+
+/** What is to be run; null when nothing is, or when it ended here. */
+async function prepared(
+  deps: Deps,
+  byId: ReadonlyMap<string, Operation>,
+  tenant: TenantId,
+  task: TaskId,
+): Promise<Run | null> {
+  const found = await deps.tenants.lookup(tenant, null);
+  if (!found.ok) return null;
+  const { state } = found.value;
+  const access = { kid: null, versions: { credential: 0, ...state.versions } };
+  const known = await deps.tenants.approvalOfTask(tenant, access, task);
+  if (!known.ok) return null;
+  const record = known.value;
+  const incoming = incomingOf(deps, task);
+  const finish = (slug: ProblemSlug, detail?: string) =>
+    ended(deps, state, record, incoming, new ProblemError(slug, detail ? { detail } : {}));
+  if (record.state === "running") {
+    await finish("outcome-unknown");
+    return null;
+  }
+  if (record.state !== "approved") return null;
+  const opened = await openWaiting(deps, state, record);
+  const operation = byId.get(record.operation);
+  if (!opened.ok || !operation) {
+    await finish("not-found", "What was approved is not kept any more.");
+    return null;
+  }
+  const waiting = opened.value;
+  const who = await authority(deps, state, waiting.actor);
+  if (!who.ok) {
+    await finish("unauthenticated", "The credential of the request is not in force any more.");
+    return null;
+  }
+  for (const [name, value] of Object.entries(waiting.proposal.headers)) incoming.headers.set(name, value);
+  if (waiting.idempotency_key !== null)
+    incoming.headers.set("idempotency-key", `"${waiting.idempotency_key.replace(/["\\]/g, "\\$&")}"`);
+  return { record, waiting, operation, identified: who.value, incoming };
+}
+
+/** The requester as they may act now: a key's row is read again, a token's claims stand as they were when it was good. */
+async function authority(
+  deps: Deps,
+  state: TenantState,
+  actor: Actor,
+): Promise<Result<Identified, { reason: "not_in_force" }>> {
+  if (actor.kid === null)
+    return ok({ actor, access: { kid: null, versions: { credential: 0, ...state.versions } }, state });
+  const found = await deps.tenants.lookup(state.id, actor.kid);
+  if (!found.ok || found.value.key === null || !keyInForce(found.value.key, deps.clock.now()))
+    return err({ reason: "not_in_force" });
+  return ok(actorOfKey(found.value.key, found.value.state));
+}
+
+function incomingOf(deps: Deps, task: TaskId): Incoming {
+  const request = deps.ids.mint("req");
+  return {
+    request,
+    task,
+    receivedMs: deps.clock.now(),
+    runtime: {
+      source: null,
+      disconnected: new AbortController().signal,
+      defer: (work) =>
+        void work.catch((cause: unknown) => deps.telemetry.log.error("approval.deferred", cause, { request, task })),
+    },
+    span: deps.telemetry.start("approval.run", null, { "bailiwick.request": request, "bailiwick.task": task }),
+    headers: new Headers(),
+    reply: {},
+  };
+}
+
+/** Runs it; false when nothing was done and it is worth another try. */
+async function carryOut(deps: Deps, run: Run): Promise<boolean> {
+  const { record, waiting, operation, identified, incoming } = run;
+  const { tenant } = identified.actor.scopes;
+  const { params, query, body } = waiting.proposal;
+  const by = attributionOf(identified.actor, incoming, deps.cell, deps.config.current().digest, null);
+  try {
+    const refused = refuseState(operation, identified);
+    if (refused) throw refused;
+    const input = {
+      params: operation.params ? parseInput(operation.params, params, "path") : undefined,
+      query: operation.query ? parseInput(operation.query, query, "query") : undefined,
+      body: operation.body ? parseInput(operation.body, body, "body") : undefined,
+      rawBody: body === null ? (new Uint8Array() as Uint8Array) : utf8(JSON.stringify(body)),
+    };
+    const reply = await governed(operation, deps, incoming, identified, input, {
+      point: "approved",
+      approval: evidenceOf(record),
+      async beforeEffect() {
+        // From here on the run is never begun again.
+        const begun = await deps.tenants.runApproval(tenant, record.task, { to: "running" }, by);
+        if (!begun.ok) throw new ProblemError("version-conflict", { detail: "The approval ended meanwhile." });
+      },
+    });
+    const answer = await keepAnswer(deps, identified.state, record.task, answered(operation, reply));
+    await finished(deps, tenant, record, by, { status: answer.status, code: null });
+    incoming.span.end("ok");
+  } catch (thrown) {
+    const problem = asProblem(thrown);
+    if (PASSING.has(problem.slug)) {
+      incoming.span.end("error");
+      return false;
+    }
+    if (problem.slug === "internal")
+      deps.telemetry.log.error("approval.run", thrown, { request: incoming.request, task: record.task });
+    await ended(deps, identified.state, record, incoming, problem);
+  }
+  return true;
+}
+
+/** After the last try: what could not be decided is over. */
+const finishUnrun = async (deps: Deps, { record, identified, incoming }: Run): Promise<void> => {
+  const again = await deps.tenants.approvalOfTask(identified.state.id, identified.access, record.task);
+  if (again.ok && again.value.state === "approved")
+    await ended(deps, identified.state, record, incoming, new ProblemError("policy-unavailable"));
+};
+
+/** A run that ended with a problem: the problem is its answer. */
+async function ended(
+  deps: Deps,
+  state: TenantState,
+  record: ApprovalRecord,
+  incoming: Incoming,
+  problem: ProblemError,
+): Promise<void> {
+  const { status, code } = PROBLEMS[problem.slug];
+  const body = utf8(JSON.stringify(problemDocument(problem, incoming.request)));
+  await keepAnswer(deps, state, record.task, {
+    status,
+    contentType: "application/problem+json",
+    stream: false,
+    body,
+  });
+  const { requester } = record;
+  const by = {
+    ...requester,
+    request: incoming.request,
+    acr: null,
+    cell: deps.cell.id,
+    source: null,
+    release: deps.cell.release,
+    snapshot: deps.config.current().digest,
+    decision: null,
+    policy: null,
+  };
+  await finished(deps, state.id, record, by, { status, code });
+  incoming.span.set({ "error.type": problem.slug });
+  incoming.span.end("error");
+}
+
+async function finished(
+  deps: Deps,
+  tenant: TenantId,
+  record: ApprovalRecord,
+  by: Parameters<Deps["tenants"]["runApproval"]>[3],
+  outcome: { status: number; code: string | null },
+): Promise<void> {
+  const done = await deps.tenants.runApproval(tenant, record.task, { to: "done", outcome }, by);
+  if (!done.ok) throw new Error(`approval ${record.id} could not end: ${done.error.reason}`);
+  deps.telemetry.metrics.count("bailiwick_approvals_total", { outcome: outcome.code === null ? "executed" : "failed" });
+}
+
+/** The reply in its wire form. */
+function answered(operation: Operation, reply: Reply): KeptAnswer {
+  if (reply.kind === "bytes") {
+    const stream = reply.contentType.startsWith("text/event-stream");
+    return { status: reply.status, contentType: reply.contentType, stream, body: reply.body };
+  }
+  const [status, schema] = operation.success;
+  const body = schema ? utf8(JSON.stringify(schema.parse(reply.value))) : new Uint8Array();
+  return { status: reply.status ?? status, contentType: "application/json", stream: false, body };
+}

@@ -1,0 +1,120 @@
+import type { PolicyInput } from "../../shared/contracts/decision.ts";
+import type { ApprovalEvidence } from "../../shared/contracts/ports/policy.ts";
+import type { Call, Deps, Incoming, Undecided } from "../context.ts";
+import { attributionOf } from "../pipeline/attribution.ts";
+import { deadlineOf } from "../pipeline/deadline.ts";
+import { decisionRecord } from "../pipeline/decision-record.ts";
+import { idempotencyKeyOf } from "../pipeline/idempotency-key.ts";
+import { labelsOf } from "../pipeline/labels.ts";
+import { privacyOf } from "../pipeline/privacy.ts";
+import { step } from "../pipeline/step.ts";
+import { ProblemError, StaleAccess } from "../problem.ts";
+import { approvalRequired } from "./approvals/approval-required.ts";
+import { askPolicy, policyInputOf, recordRefusal } from "./ask-policy.ts";
+import { carryOut, ObligationFailed } from "./carry-out.ts";
+import { denied, refusalOf } from "./enforce.ts";
+import type { Identified } from "./identify.ts";
+import type { Operation, Prepared, Reply } from "./operation.ts";
+
+/** What a call asks, parsed by its operation's schemas. */
+export interface Input {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+  rawBody: Uint8Array;
+}
+
+/** How a call came about: a caller asks, or what somebody approved is carried out. */
+export interface Occasion {
+  point: PolicyInput["point"];
+  /** Who approved what is asked; policy counts it live. */
+  approval: ApprovalEvidence | null;
+  /** Durable before the effect: everything has allowed the call by then. */
+  beforeEffect: (() => Promise<void>) | null;
+}
+export const REQUESTED: Occasion = { point: "request", approval: null, beforeEffect: null };
+
+/** The refusal of a tenant that may not be called this way now, or null. Operators of the cell may still help it. */
+export function refuseState(operation: Operation, { actor, state }: Identified): ProblemError | null {
+  if (actor.cell_operator) return null;
+  if (state.suspended) return new ProblemError("tenant-suspended");
+  return state.locked && operation.effect !== "read" ? new ProblemError("tenant-locked") : null;
+}
+
+/** Decides, enforces and executes; the refusal of an authenticated caller is recorded before it is thrown. */
+export async function governed(
+  operation: Operation,
+  deps: Deps,
+  incoming: Incoming,
+  identified: Identified,
+  input: Input,
+  occasion: Occasion = REQUESTED,
+): Promise<Reply> {
+  const snapshot = deps.config.current();
+  const { actor, access, state } = identified;
+  const own = snapshot.tenants[state.id]?.labels;
+  const undecided: Undecided = {
+    ...incoming,
+    ...input,
+    actor,
+    access,
+    tenant: state,
+    snapshot,
+    by: attributionOf(actor, incoming, deps.cell, snapshot.digest, null),
+    deadline: deadlineOf(incoming),
+    idempotencyKey: operation.retry === "idempotency-key" ? idempotencyKeyOf(incoming.headers) : null,
+    privacy: privacyOf(incoming.headers.get("x-bailiwick-privacy"), state.settings.privacy),
+    labels: labelsOf(incoming.headers, [own]),
+  };
+  const prepared = operation.prepare ? await operation.prepare(deps, undecided) : NOTHING_PREPARED;
+  if (prepared.labels.length > 0) undecided.labels = labelsOf(incoming.headers, [own, ...prepared.labels]);
+  const policyInput = policyInputOf(operation, deps, undecided, prepared, occasion.point);
+  const decided = await step(incoming.span, "decide", () => askPolicy(deps, undecided, policyInput, occasion.approval));
+  const call: Call = {
+    ...undecided,
+    prepared: prepared.carry,
+    decided,
+    policyInput,
+    decisionRecord: decisionRecord(decided, policyInput, {
+      task: incoming.task,
+      snapshot: snapshot.digest,
+      atMs: incoming.receivedMs,
+    }),
+    by: attributionOf(actor, incoming, deps.cell, snapshot.digest, decided),
+  };
+  const record = async (refusal: ProblemError): Promise<void> => {
+    const { stale } = await recordRefusal(deps, call, refusal);
+    if (stale !== null) throw new StaleAccess(stale);
+  };
+  const refuse = async (refusal: ProblemError): Promise<never> => {
+    await record(refusal);
+    throw refusal;
+  };
+  const refusal = refusalOf(decided, operation);
+  if (refusal) return refuse(refusal);
+  if (decided.decision.decision === "REQUIRE_HITL") {
+    // What was approved is not enough any more: nobody is asked again in the name of an old request.
+    if (occasion.approval)
+      return refuse(new ProblemError("approval-required", { members: { reasons: decided.decision.reasons } }));
+    return approvalRequired(deps, operation, call, {
+      record,
+      proceed: (approval) => governed(operation, deps, incoming, identified, input, { ...REQUESTED, approval }),
+    });
+  }
+  try {
+    await carryOut(deps, operation, call);
+  } catch (thrown) {
+    if (thrown instanceof ObligationFailed) return refuse(denied(["obligation_failed"]));
+    throw thrown;
+  }
+  await occasion.beforeEffect?.();
+  return operation.execute(deps, call);
+}
+
+const NOTHING_PREPARED: Prepared = {
+  intent: null,
+  labels: [],
+  candidates: [],
+  features: { stream: false, tools: false, images: false, hold_nusd: 0, detected: null },
+  carry: undefined,
+};
