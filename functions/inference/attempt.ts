@@ -6,6 +6,7 @@ import type { Call, Deps } from "../context.ts";
 import { ProblemError } from "../problem.ts";
 import type { Permit } from "./breaker.ts";
 import { engineProblem } from "./engine-problem.ts";
+import { decideHop } from "./hop-decision.ts";
 import { notRedacted, type RedactionRefused, reasonWith } from "./hop-redaction.ts";
 import type { HopAsk } from "./hop-request.ts";
 import { modelSpan } from "./model-telemetry.ts";
@@ -40,8 +41,9 @@ const NOTHING_RAN: ReadonlySet<EngineFailure["reason"]> = new Set(["unreachable"
 const UNHEALTHY: ReadonlySet<EngineFailure["reason"]> = new Set(["unreachable", "overloaded", "failed", "timeout"]);
 
 /**
- * Tries the plan's hops in order until one delivers its first bytes; never afterwards. Each try is recorded with its
- * reason and with how much was taken out of the request for it. Throws `ProblemError` when none does.
+ * Tries the plan's hops in order until one delivers its first bytes; never afterwards. Each hop after the first needs a
+ * decision of its own. Each try is recorded with its reason and with how much was taken out of the request for it. Throws
+ * `ProblemError` when none does.
  */
 export async function attempt(
   deps: Deps,
@@ -62,6 +64,15 @@ export async function attempt(
       tries.push({ candidate: candidate.id, outcome, reason });
       settlement.took(outcome === "chosen" ? candidate : null, routeRecord(plan, tries));
     };
+    if (index > 0) {
+      const decided = await decideHop(deps, call, candidate.id);
+      const { decision } = decided.ok ? { decision: decided.value } : decided.error;
+      if (decision !== null) settlement.decidedAgain(decision);
+      if (!decided.ok) {
+        note("failed", decided.error.reason);
+        continue;
+      }
+    }
     const engine = deps.engine(call.snapshot, provider.name);
     const permit = engine === null ? null : deps.router.breakers.acquire(provider.name, provider.breaker);
     if (!engine || !permit?.ok) {

@@ -1,7 +1,9 @@
 import type { Candidate, ProviderConfig } from "../../shared/contracts/config/snapshot.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 import type { Attributes, Span } from "../../shared/contracts/ports/telemetry.ts";
+import type { RecordedDecision } from "../../shared/contracts/ports/tenant-store.ts";
 import type { RouteRecord, TaskError, TaskStatus } from "../../shared/contracts/task.ts";
 import { costOf, quantityOf, type UsageRow } from "../../shared/contracts/usage.ts";
 import { GEN_AI } from "../../shared/telemetry/gen-ai.ts";
@@ -39,6 +41,7 @@ export class Settlement {
   #redaction: HopRedaction | null = null;
   #outcomes: Outcomes | null = null;
   #audit: JsonObject | null = null;
+  readonly #decisions: RecordedDecision[] = [];
   #finished: Promise<void> | null = null;
 
   /** `asked`: how, and the model's name as the caller wrote it. */
@@ -59,6 +62,11 @@ export class Settlement {
   owes(outcomes: Outcomes, audit: JsonObject | null): void {
     this.#outcomes = outcomes;
     this.#audit = audit;
+  }
+
+  /** Policy was asked again for a further effect of the call; its record is kept beside the first. */
+  decidedAgain(decision: RecordedDecision): void {
+    if (this.#decisions.length < LIMITS.decisionsPerTaskMax) this.#decisions.push(decision);
   }
 
   get finished(): boolean {
@@ -125,6 +133,7 @@ export class Settlement {
             ...(this.#audit === null ? {} : { audit: this.#audit }),
           },
           ...(obligations.length === 0 ? {} : { obligations }),
+          ...(this.#decisions.length === 0 ? {} : { decisions: this.#decisions }),
         },
       ]);
       if (!settled?.ok) throw new Error(`settle refused: ${settled?.error.reason ?? "no answer"}`);

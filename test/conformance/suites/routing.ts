@@ -156,13 +156,14 @@ export function routingSuite(lab: Lab): void {
         { type: "file", file: { file_data: "data:application/pdf;base64,JVBERi0=" } },
       ];
       const response = await chat(tenant.apiKey, { model: "hybrid", messages: [{ role: "user", content }] });
-      expect([response.status, (await response.json()).error.code]).toEqual([503, "no_route"]);
+      // The default policy obliges to redact what leaves: a duty that cannot be kept is a denial.
+      expect([response.status, (await response.json()).error.code]).toEqual([403, "obligation_failed"]);
       expect(lab.remote.about(mark)).toHaveLength(0);
       const { engine } = await lab.task(tenant, response.headers.get("x-bailiwick-task") ?? "");
       expect(engine.candidates).toContainEqual({
         candidate: "remote:echo",
         outcome: "failed",
-        reason: "redaction_impossible",
+        reason: "obligation_failed",
       });
     });
 
