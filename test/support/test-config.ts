@@ -9,6 +9,7 @@ export const POLICY_TENANTS = {
   refused: "policyrefused",
   locked: "policylocked",
   simulated: "policysim",
+  obliged: "policyobliged",
 } as const;
 
 /** What a test may put into place of the standard files; a name that is absent keeps the standard one. */

@@ -11,6 +11,7 @@ import { identitySuite } from "./identity.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { metricsSuite } from "./metrics.ts";
 import { moneySuite } from "./money.ts";
+import { obligationsSuite } from "./obligations.ts";
 import { responsesSuite } from "./responses.ts";
 import { routingSuite } from "./routing.ts";
 import { streamsSuite } from "./streams.ts";
@@ -29,6 +30,7 @@ export const ALL_SUITES: readonly Suite[] = [
   cutStreamsSuite,
   idempotencySuite,
   moneySuite,
+  obligationsSuite,
   usageSuite,
   routingSuite,
   identitySuite,
