@@ -6,6 +6,7 @@ import { prepareInference } from "../../inference/prepare.ts";
 import { runInference } from "../../inference/run.ts";
 import type { View } from "../../inference/view.ts";
 import type { ProblemShape } from "../../problem.ts";
+import { answerVerdict, carriesVerdict } from "../approvals/response-verdict.ts";
 import { type Operation, operation } from "../operation.ts";
 
 const ACTION = "inference:invoke";
@@ -84,6 +85,9 @@ export function viewOperation(spec: ViewSpec): Operation {
     resource: { kind: "model" },
     enforces: INFERENCE_OBLIGATIONS,
     prepare: (deps, call) => prepareInference(deps, call, view),
-    execute: (deps, call) => runInference(deps, call, view),
+    execute: (deps, call) =>
+      spec.surface === "openai.responses" && carriesVerdict(call)
+        ? answerVerdict(deps, call)
+        : runInference(deps, call, view),
   });
 }
