@@ -23,6 +23,7 @@ import type { RouterState } from "./inference/router-state.ts";
 import type { TenantCredentials } from "./inference/tenant-credentials.ts";
 import type { Authenticator } from "./pipeline/authenticate/authenticator.ts";
 import type { BodyRoom } from "./pipeline/body-room.ts";
+import type { Operation } from "./v1/operation.ts";
 
 /** What the runtime adds to a request; the entry supplies it, on Deno and workerd alike. */
 export interface Runtime {
@@ -82,6 +83,8 @@ export interface Deps {
   lifecycle: Lifecycle;
   /** Holds the bodies of all calls together to a bound. */
   bodies: BodyRoom;
+  /** The mounted operation of this id; null when there is none. */
+  operation(id: string): Operation | null;
   /** The OpenAPI document of the mounted operations, as JSON text. */
   openApi(): string;
 }

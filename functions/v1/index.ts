@@ -1,3 +1,7 @@
+import { approveApproval, editApproval, rejectApproval } from "./approvals/decide.ts";
+import { getApproval } from "./approvals/get.ts";
+import { listApprovals } from "./approvals/list.ts";
+import { getApprovalResult } from "./approvals/result.ts";
 import { deleteBudget } from "./budgets/delete.ts";
 import { listBudgets } from "./budgets/list.ts";
 import { createBudget, putBudget } from "./budgets/put.ts";
@@ -84,6 +88,12 @@ export const OPERATIONS: readonly Operation[] = [
   rollbackPolicy,
   endCanary,
   simulatePolicy,
+  listApprovals,
+  getApproval,
+  approveApproval,
+  rejectApproval,
+  editApproval,
+  getApprovalResult,
   listDecisions,
   // Before the decision that would be called `log`.
   logDecisions,

@@ -40,6 +40,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   Credentials: "Provider keys that a tenant brings: sealed, never answered.",
   Usage: "Sums of what was settled.",
   Policies: "Signed Rego bundles of the tenant, and of the cell: kept, simulated, activated, rolled back.",
+  Approvals: "Requests that wait for somebody's approval: looked at, approved, changed or rejected, and their results.",
   Decisions: "What policy decided and why, with what became of its obligations.",
   Ledger: "The tenant's hash-chained log.",
   Cell: "Liveness, readiness, metrics and documents of the cell itself.",

@@ -6,23 +6,26 @@ rows := {
 		"inference:invoke", "model:read", "task:read", "session:read", "session:write", "tenant:read", "tenant:update",
 		"workspace:read", "workspace:write", "project:read", "project:write", "environment:read", "environment:write",
 		"key:read", "key:write", "budget:read", "budget:write", "usage:read", "credential:read", "credential:write",
-		"ledger:read", "config:read", "policy:read", "policy:write", "policy:activate",
+		"ledger:read", "config:read", "policy:read", "policy:write", "policy:activate", "approval:read",
+		"approval:decide",
 	},
 	"operator": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "model:read", "task:read", "usage:read",
 		"config:read", "policy:read", "credential:read", "key:read", "key:write", "budget:read", "budget:write",
+		"approval:read",
 	},
 	"auditor": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "model:read", "task:read", "usage:read",
 		"config:read", "policy:read", "ledger:read", "key:read", "budget:read", "credential:read",
+		"approval:read",
 	},
 	"developer": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "inference:invoke", "model:read",
-		"task:read", "session:read", "session:write", "usage:read", "budget:read",
+		"task:read", "session:read", "session:write", "usage:read", "budget:read", "approval:read",
 	},
 	"approver": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "model:read", "task:read", "budget:read",
-		"usage:read",
+		"usage:read", "approval:read", "approval:decide",
 	},
 }
 

@@ -240,6 +240,8 @@ export const LIMITS = {
   /** A request with images may be larger: it is refused with a reason and no approver is asked. */
   approvalPayloadBytesMax: 8 * MiB,
   approvalCommentCharsMax: 1_024,
+  /** How soon an approver can be expected to have looked; SDKs honour hints below a minute (WIRE). */
+  approvalWaitRetryMs: 30 * SECOND,
   /** A call's longest deadline twice, and time to try again while a policy cannot be read. */
   approvalRunMsMax: 4 * HOUR,
   approvalRunTriesMax: 20,
@@ -325,6 +327,8 @@ export const LIMITS = {
   /** Keys in force, the next ones, and those of a few teams. */
   bundleKeysMax: 16,
   bundlePullMsMax: 30 * SECOND,
+  /** Shortest interval of a source. */
+  bundlePullCheckMs: 10 * SECOND,
   /** Release markings of one call: those of tenant and intent, and what the caller adds. */
   markingsMax: 32,
   purposesMax: 64,

@@ -150,6 +150,27 @@ export const PROBLEMS = {
     "The revision is not above those that the layer has seen",
     false,
   ),
+  "approval-not-pending": problem(
+    409,
+    "invalid_request_error",
+    "approval_not_pending",
+    "The approval was decided already, or its time is over",
+    false,
+  ),
+  "approval-digest-mismatch": problem(
+    409,
+    "invalid_request_error",
+    "approval_digest_mismatch",
+    "Another request waits than the one that was looked at",
+    false,
+  ),
+  "approval-not-done": problem(409, "invalid_request_error", "approval_not_done", "What is asked for has not run yet"),
+  "approval-result-gone": problem(
+    410,
+    "invalid_request_error",
+    "approval_result_gone",
+    "There is no result: it did not run, or what it answered is not kept any more",
+  ),
   "bundle-invalid": problem(
     422,
     "invalid_request_error",
