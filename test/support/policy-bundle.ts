@@ -20,12 +20,14 @@ export interface PolicyBundle {
   revision: number;
   actions?: readonly string[];
   secret?: string;
+  /** Who claims to sign. */
+  key?: string;
   claims?: Record<string, unknown>;
 }
 
 /** A bundle that allows the listed actions alone, signed as `opa sign` signs. The same arguments make the same bytes. */
 export async function policyBundle(of: PolicyBundle): Promise<Uint8Array> {
-  const { tenant, revision, actions = ALL_ACTIONS, secret = BUNDLE_SECRET } = of;
+  const { tenant, revision, actions = ALL_ACTIONS, secret = BUNDLE_SECRET, key = BUNDLE_KEY } = of;
   const compiled = await unpack(readFileSync(COMPILED));
   const files = new Map<string, string | Uint8Array>([
     ["data.json", JSON.stringify({ limits: { actions } })],
@@ -33,7 +35,7 @@ export async function policyBundle(of: PolicyBundle): Promise<Uint8Array> {
     [".manifest", JSON.stringify({ revision: String(revision), roots: ["bailiwick", "limits"] })],
   ]);
   const whose = tenant === null ? { layer: "cell" } : { layer: "tenant", tenant };
-  const claims = { keyid: BUNDLE_KEY, ...whose, revision, contract: "1.0.0", ...of.claims };
-  await sign(files, claims, { alg: "HS256", key: utf8(secret), kid: BUNDLE_KEY });
+  const claims = { keyid: key, ...whose, revision, contract: "1.0.0", ...of.claims };
+  await sign(files, claims, { alg: "HS256", key: utf8(secret), kid: key });
   return pack(files);
 }

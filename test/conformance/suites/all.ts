@@ -12,6 +12,7 @@ import { keepAlive } from "./keep-alive.ts";
 import { metricsSuite } from "./metrics.ts";
 import { moneySuite } from "./money.ts";
 import { obligationsSuite } from "./obligations.ts";
+import { policiesSuite } from "./policies.ts";
 import { responsesSuite } from "./responses.ts";
 import { routingSuite } from "./routing.ts";
 import { streamsSuite } from "./streams.ts";
@@ -34,6 +35,7 @@ export const ALL_SUITES: readonly Suite[] = [
   usageSuite,
   routingSuite,
   identitySuite,
+  policiesSuite,
   badInputSuite,
   metricsSuite,
   examplesSuite,
