@@ -92,17 +92,18 @@ complete if {
 	input.cell.jurisdiction
 	input.features.detected
 	call
-	facts.schema_version == 1
-	facts.tenant.id == input.scopes.tenant
-	facts.residency.jurisdictions_allow
-	facts.providers.deny
-	facts.privacy.local_only_intents
-	facts.privacy.local_only_classifications
-	facts.intents
-	facts.markings
-	facts.restrictions
-	facts.data_loss.detectors
-	facts.data_loss.output
-	facts.high_risk.actions
-	facts.high_risk.acr_values
+	known := facts
+	known.schema_version == 1
+	known.tenant.id == input.scopes.tenant
+	known.residency.jurisdictions_allow
+	known.providers.deny
+	known.privacy.local_only_intents
+	known.privacy.local_only_classifications
+	known.intents
+	known.markings
+	known.restrictions
+	known.data_loss.detectors
+	known.data_loss.output
+	known.high_risk.actions
+	known.high_risk.acr_values
 }

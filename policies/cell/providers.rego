@@ -2,9 +2,10 @@
 package bailiwick
 
 provider_accepted(candidate) if {
-	facts.providers.allow[candidate.provider]
-	facts.tenant.providers_allow[candidate.provider]
-	not facts.providers.deny[candidate.provider]
+	known := facts
+	known.providers.allow[candidate.provider]
+	known.tenant.providers_allow[candidate.provider]
+	not known.providers.deny[candidate.provider]
 }
 
 objections contains "provider_denied" if {
