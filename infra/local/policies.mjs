@@ -23,6 +23,8 @@ export const PLANS = [
   { plan: "cell.test.json", source: "policies/cell", tests: true },
   { plan: "tenant-example.json", source: "policies/examples/tenant", tests: false },
   { plan: "tenant-example.test.json", source: "policies/examples/tenant", tests: true },
+  { plan: "approvals-example.json", source: "policies/examples/approvals", tests: false },
+  { plan: "approvals-example.test.json", source: "policies/examples/approvals", tests: true },
 ];
 
 /** @returns {{ file: string, version: string } | { missing: string }} the compiler, or why there is none */

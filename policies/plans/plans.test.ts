@@ -34,6 +34,12 @@ describe.each([
     folder: "../examples/tenant/",
     files: ["decision_test.rego"],
   },
+  {
+    policy: "the example of what somebody must approve",
+    plan: "./approvals-example.test.json",
+    folder: "../examples/approvals/",
+    files: ["decision_test.rego"],
+  },
 ])("$policy keeps its own Rego tests in our engine", ({ plan: file, folder, files }) => {
   const loaded = loadPlan(read(file));
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.error));
