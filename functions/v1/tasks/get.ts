@@ -5,6 +5,7 @@ import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 import { taskEnvelope } from "./envelope.ts";
+import { waitingTask } from "./waiting.ts";
 
 export const getTask = operation({
   ...READ,
@@ -20,6 +21,10 @@ export const getTask = operation({
   tag: "Tasks",
   resource: { kind: "task", param: "task_id" },
   async execute(deps, { access, params, tenant }) {
-    return value(taskEnvelope(unwrap(await deps.tenants.task(tenant.id, access, params.task_id))));
+    const admitted = await deps.tenants.task(tenant.id, access, params.task_id);
+    if (admitted.ok || admitted.error.reason !== "not_found") return value(taskEnvelope(unwrap(admitted)));
+    // One that waits for approval was not admitted yet.
+    const approval = unwrap(await deps.tenants.approvalOfTask(tenant.id, access, params.task_id));
+    return value(taskEnvelope(waitingTask(approval)));
   },
 });
