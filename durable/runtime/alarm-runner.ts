@@ -107,7 +107,7 @@ export class AlarmRunner {
       if (!object) throw new Error(`alarm of an unknown object class ${alarm.class}`);
       const { of } = object;
       while ((await call((sql, env) => of.sweep?.(sql, env) ?? false)) === true);
-      await of.effects?.({ name: alarm.name, call: (body) => call(body) });
+      await of.effects?.({ name: alarm.name, call: (body) => call(body), ending: () => this.#stopped });
       this.#failures.delete(key);
       object.notBefore = 0;
     } catch (cause) {

@@ -12,6 +12,8 @@ export type ObjectBody<T> = (sql: Sql, env: CoreEnv) => T;
 export interface ObjectHandle {
   readonly name: string;
   call<T>(body: ObjectBody<T>): Promise<T | undefined>;
+  /** Whether the host is about to end: long work stops where it can go on after the next start. */
+  ending?(): boolean;
 }
 
 /** What a host must know about a kind of object; the same definition serves the workerd shell and the embedded host. */

@@ -84,7 +84,7 @@ export async function drainOutbox(object: ObjectHandle, deliver: Deliver): Promi
     }
     // If we crash here the rows are delivered again.
     await object.call((sql) => delivered(sql, last.seq));
-    if (rows.length < LIMITS.outboxBatchMax) return;
+    if (rows.length < LIMITS.outboxBatchMax || object.ending?.()) return;
   }
 }
 

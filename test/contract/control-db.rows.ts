@@ -19,7 +19,6 @@ export const ROWS = {
     created_ms: 1_000,
     next_ms: 9_000_000_000_000_000,
   },
-  event_inbox: { event_id: "event", received_ms: 1_000 },
   parked_events: { event_id: "event", type: "unknown", reason: "unknown_type", event: {}, parked_ms: 1_000 },
   tasks: {
     ...scopes,

@@ -1,10 +1,11 @@
 import type { z } from "zod";
 import type { AuditActivityV1 } from "../../../shared/contracts/events/audit-activity.ts";
-import { CloudEvent, EVENTS, type EventType, isEventType } from "../../../shared/contracts/events/envelope.ts";
+import { type CloudEvent, EVENTS, type EventType, isEventType } from "../../../shared/contracts/events/envelope.ts";
 import type { RouterDecisionV1 } from "../../../shared/contracts/events/router-decisions.ts";
 import type { RuntimeMetricsV1 } from "../../../shared/contracts/events/runtime-metrics.ts";
 import type { BillingRow, TaskLifecycleV1 } from "../../../shared/contracts/events/task-lifecycle.ts";
 import type { JsonObject } from "../../../shared/contracts/json.ts";
+import type { OutboxRow } from "../../../shared/contracts/ports/tenant-store.ts";
 import type { Meter } from "../../../shared/contracts/usage.ts";
 import type { ReadModelName } from "./read-models.ts";
 
@@ -13,11 +14,16 @@ export interface Projection {
   rows: Record<ReadModelName, JsonObject[]>;
   /** The newest state of the tenant that the batch tells. */
   tenant: JsonObject | null;
-  parked: JsonObject[];
+  parked: Unread[];
+}
+
+/** An event that this release cannot read, and why. */
+export interface Unread {
+  row: OutboxRow;
+  reason: string;
 }
 
 interface At {
-  event_id: string;
   event_seq: number;
 }
 
@@ -65,7 +71,7 @@ const metricsRow = ({ from_ms, to_ms, metrics }: RuntimeMetricsV1): JsonObject =
 const PROJECT: { [T in EventType]: (into: Projection, at: At, event: z.infer<(typeof EVENTS)[T]>) => void } = {
   "bailiwick.tasks.lifecycle.v1": (into, at, event) => {
     into.rows.tasks.push({ ...taskRow(event), ...at });
-    if (event.billing !== null) into.rows.usage_billing.push({ ...billingRow(event.task.id, event.billing), ...at });
+    if (event.billing !== null) into.rows.usage_billing.push(billingRow(event.task.id, event.billing));
   },
   "bailiwick.audit.activity.v1": (into, at, event) => {
     into.rows.audit_activity.push({ ...auditRow(event), ...at });
@@ -83,18 +89,18 @@ const PROJECT: { [T in EventType]: (into: Projection, at: At, event: z.infer<(ty
   },
 };
 
-/** Sorts events, in order, into read models; what this release cannot read is parked whole, with the reason. */
-export function projectEvents(events: readonly CloudEvent[]): Projection {
+/** Sorts events, in order, into read models; what this release cannot read is parked, with the reason. */
+export function projectEvents(events: readonly OutboxRow[]): Projection {
   const into: Projection = {
     rows: { tasks: [], usage_billing: [], audit_activity: [], keys: [], router_decisions: [], runtime_metrics: [] },
     tenant: null,
     parked: [],
   };
   const superseded = openedAndEnded(events);
-  for (const event of events) {
-    if (superseded.has(event.id)) continue;
-    const reason = isEventType(event.type) ? projectOne(into, event, event.type) : "unknown_type";
-    if (reason !== null) into.parked.push(parkedRow(event, reason));
+  for (const row of events) {
+    if (superseded.has(row)) continue;
+    const reason = isEventType(row.type) ? projectOne(into, row, row.type) : "unknown_type";
+    if (reason !== null) into.parked.push({ row, reason });
   }
   into.rows.tasks = newestOf(into.rows.tasks, "task_id");
   into.rows.keys = newestOf(into.rows.keys, "key_id");
@@ -109,30 +115,26 @@ export const parkedRow = (event: CloudEvent, reason: string): JsonObject => ({
   event,
 });
 
-/** The envelope is this cell's own making; its data is parsed once, by the event's schema. */
-const Envelope = CloudEvent.omit({ data: true });
-
 /** Projects one event, or answers why it cannot be read. */
-function projectOne<T extends EventType>(into: Projection, event: CloudEvent, type: T): string | null {
-  if (!Envelope.safeParse(event).success) return "invalid_envelope";
-  const parsed = EVENTS[type].safeParse(event.data);
+function projectOne<T extends EventType>(into: Projection, row: OutboxRow, type: T): string | null {
+  const parsed = EVENTS[type].safeParse(row.data);
   if (!parsed.success) {
     const where = parsed.error.issues[0];
     return `invalid_data: ${where?.path.join(".") ?? ""} ${where?.code ?? ""}`;
   }
   const data = parsed.data as z.infer<(typeof EVENTS)[T]>; // safe because: the schema of this very type parsed it
-  PROJECT[type](into, { event_id: event.id, event_seq: Number(event.sequence) }, data);
+  PROJECT[type](into, { event_seq: row.seq }, data);
   return null;
 }
 
 /** Events that only say that a task began which the same batch ends: the end says everything again. */
-function openedAndEnded(events: readonly CloudEvent[]): ReadonlySet<string> {
-  const opened = new Map<string, string>();
-  const superseded = new Set<string>();
-  for (const { id, type, subject, data } of events) {
-    if (type !== "bailiwick.tasks.lifecycle.v1") continue;
-    const before = opened.get(subject);
-    if (data.event === "opened") opened.set(subject, id);
+function openedAndEnded(events: readonly OutboxRow[]): ReadonlySet<OutboxRow> {
+  const opened = new Map<string, OutboxRow>();
+  const superseded = new Set<OutboxRow>();
+  for (const row of events) {
+    if (row.type !== "bailiwick.tasks.lifecycle.v1") continue;
+    const before = opened.get(row.subject);
+    if (row.data.event === "opened") opened.set(row.subject, row);
     else if (before !== undefined) superseded.add(before);
   }
   return superseded;

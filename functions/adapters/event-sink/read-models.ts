@@ -104,24 +104,7 @@ export const READ_MODELS = {
 } satisfies Record<string, ReadModel>;
 export type ReadModelName = keyof typeof READ_MODELS;
 
-/** True for rows whose event this very transaction took in first. */
-const FRESH = `exists (select from event_inbox i where i.event_id = r.event_id
-  and i.transaction = pg_current_xact_id()::text)`;
-
-/** Takes the events in; those that were there before stay with the transaction that brought them. */
-export const receive = (eventIds: readonly string[], nowMs: number): Statement => ({
-  text: `insert into event_inbox (event_id, received_ms)
-    select e.event_id, $2::bigint from jsonb_array_elements_text($1::jsonb) as e(event_id) on conflict do nothing`,
-  params: [[...eventIds], nowMs],
-});
-
-/** Forgets events older than any sender goes on re-sending. */
-export const forget = (beforeMs: number): Statement => ({
-  text: "delete from event_inbox where received_ms < $1::bigint",
-  params: [beforeMs],
-});
-
-/** Writes rows of new events; every row carries its `event_id`. Rows of one call have different keys. */
+/** Writes rows; a row that is there already, or a newer one, stays. Where the newest stands, keys of one call differ. */
 export function project(name: ReadModelName, rows: readonly JsonObject[]): Statement {
   const model: ReadModel = READ_MODELS[name];
   const columns = Object.keys(model.columns);
@@ -133,7 +116,7 @@ export function project(name: ReadModelName, rows: readonly JsonObject[]): State
       : "do nothing";
   return {
     text: `insert into ${name} (${columns.join(", ")}) select ${columns.map((column) => `r.${column}`).join(", ")}
-      from jsonb_to_recordset($1::jsonb) as r(event_id text, ${types.join(", ")}) where ${FRESH}
+      from jsonb_to_recordset($1::jsonb) as r(${types.join(", ")})
       on conflict (tenant_id, ${model.key}) ${conflict}`,
     params: [[...rows]],
   };

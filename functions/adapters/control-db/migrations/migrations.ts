@@ -4,6 +4,7 @@ import { scopes } from "./0002-scopes.ts";
 import { outbox } from "./0003-outbox.ts";
 import { readModels } from "./0004-read-models.ts";
 import { retention } from "./0005-retention.ts";
+import { noInbox } from "./0006-no-inbox.ts";
 
 /** The whole schema in order. Append only: a released step is never edited (the runner refuses it). */
-export const MIGRATIONS: readonly SchemaMigration[] = [roles, scopes, outbox, readModels, retention];
+export const MIGRATIONS: readonly SchemaMigration[] = [roles, scopes, outbox, readModels, retention, noInbox];
