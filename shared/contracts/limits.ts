@@ -283,6 +283,8 @@ export const LIMITS = {
   policyStatementCharsMax: 2 * KiB,
   /** ADR 0008: decisions of a tenant that can be explained and simulated; at 2 KiB each about 8 MiB. */
   decisionsKeptMax: 4_096,
+  /** Letting each go by itself would cost as much as writing it did. */
+  decisionsForgottenAtOnce: 128,
   /** A record with 64 candidates is about 14 KiB; a longer one is kept without its input. */
   decisionRecordBytesMax: 16 * KiB,
   /** Inflated bundle: plans are repetitive JSON, a tenth of their size when compressed. */

@@ -9,19 +9,19 @@ import type {
   RecordedDecision,
 } from "../../../shared/contracts/ports/tenant-store.ts";
 import { err, ok, type Result } from "../../../shared/contracts/result.ts";
+import { Known } from "../../runtime/known.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { accessRefusal, readGate } from "./access.ts";
 
-/** The last decisions of the tenant: number `n` lies in slot `n` modulo the ring's size, where the oldest one was. */
+/** The last decisions of the tenant, numbered without gaps: a new one is always the last row, which is the cheapest to write. */
 export const DECISION_RING_SCHEMA: readonly string[] = [
-  "CREATE TABLE decision (slot INTEGER PRIMARY KEY, n INTEGER NOT NULL, id TEXT NOT NULL, settled TEXT, record TEXT NOT NULL)",
-  "CREATE UNIQUE INDEX decision_by_n ON decision (n)",
+  "CREATE TABLE decision (n INTEGER PRIMARY KEY, id TEXT NOT NULL, settled TEXT, record TEXT NOT NULL)",
   "CREATE INDEX decision_by_id ON decision (id)",
 ];
 
-const KEEP = `INSERT INTO decision (slot, n, id, settled, record)
-  SELECT n % ${LIMITS.decisionsKeptMax}, n, ?, NULL, ? FROM (SELECT coalesce(max(n), -1) + 1 AS n FROM decision) WHERE true
-  ON CONFLICT (slot) DO UPDATE SET n = excluded.n, id = excluded.id, settled = NULL, record = excluded.record`;
+const KEEP = "INSERT INTO decision (n, id, settled, record) VALUES (?, ?, NULL, ?)";
+/** The number of the next decision. */
+const NEXT = new Known<number>("decision");
 
 /** What the edge must never send: a bug there, not an outcome. Throws `RangeError`. */
 export function checkDecision(decision: RecordedDecision | undefined): void {
@@ -29,8 +29,14 @@ export function checkDecision(decision: RecordedDecision | undefined): void {
     throw new RangeError("a decision's record is longer than the ring keeps");
 }
 
-/** One statement, part of the caller's step; the decision of 4,096 before is gone. */
-export const keepDecision = (sql: Sql, { id, record }: RecordedDecision): void => sql.run(KEEP, id, record);
+/** Part of the caller's step: one statement, and now and then one more, when the oldest are let go. */
+export function keepDecision(sql: Sql, { id, record }: RecordedDecision): void {
+  const n = NEXT.get(sql) ?? sql.get<{ n: number }>("SELECT coalesce(max(n), -1) + 1 AS n FROM decision")?.n ?? 0;
+  sql.run(KEEP, n, id, record);
+  if (n % LIMITS.decisionsForgottenAtOnce === 0)
+    sql.run("DELETE FROM decision WHERE n <= ?", n - LIMITS.decisionsKeptMax);
+  NEXT.set(sql, n + 1);
+}
 
 /** Adds to the decision that admitted a task how it went on; nothing happens to one that the ring has let go. */
 export function settleDecision(
