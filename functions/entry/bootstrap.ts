@@ -2,15 +2,19 @@ import type { Snapshot } from "../../shared/contracts/config/snapshot.ts";
 import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../../shared/contracts/ids.ts";
 import type { Attribution } from "../../shared/contracts/ledger.ts";
 import type { ProvisionTenant } from "../../shared/contracts/ports/tenant-store.ts";
-import type { Deps } from "../context.ts";
+import type { CellInfo, Deps } from "../context.ts";
 
 export type FirstKey = ProvisionTenant["keys"][number];
 
-/** The cell's own set-up acts without a person: its entries say so. */
-export const bootstrapAttribution = (cell: string, release: string, snapshot: string): Attribution => ({
-  request: "bootstrap",
+/** The cell acts without a person, and its entries say so: `doing` stands where a caller's request and credential would. */
+export const cellAttribution = (
+  { id: cell, release }: Pick<CellInfo, "id" | "release">,
+  snapshot: string,
+  doing: string,
+): Attribution => ({
+  request: doing,
   subject: `cell:${cell}`,
-  credential: "bootstrap",
+  credential: doing,
   acr: null,
   workspace: "default",
   project: "default",
@@ -22,6 +26,10 @@ export const bootstrapAttribution = (cell: string, release: string, snapshot: st
   decision: null,
   policy: null,
 });
+
+/** Of the cell's own set-up. */
+export const bootstrapAttribution = (cell: string, release: string, snapshot: string): Attribution =>
+  cellAttribution({ id: cell, release }, snapshot, "bootstrap");
 
 const scopes = {
   workspace: WorkspaceId.parse("default"),

@@ -6,6 +6,7 @@ import type { Engine } from "../../shared/contracts/ports/engine.ts";
 import type { Runner } from "../../shared/contracts/ports/runner.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
 import { builtinPolicy } from "../adapters/policy/builtin.ts";
+import { BundlePull } from "../adapters/policy/pull-bundles.ts";
 import { regoPolicy } from "../adapters/policy/rego.ts";
 import { policyTools } from "../adapters/policy/tools.ts";
 import { createApp, type Handler } from "../app.ts";
@@ -22,6 +23,7 @@ import { BodyRoom } from "../pipeline/body-room.ts";
 import { approvalRunner } from "../v1/approvals/run-approved.ts";
 import { OPERATIONS } from "../v1/index.ts";
 import { openApiDocument } from "../v1/openapi.ts";
+import { cellAttribution } from "./bootstrap.ts";
 import { policyDependencies, RENEWAL } from "./dependencies.ts";
 
 /** What a host supplies; everything else is the same in every cell. */
@@ -60,15 +62,16 @@ export function composeCell({
   bodiesBytesMax = LIMITS.bodiesBytesMax,
   defer,
   ...parts
-}: HostParts): { deps: Deps; handle: Handler; runner: Runner } {
+}: HostParts): { deps: Deps; handle: Handler; runner: Runner; pull: BundlePull } {
   const { clock, ids, config, cell, tenants, keyring, telemetry, policies: store } = parts;
   const builtin = builtinPolicy();
   const policy = regoPolicy({ store, keyring, clock, ids, cell, config, builtin, readSecret, telemetry, defer });
+  const tools = policyTools({ store, clock, config, builtin, readSecret, pause: nextTurn });
   let document: string | null = null;
   const deps: Deps = {
     ...parts,
     policy,
-    policyTools: policyTools({ store, clock, config, builtin, readSecret, pause: nextTurn }),
+    policyTools: tools,
     dependencies: [...policyDependencies(policy), ...parts.dependencies],
     degraded: () => (policy.renewing().ready ? parts.degraded() : [...parts.degraded(), RENEWAL]),
     engine: engineRegistry(clock, egress, readSecret),
@@ -104,6 +107,10 @@ export function composeCell({
     deps,
     handle: createApp(deps, OPERATIONS),
     runner: approvalRunner(deps, OPERATIONS, { egress, readSecret }),
+    pull: new BundlePull({
+      ...{ store, tools, tenants, egress, config, clock, telemetry },
+      by: (snapshot) => cellAttribution(cell, snapshot, "bundle-pull"),
+    }),
   };
 }
 

@@ -51,6 +51,7 @@ import { logSink } from "./log-sink.ts";
 import { nativeHashing } from "./native-hashing.ts";
 import { otlpExporters } from "./otlp.ts";
 import { releaseOf } from "./release.ts";
+import { repeating } from "./repeating.ts";
 import { startUpkeep } from "./upkeep.ts";
 import { welcome } from "./welcome.ts";
 
@@ -138,7 +139,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     release,
     loopback,
   };
-  const { handle, deps, runner } = composeCell({
+  const { handle, deps, runner, pull } = composeCell({
     cell,
     clock,
     ids,
@@ -190,6 +191,9 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const endpoint = cell.endpoint.replace(/:\d+$/, `:${server.port}`);
   cell.endpoint = endpoint;
   writeKeys(home, { ...keys, endpoint });
+  const pulling = repeating(LIMITS.bundlePullCheckMs, async () => {
+    if (pull.due) await pull.run();
+  });
   const upkeep = startUpkeep({
     config,
     cellStore,
@@ -204,7 +208,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
 
   return async () => {
     const drained = lifecycle.drain(LIMITS.drainMsMax, LIMITS.drainSettleMsMax);
-    await upkeep.stop();
+    await Promise.all([upkeep.stop(), pulling.stop()]);
     const { ended } = await drained;
     if (ended > 0) telemetry.log.warn("drain.ended_calls", { calls: ended });
     await server.stop(LIMITS.serverCloseMsMax);

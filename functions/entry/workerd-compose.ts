@@ -115,7 +115,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
         outboxUsed = true;
       })
     : degradation.watch(absentControlDb);
-  const { deps, handle, runner } = composeCell({
+  const { deps, handle, runner, pull } = composeCell({
     cell,
     clock,
     ids,
@@ -175,6 +175,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
       });
     },
     upkeep(context) {
+      if (pull.due) context.waitUntil(pull.run());
       flushLater?.(context);
       if (!outboxUsed || !drainLater) return;
       outboxUsed = false;

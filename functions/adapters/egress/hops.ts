@@ -6,6 +6,7 @@ export interface GetOptions {
   bytes_max: number;
   timeout_ms: number;
   accept: string;
+  if_none_match?: string;
   signal?: AbortSignal;
 }
 export interface GetAnswer {
@@ -37,7 +38,12 @@ export async function getThroughHops(
 ): Promise<GetAnswer> {
   const timeout = AbortSignal.timeout(options.timeout_ms);
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
-  const headers = { accept: options.accept, "accept-encoding": "identity", "user-agent": "bailiwick" };
+  const headers = {
+    accept: options.accept,
+    "accept-encoding": "identity",
+    "user-agent": "bailiwick",
+    ...(options.if_none_match === undefined ? {} : { "if-none-match": options.if_none_match }),
+  };
   let url = checkedTarget(first, null, rules);
   for (let hop = 0; ; hop++) {
     signal.throwIfAborted();

@@ -6,7 +6,7 @@ export interface Egress {
   /** A bounded GET of a tenant-named URL. Rejects with `EgressRefused` or a network error. */
   tenantGet(
     url: string,
-    options: { bytes_max: number; timeout_ms: number; accept: string; signal?: AbortSignal },
+    options: { bytes_max: number; timeout_ms: number; accept: string; if_none_match?: string; signal?: AbortSignal },
   ): Promise<{ status: number; headers: Headers; body: Uint8Array }>;
   /** A bounded POST to a tenant-named URL, under the same rules; redirects are handed back, never followed. */
   tenantPost(
