@@ -88,6 +88,10 @@ export function openEmbeddedHost(options: EmbeddedHostOptions): EmbeddedHost {
       ticking = true;
       setImmediate(tick);
     },
+    answered(calls) {
+      unanswered -= calls;
+      if (unanswered === 0) drained?.();
+    },
     opened: (object) => open.add(object),
     closed(object) {
       open.delete(object);
@@ -117,11 +121,6 @@ export function openEmbeddedHost(options: EmbeddedHostOptions): EmbeddedHost {
     return object;
   }
 
-  const count = (): void => {
-    unanswered--;
-    if (unanswered === 0) drained?.();
-  };
-
   function send<T>(className: string, name: string, call: PendingCall & { promise: Promise<T> }): Promise<T> {
     try {
       find(className, name).enqueue(call);
@@ -129,7 +128,6 @@ export function openEmbeddedHost(options: EmbeddedHostOptions): EmbeddedHost {
       return Promise.reject(cause);
     }
     unanswered++;
-    call.promise.then(count, count);
     return call.promise;
   }
 

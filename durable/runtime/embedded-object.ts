@@ -15,6 +15,8 @@ export interface EmbeddedObjectHost {
   env(): CoreEnv;
   /** Asks for a `tick` soon. */
   ready(object: EmbeddedObject): void;
+  /** So many calls have their answer. */
+  answered(calls: number): void;
   /** The object opened its file. */
   opened(object: EmbeddedObject): void;
   /** The object has no file and nothing waiting: it may be forgotten. */
@@ -184,15 +186,19 @@ export class EmbeddedObject {
   }
 
   #answered(calls: readonly PendingCall[]): void {
-    this.#unanswered -= calls.length;
     for (const call of calls) call.settle();
-    this.#rest();
+    this.#ended(calls);
   }
 
   #failed(calls: readonly PendingCall[], cause: unknown): void {
-    this.#unanswered -= calls.length;
     const unavailable = new ObjectUnavailable(`${this.of.name} could not be written or read`, { cause });
     for (const call of calls) call.fail(unavailable);
+    this.#ended(calls);
+  }
+
+  #ended(calls: readonly PendingCall[]): void {
+    this.#unanswered -= calls.length;
+    this.#host.answered(calls.length);
     this.#rest();
   }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { EVENTS, isEventType } from "../../../shared/contracts/events/envelope.ts";
 import type { BillingRow, TaskLifecycleV1 } from "../../../shared/contracts/events/task-lifecycle.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { EventSink } from "../../../shared/contracts/ports/event-sink.ts";
 import type { OutboxRow } from "../../../shared/contracts/ports/tenant-store.ts";
 import { NOON, openTenant } from "../../../test/support/tenant-core.ts";
 import {
@@ -91,6 +92,23 @@ describe("events", () => {
       value: [{ requests: sums.requests, cost_nusd: sums.cost }],
     });
     expect(sums).toEqual({ requests: 20, cost: 16 * 1_450_000 + 4 * 2_000_000 });
+  });
+
+  it("wait for the next start once the host ends, so that a long backlog never holds up a shutdown", async () => {
+    const t = openTenant();
+    for (let n = 0; n < 300; n++) t.admit(admitRequest(taskId(n), NOON));
+    const { rows, sink } = collector();
+    const told: (number | undefined)[] = [];
+    const watched: EventSink = {
+      deliver(tenant, some, behind) {
+        told.push(behind);
+        return sink.deliver(tenant, some);
+      },
+    };
+    await deliverFeed({ ...handleOf(t), ending: () => true }, watched);
+    expect([rows.length, told]).toEqual([LIMITS.outboxBatchMax / 2, [102]]);
+    await deliverFeed(handleOf(t), watched);
+    expect([rows.length, told]).toEqual([302, [102, 0]]);
   });
 
   it("come again, identical and in order, until the receiver has them, so none is lost and none is new", async () => {
