@@ -19,6 +19,7 @@ describe("what /readyz asks of the policy", () => {
     ]);
     world.store.down = null;
     world.clock.advance(LIMITS.policyReloadMsMin);
+    expect(await ask()).toMatchObject([{ ready: true }, {}]);
     expect(await ask()).toMatchObject([{ ready: true }, { ready: true }]);
   });
 
