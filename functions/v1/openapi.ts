@@ -1,8 +1,10 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
+import { ApprovalSummary } from "../../shared/contracts/http/approvals.ts";
 import { exampleOf } from "../../shared/contracts/http/fields.ts";
 import { AnthropicError, Problem } from "../../shared/contracts/http/problem.ts";
 import { PROBLEMS } from "../../shared/contracts/problems.ts";
+import { mayWait } from "./approvals/may-wait.ts";
 import { documentedProblems } from "./documented-problems.ts";
 import { headersOf, RESPONSE_HEADERS, SECURITY_SCHEMES, securityOf, TAGS } from "./openapi-parts.ts";
 import type { Operation } from "./operation.ts";
@@ -48,7 +50,8 @@ function responsesOf(operation: Operation): Record<number, Response> {
           content: anthropic ? typed("application/json", AnthropicError) : typed("application/problem+json", Problem),
         };
   }
-  for (const [status, schema, description] of operation.also ?? []) {
+  const waits = [202, ApprovalSummary, "Somebody must approve it first: what waits, and where to look."] as const;
+  for (const [status, schema, description] of [...(operation.also ?? []), ...(mayWait(operation) ? [waits] : [])]) {
     const known = responses[status];
     responses[status] = {
       description: known ? `${description} ${known.description}` : description,

@@ -8,6 +8,7 @@ import { ProblemError } from "../../problem.ts";
 import { denied } from "../enforce.ts";
 import type { Operation, Reply } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
+import { mayWait } from "./may-wait.ts";
 import { keepWaiting, proposalDigest, waitingCall } from "./proposal.ts";
 import { waitingAnswer } from "./waiting-answer.ts";
 
@@ -27,7 +28,7 @@ export async function approvalRequired(deps: Deps, operation: Operation, call: C
     await ways.record(refusal);
     throw refusal;
   };
-  if (operation.media !== null && operation.media !== "application/json") return held(denied(["approval_unsupported"]));
+  if (!mayWait(operation)) return held(denied(["approval_unsupported"]));
   const { tenant, access, actor } = call;
   const dataKey = await deps.keyring.openDataKey(tenant.id, tenant.data_key);
   const waiting = waitingCall(operation, call);

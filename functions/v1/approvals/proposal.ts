@@ -14,6 +14,7 @@ import { seal } from "../../../shared/crypto/seal.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 import type { Call, Deps } from "../../context.ts";
 import { MEANINGFUL } from "../../inference/commitments.ts";
+import { parseBody } from "../../pipeline/body.ts";
 import type { Operation } from "../operation.ts";
 
 /** What is approved: everything that changes what the operation does. */
@@ -36,23 +37,31 @@ export const WaitingCall = z.strictObject({
 });
 export type WaitingCall = z.infer<typeof WaitingCall>;
 
-/** Absent parts of a request are null in its proposal. */
-const jsonOf = (part: unknown): JsonValue => (part === undefined ? null : (part as JsonValue)); // safe because: the seam's schemas make JSON of parameters, query and body
+/** Parameters of path and query as they were sent, which is text: what a schema made of them it does not take again. */
+function sentAsText(part: unknown): JsonValue {
+  if (part === undefined) return null;
+  // safe because: the seam parsed it with an object schema
+  const members = Object.entries(part as object).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(
+    members.map(([name, member]) => [name, Array.isArray(member) ? member.map(String) : String(member)]),
+  );
+}
 
+/** The body is kept as it was sent too: it is what people look at, and the run parses it as the call was parsed. */
 export function waitingCall(operation: Operation, call: Call): WaitingCall {
   const headers: Record<string, string> = {};
   for (const name of MEANINGFUL) {
     const value = call.headers.get(name);
     if (value !== null) headers[name] = value;
   }
-  const { actor, params, query, body } = call;
+  const { actor, params, query } = call;
   return {
     proposal: {
       kind: "operation",
       operation: operation.id,
-      params: jsonOf(params),
-      query: jsonOf(query),
-      body: jsonOf(body),
+      params: sentAsText(params),
+      query: sentAsText(query),
+      body: operation.media === null ? null : parseBody(call.rawBody),
       headers,
       requester: { subject: actor.subject, scopes: actor.scopes },
     },
