@@ -1,4 +1,6 @@
-import { eventually, type Lab, type Tenant, user } from "./lab.ts";
+import { demandApprovals } from "./approvals-bundle.ts";
+import { approvalsDesk } from "./approvals-desk.ts";
+import { eventually, type Lab, marker, type Tenant, user } from "./lab.ts";
 import { policyBundle } from "./policy-bundle.ts";
 import { postgresBinaries } from "./postgres.ts";
 import { POLICY_TENANTS } from "./test-config.ts";
@@ -15,6 +17,8 @@ export interface OperationRow {
   path?(place: Place): Promise<Record<string, string>>;
   /** What must be there before the example body can be accepted. */
   before?(place: Place): Promise<void>;
+  /** Members of the example body that only what is there knows, by the path's parameters. */
+  knows?(place: Place, path: Record<string, string>): Promise<object>;
   /** What a stranger's credential gets for another tenant's id and for one that does not exist alike; absent: 404. */
   stranger?: number;
   /** Why no stranger is tried: the path's id belongs to nobody. */
@@ -106,6 +110,26 @@ async function decision({ lab, tenant }: Place): Promise<Record<string, string>>
   const { data } = await lab.json("/v1/decisions?limit=1", { key: tenant.adminKey });
   return { decision_id: String(data[0].id) };
 }
+const ASKED = POLICY_TENANTS.asked;
+/** Something that waits for an administrator; asked for by a developer, or by the place's own administrator. */
+const waiting =
+  (who: "apiKey" | "adminKey" = "apiKey") =>
+  async ({ lab, tenant }: Place) => {
+    await demandApprovals(lab, tenant, { models: { small: { role: "admin", edit: true } } });
+    return { approval_id: await approvalsDesk(lab).ask(tenant[who], "small", marker()) };
+  };
+const seenDigest = async ({ lab, tenant }: Place, { approval_id = "" }: Record<string, string>) => ({
+  digest: (await approvalsDesk(lab).get(tenant.adminKey, approval_id)).digest,
+});
+/** Asked for by the place's administrator, approved by another one, and run. */
+async function approvedOwn(place: Place): Promise<Record<string, string>> {
+  const path = await waiting("adminKey")(place);
+  const desk = approvalsDesk(place.lab);
+  const other = await desk.person(place.tenant, ["admin"]);
+  await desk.decide(other.key, path.approval_id, "approve");
+  await desk.done(other.key, path.approval_id);
+  return path;
+}
 const configured = POLICY_TENANTS.rows;
 /** A stranger's layer has revisions of its own. */
 const nobodys = "a revision is a number of each layer's own";
@@ -161,6 +185,12 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "policies.rollback": { configured, before: async (place) => void (await activeBundle(place)) },
   "policies.canary.end": {},
   "policies.simulate": { configured: POLICY_TENANTS.first, before: firstBundle },
+  "approvals.list": {},
+  "approvals.get": { configured: ASKED, path: waiting() },
+  "approvals.approve": { configured: ASKED, path: waiting(), knows: seenDigest },
+  "approvals.reject": { configured: ASKED, path: waiting(), knows: seenDigest },
+  "approvals.edit": { configured: ASKED, path: waiting(), knows: seenDigest },
+  "approvals.result": { configured: ASKED, path: approvedOwn },
   "decisions.list": {},
   "decisions.log": {},
   "decisions.get": { path: decision },

@@ -10,6 +10,8 @@ export const POLICY_TENANTS = {
   locked: "policylocked",
   simulated: "policysim",
   obliged: "policyobliged",
+  approvals: "policyapprovals",
+  asked: "policyasked",
 } as const;
 
 /** What a test may put into place of the standard files; a name that is absent keeps the standard one. */

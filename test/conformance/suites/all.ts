@@ -1,6 +1,7 @@
 import { describe } from "vitest";
 import type { CellRuntime } from "../../support/cell.ts";
 import { createLab, type Lab } from "../../support/lab.ts";
+import { approvalsSuite } from "./approvals.ts";
 import { badInputSuite } from "./bad-input.ts";
 import { chatSuite } from "./chat.ts";
 import { cutStreamsSuite } from "./cut-streams.ts";
@@ -36,6 +37,7 @@ export const ALL_SUITES: readonly Suite[] = [
   routingSuite,
   identitySuite,
   policiesSuite,
+  approvalsSuite,
   badInputSuite,
   metricsSuite,
   examplesSuite,

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { mayWait } from "../../../functions/v1/approvals/may-wait.ts";
 import { documentedProblems } from "../../../functions/v1/documented-problems.ts";
 import { OPERATIONS } from "../../../functions/v1/index.ts";
 import type { Operation } from "../../../functions/v1/operation.ts";
@@ -35,8 +36,10 @@ export function documented(lab: Lab): { check(): void } {
     if (operation === undefined) return response;
     const { status } = response;
     const own = [operation.success[0], ...(operation.also ?? []).map(([other]) => other)];
-    if (own.includes(status)) return response;
-    // Keyed results are answered as they were stored, and a HEAD has no document to read.
+    if (own.includes(status) || (status === 202 && mayWait(operation))) return response;
+    // What was kept is answered as it was, and stands in the document of the operation that ran.
+    if (response.headers.get("idempotent-replayed") === "true") return response;
+    // A HEAD has no document to read.
     const document = await response
       .clone()
       .json()
