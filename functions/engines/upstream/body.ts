@@ -1,14 +1,15 @@
 import { EngineError } from "../../../shared/contracts/ports/engine.ts";
+import { type PartReader, partReader } from "./part-reader.ts";
 import type { Watch } from "./watch.ts";
 
 /** Pull-based reading of a response body: nothing is read before it is asked for. */
 export class UpstreamBody {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #reader: PartReader;
   readonly #watch: Watch;
   readonly #idleMs: number;
 
   constructor(body: ReadableStream<Uint8Array>, watch: Watch, idleMs: number) {
-    this.#reader = body.getReader();
+    this.#reader = partReader(body);
     this.#watch = watch;
     this.#idleMs = idleMs;
     watch.onStop = () => this.cancel();
@@ -20,11 +21,11 @@ export class UpstreamBody {
     watch.check();
     watch.reading(true);
     try {
-      const { value } = await this.#reader.read();
+      const part = await this.#reader.read();
       // A stop ends the pending read as if the body had ended.
       watch.check();
       watch.firstByte(this.#idleMs);
-      return value ?? null;
+      return part;
     } catch (cause) {
       watch.check();
       if (cause instanceof EngineError) throw cause;
