@@ -101,16 +101,16 @@ export function candidatesFor(
   });
 }
 
-/** What policy is shown. */
+/** What policy is shown, members in the order of canonical JSON. */
 export const policyCandidates = ({ alias, offers }: Offered): PolicyCandidate[] =>
   offers.map(({ candidate: { id, provider, model, tier }, provider: { locality, jurisdiction } }) => ({
-    id,
     alias,
-    provider,
-    model,
-    tier,
-    locality,
+    id,
     jurisdiction,
+    locality,
+    model,
+    provider,
+    tier,
   }));
 
 interface Resolved {

@@ -16,23 +16,24 @@ export function policyInputOf(
   const name = operation.resource.param;
   // safe because: the seam parsed the parameters with the operation's schema, an object
   const id = name === undefined ? null : String((call.params as Record<string, unknown> | undefined)?.[name] ?? "");
+  // In the order of canonical JSON, so that nothing is left to sort when it is digested.
   return {
-    schema_version: 1,
-    point,
-    actor: call.actor,
     action: operation.action,
-    operation: operation.id,
-    effect: operation.effect,
-    resource: { kind: operation.resource.kind, id },
-    scopes: call.actor.scopes,
-    cell: { id: deps.cell.id, jurisdiction: deps.cell.jurisdiction },
-    privacy: call.privacy,
-    classification: call.labels.classification,
-    purpose: call.labels.purpose,
-    markings: [...call.labels.markings],
-    intent: prepared.intent,
+    actor: call.actor,
     candidates: [...prepared.candidates],
+    cell: { id: deps.cell.id, jurisdiction: deps.cell.jurisdiction },
+    classification: call.labels.classification,
+    effect: operation.effect,
     features: prepared.features,
+    intent: prepared.intent,
+    markings: [...call.labels.markings],
+    operation: operation.id,
+    point,
+    privacy: call.privacy,
+    purpose: call.labels.purpose,
+    resource: { id, kind: operation.resource.kind },
+    schema_version: 1,
+    scopes: call.actor.scopes,
   };
 }
 
