@@ -90,11 +90,12 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     }),
     onError: failed("config.watch"),
   });
+  const stopping = new AbortController();
   const degradation = new Degradation(telemetry, config);
   const db = degradation.watch(
     env.BAILIWICK_DATABASE_URL
       ? postgresControlDb({ cell: CELL.id, connectionString: env.BAILIWICK_DATABASE_URL })
-      : pgliteControlDb({ cell: CELL.id, dataDir: join(home, "control-db") }),
+      : pgliteControlDb({ cell: CELL.id, dataDir: join(home, "control-db"), stopping: stopping.signal }),
   );
   const control = controlRepository({ db, clock });
   const tenantClass = tenantObjectClass(
@@ -207,6 +208,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   process.stdout.write(welcome({ ...keys, endpoint }));
 
   return async () => {
+    stopping.abort();
     const drained = lifecycle.drain(LIMITS.drainMsMax, LIMITS.drainSettleMsMax);
     await Promise.all([upkeep.stop(), pulling.stop()]);
     const { ended } = await drained;

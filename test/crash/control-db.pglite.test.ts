@@ -116,3 +116,26 @@ it("refuses calls after it was closed, so a drain never reopens the database beh
     ControlDbUnavailable,
   );
 });
+
+it("makes its folder anew when it was cut off while it made it, so a first start that is stopped harms no second one", async () => {
+  const dataDir = join(home, "cut-off");
+  const stopping = new AbortController();
+  const first = pgliteControlDb({
+    cell: "local",
+    dataDir,
+    stopping: stopping.signal,
+    onBoot: (stage) => stage === "initialising" && stopping.abort(),
+  });
+  await expect(first.migrate()).rejects.toThrow(ControlDbUnavailable);
+  await first.close();
+  mkdirSync(dataDir, { recursive: true });
+  writeFileSync(join(dataDir, "PG_VERSION"), "half");
+  writeFileSync(`${dataDir}.initialising`, "");
+  const second = pgliteControlDb({ cell: "local", dataDir });
+  try {
+    await second.migrate();
+    expect(await second.ready()).toEqual({ ready: true, reason: null });
+  } finally {
+    await second.close();
+  }
+}, 120_000);

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite, types } from "@electric-sql/pglite";
 import type { Row } from "../../../shared/contracts/ports/control-db.ts";
@@ -25,9 +25,15 @@ const options = {
 };
 
 async function boot(): Promise<PGlite> {
-  say({ kind: "boot", stage: existsSync(`${dataDir}/PG_VERSION`) ? "opening" : "initialising" });
+  // If we crash while the folder is made, half of one is left under a marker: it is made anew, nothing was served from it.
+  const marker = `${dataDir}.initialising`;
+  if (existsSync(marker)) rmSync(dataDir, { recursive: true, force: true });
+  const known = existsSync(`${dataDir}/PG_VERSION`);
+  say({ kind: "boot", stage: known ? "opening" : "initialising" });
+  if (!known) writeFileSync(marker, "");
   // A node file system folder: every page write is a system call, so what was committed survives a killed process.
   const db = await PGlite.create({ dataDir: `file://${dataDir}`, relaxedDurability: false, ...options });
+  rmSync(marker, { force: true });
   say({ kind: "boot", stage: "open" });
   return db;
 }

@@ -10,6 +10,8 @@ export interface PgliteOptions extends ControlDbOptions {
   dataDir: string;
   /** Told while the database boots: about 5 s the first time, 1 s afterwards. */
   onBoot?: (stage: BootStage) => void;
+  /** Aborts when the process is to end: a boot that still goes on is broken off, and there is none afterwards. */
+  stopping?: AbortSignal;
 }
 
 /**
@@ -23,7 +25,8 @@ export function pgliteControlDb(options: PgliteOptions): MigratableControlDb {
   let turn: Promise<unknown> = Promise.resolve();
 
   const run = async (statements: readonly EncodedStatement[]): Promise<Row[][]> => {
-    if (closed) throw new ControlDbUnavailable("the control database is closed");
+    if (closed || (thread === null && options.stopping?.aborted))
+      throw new ControlDbUnavailable("the control database is closed");
     thread ??= startThread(options, () => {
       thread = null;
     });
@@ -69,8 +72,10 @@ function startThread(options: PgliteOptions, onExit: () => void): Thread {
     await worker.terminate();
     await exited.promise;
   };
+  const breakOff = () => void stop();
+  options.stopping?.addEventListener("abort", breakOff);
   // Callers that wait see the rejection; with none waiting there is nobody to tell.
-  opened.promise.catch(() => undefined);
+  opened.promise.finally(() => options.stopping?.removeEventListener("abort", breakOff)).catch(() => undefined);
   let cause: unknown = null;
   let ended: ControlDbUnavailable | null = null;
   worker.on("error", (error) => {
