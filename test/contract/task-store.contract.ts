@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { TaskId, TenantId, type UnixMs } from "../../shared/contracts/ids.ts";
-import type { StoredResult, TaskStore } from "../../shared/contracts/ports/task-store.ts";
+import type { StoredResult, TaskPayload, TaskStore } from "../../shared/contracts/ports/task-store.ts";
 import { err } from "../../shared/contracts/result.ts";
 
 const tenant = TenantId.parse("acme");
 const inMs = (ms: number) => (Date.now() + ms) as UnixMs; // safe because: Unix milliseconds
+/** Long enough for a test, and never waited for. */
+const LEASE_MS = 60_000;
 const missing = err({ reason: "not_found" });
 let made = 0;
 const freshTask = () => TaskId.parse(`task_${`${Date.now()}${made++}`.padStart(26, "0")}`);
@@ -14,6 +16,14 @@ const result = (more: Partial<StoredResult> = {}): StoredResult => ({
   stream: false,
   sealed: new Uint8Array([0, 1, 255]),
   expires_ms: inMs(60_000),
+  ...more,
+});
+
+const payload = (more: Partial<TaskPayload> = {}): TaskPayload => ({
+  digest: "a".repeat(64),
+  sealed: new Uint8Array([7, 0, 255]),
+  expires_ms: inMs(60_000),
+  notify: false,
   ...more,
 });
 
@@ -60,6 +70,63 @@ export function taskStoreContract(name: string, store: () => TaskStore): void {
       expect(await store().result(tenant, task)).toEqual(err({ reason: "expired" }));
       await store().putResult(tenant, task, result());
       expect(await store().result(tenant, task)).toEqual(err({ reason: "expired" }));
+    });
+
+    it("gives a payload back byte for byte by its digest, several rows too, and the first one stays", async () => {
+      const task = freshTask();
+      const large = Uint8Array.from({ length: 3 * 1024 * 1024 + 1 }, (_, index) => index % 251);
+      await store().putPayload(tenant, task, payload({ sealed: large }));
+      await store().putPayload(tenant, task, payload());
+      await store().putPayload(tenant, task, payload({ digest: "b".repeat(64) }));
+      const first = await store().payload(tenant, task, payload().digest);
+      expect(first.ok && Buffer.compare(first.value, large)).toBe(0);
+      expect(await store().payload(tenant, task, "b".repeat(64))).toEqual({ ok: true, value: payload().sealed });
+      expect(await store().payload(tenant, task, "c".repeat(64))).toEqual(missing);
+      expect(await store().payload(TenantId.parse("other"), task, payload().digest)).toEqual(missing);
+    });
+
+    it("has nothing to run for a task that nothing waits for, nor before it is started", async () => {
+      const task = freshTask();
+      expect(await store().startRun(tenant, task)).toEqual(missing);
+      expect(await store().leaseRun(tenant, task, LEASE_MS)).toEqual(missing);
+      expect(await store().endRun(tenant, task, 1, { done: true })).toEqual(missing);
+      await store().putPayload(tenant, task, payload());
+      expect(await store().leaseRun(tenant, task, LEASE_MS)).toEqual(missing);
+    });
+
+    it("leases a run to one of several runners, and ends it under the newest fence alone", async () => {
+      const task = freshTask();
+      await store().putPayload(tenant, task, payload());
+      for (let time = 0; time < 2; time++)
+        expect(await store().startRun(tenant, task)).toEqual({ ok: true, value: null });
+      const leases = await Promise.all([1, 2, 3, 4].map(() => store().leaseRun(tenant, task, LEASE_MS)));
+      expect(leases.filter(({ ok }) => ok)).toEqual([{ ok: true, value: { fence: 1, attempts: 1 } }]);
+      for (const lease of leases) if (!lease.ok) expect(lease.error).toMatchObject({ reason: "leased" });
+      expect(await store().endRun(tenant, task, 1, { done: false, retry_ms: 1 })).toEqual({ ok: true, value: null });
+      const second = await store().leaseRun(tenant, task, LEASE_MS);
+      expect(second).toEqual({ ok: true, value: { fence: 2, attempts: 2 } });
+      expect(await store().endRun(tenant, task, 1, { done: true })).toEqual(err({ reason: "fenced" }));
+      expect(await store().endRun(tenant, task, 2, { done: true })).toEqual({ ok: true, value: null });
+    });
+
+    it("forgets the payload with the end of the run, and never runs it again", async () => {
+      const task = freshTask();
+      await store().putPayload(tenant, task, payload());
+      await store().startRun(tenant, task);
+      const lease = await store().leaseRun(tenant, task, LEASE_MS);
+      await store().endRun(tenant, task, lease.ok ? lease.value.fence : 0, { done: true });
+      expect(await store().payload(tenant, task, payload().digest)).toEqual(err({ reason: "expired" }));
+      expect(await store().startRun(tenant, task)).toEqual({ ok: true, value: null });
+      expect(await store().leaseRun(tenant, task, LEASE_MS)).toEqual(err({ reason: "finished" }));
+    });
+
+    it("keeps a result beside what waits, so that a run's answer finds its place", async () => {
+      const task = freshTask();
+      await store().putPayload(tenant, task, payload());
+      expect(await store().result(tenant, task)).toEqual(missing);
+      const stored = result();
+      await store().putResult(tenant, task, stored);
+      expect(await store().result(tenant, task)).toEqual({ ok: true, value: stored });
     });
   });
 }

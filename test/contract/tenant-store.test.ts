@@ -16,6 +16,7 @@ import { type ObjectsHome, objectsHome } from "../support/objects-home.ts";
 import { SIGN } from "../support/policy-fixtures.ts";
 import { access, admitRequest, budget, provisionSpec, settleRequest, taskId } from "../support/tenant-fixtures.ts";
 import { startWorkerd, type WorkerdProcess } from "../support/workerd-process.ts";
+import { approvalStoreContract } from "./approval-store.contract.ts";
 import { policyStoreContract } from "./policy-store.contract.ts";
 import { tenantStoreContract } from "./tenant-store.contract.ts";
 
@@ -35,6 +36,7 @@ describe("embedded", () => {
     home.remove();
   });
   tenantStoreContract("the embedded host", () => embeddedTenantStore(host, quiet));
+  approvalStoreContract("the embedded host", () => embeddedTenantStore(host, quiet));
   policyStoreContract("the embedded host", () => {
     const origin = { cell: `test${cells++}`, release: "test" };
     const cell = embeddedCellPolicies(host, origin, SIGN);
@@ -115,6 +117,7 @@ describe("inside workerd", () => {
   });
   afterAll(() => workerd.stop());
   tenantStoreContract("Durable Objects", () => store);
+  approvalStoreContract("Durable Objects", () => store);
   policyStoreContract("Durable Objects", () => {
     const cell = `test${cells++}`;
     return {
