@@ -47,6 +47,7 @@ describe("bundles that the real opa built and signed", () => {
       ref: { revision: 3, digest: `sha256:${sha256Hex(archive)}` },
       contract: "1.0.0",
       signed_by: id,
+      expires_s: null,
       roots: ["bailiwick", "limits"],
       sources: ["source/decision.rego"].map((path) => expect.stringContaining(path.slice(7))),
     });

@@ -37,6 +37,8 @@ export interface OpenBundle {
   contract: string;
   /** Id of the key that signed it. */
   signed_by: string;
+  /** Seconds since the epoch from which on it does not open any more; null: its signature says nothing of it. */
+  expires_s: number | null;
   plan: Plan;
   data: Value;
   /** The parts of `data` that it owns. */
@@ -77,6 +79,7 @@ async function open(archive: Uint8Array, trust: BundleTrust): Promise<OpenBundle
     ref: { revision, digest: `sha256:${sha256Hex(archive)}` },
     contract,
     signed_by: signed.key,
+    expires_s: claims.exp ?? null,
     plan: openPlan(layout.plan, manifest.roots),
     data,
     roots: manifest.roots,

@@ -18,7 +18,7 @@ let clock: TestClock;
 let store: LayerStore;
 let deferred: Promise<unknown>[];
 let renewals: (unknown | null)[];
-let layers: LiveLayers<string, string>;
+let layers: LiveLayers<{ name: string; expiresMs: number }, string>;
 
 beforeEach(() => {
   clock = new TestClock();
@@ -31,7 +31,10 @@ beforeEach(() => {
       store,
       cell: "local",
       statementKeys: () => [STATEMENT_KEY],
-      open: (archive, _stated, _tenant, keys) => `${text(archive)} under ${keys.join("+")}`,
+      open: (archive, _stated, _tenant, keys) => ({
+        name: `${text(archive)} under ${keys.join("+")}`,
+        expiresMs: 9e15,
+      }),
     },
     clock,
     defer: (work) => void deferred.push(work),
@@ -50,7 +53,7 @@ const activate = (version: number, content: string) =>
 describe("a layer is given out", () => {
   it("after one look at its object, and then from memory, so that a warm call waits for nothing", async () => {
     activate(2, "two");
-    expect(await get()).toMatchObject({ active: "two under k", statement: { version: 2 } });
+    expect(await get()).toMatchObject({ active: { name: "two under k" }, statement: { version: 2 } });
     expect(store.asked).toEqual(["state acme", "bundle tenant"]);
     expect(layers.get(TENANT, { version: 2, keys: KEYS })).not.toBeInstanceOf(Promise);
     expect(store.asked).toHaveLength(2);
@@ -73,14 +76,14 @@ describe("a layer is given out", () => {
     activate(2, "two");
     await get(2);
     activate(3, "three");
-    expect(await get(3)).toMatchObject({ active: "three under k" });
-    expect(await get(2)).toMatchObject({ active: "three under k", statement: { version: 3 } });
+    expect(await get(3)).toMatchObject({ active: { name: "three under k" } });
+    expect(await get(2)).toMatchObject({ active: { name: "three under k" }, statement: { version: 3 } });
   });
 
   it("opened again when the keys change, so that a withdrawn key signs for nothing any more", async () => {
     activate(2, "two");
     await get();
-    expect(await get(null, { id: "n", keys: ["n"] })).toMatchObject({ active: "two under n" });
+    expect(await get(null, { id: "n", keys: ["n"] })).toMatchObject({ active: { name: "two under n" } });
     expect(store.asked.filter((question) => question.startsWith("bundle"))).toHaveLength(2);
   });
 
@@ -97,13 +100,13 @@ describe("a layer is given out", () => {
     const late = get(2);
     gate.resolve();
     expect(await early).toMatchObject({ statement: { version: 1 } });
-    expect(await late).toMatchObject({ statement: { version: 2 }, active: "two under k" });
+    expect(await late).toMatchObject({ statement: { version: 2 }, active: { name: "two under k" } });
   });
 
   it("apart for each tenant and for the cell", async () => {
     activate(2, "two");
     expect(await get(null, KEYS, null)).toMatchObject({ active: null, statement: { tenant: null, version: 0 } });
-    expect(await get()).toMatchObject({ active: "two under k" });
+    expect(await get()).toMatchObject({ active: { name: "two under k" } });
     expect(layers.cell("k").live).toMatchObject({ active: null });
     expect(layers.cell("other").live).toBeNull();
   });
@@ -172,7 +175,7 @@ describe("there is no policy, rather than a wrong one,", () => {
     activate(4, "four");
     clock.advance(LIMITS.policyRenewMs);
     // What is live goes on until it expires.
-    expect(await get(5)).toMatchObject({ active: "five under k" });
+    expect(await get(5)).toMatchObject({ active: { name: "five under k" } });
     await settle();
     expect(renewals.at(-1)).toBeInstanceOf(PolicyUnavailable);
     clock.advance(LIMITS.policyStatementMsMax);
@@ -194,7 +197,7 @@ describe("there is no policy, rather than a wrong one,", () => {
     await refused();
     store.archives.set(digest, bytes("two"));
     clock.advance(LIMITS.policyReloadMsMin);
-    expect(await get()).toMatchObject({ active: "two under k" });
+    expect(await get()).toMatchObject({ active: { name: "two under k" } });
   });
 
   it("when a canary's bundle is gone, so that its share of the actors is not quietly given the other one", async () => {

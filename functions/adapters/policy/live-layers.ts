@@ -2,16 +2,16 @@ import type { TenantId } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Clock } from "../../../shared/contracts/ports/clock.ts";
 import { PolicyUnavailable } from "../../../shared/contracts/ports/policy.ts";
-import { type LayerKeys, type LayerSource, type LiveLayer, loadLayer } from "./load-layer.ts";
+import { type Expiring, type LayerKeys, type LayerSource, type LiveLayer, loadLayer } from "./load-layer.ts";
 import { Recent } from "./recent.ts";
 
-interface Flight<Bundle> {
+interface Flight<Bundle extends Expiring> {
   done: Promise<LiveLayer<Bundle>>;
   keys: string;
   startedMs: number;
 }
 
-interface Entry<Bundle> {
+interface Entry<Bundle extends Expiring> {
   tenant: TenantId | null;
   live: LiveLayer<Bundle> | null;
   /** From when a call that comes by renews the statement beside itself. */
@@ -21,7 +21,7 @@ interface Entry<Bundle> {
   usedMs: number;
 }
 
-export interface LiveLayersParts<Bundle, Key> {
+export interface LiveLayersParts<Bundle extends Expiring, Key> {
   source: LayerSource<Bundle, Key>;
   clock: Clock;
   /** Keeps the isolate alive for a renewal that no call waits for. */
@@ -42,7 +42,7 @@ export interface Needed<Key> {
  * under a statement in force; it is renewed after 5 minutes beside a call, and read in line when it is missing, expired,
  * of another version than the caller knows, or opened under other keys. Nothing is ever given out that is not live.
  */
-export class LiveLayers<Bundle, Key> {
+export class LiveLayers<Bundle extends Expiring, Key> {
   readonly #parts: LiveLayersParts<Bundle, Key>;
   readonly #cell: Entry<Bundle> = newEntry(null);
   readonly #tenants = new Recent<TenantId, Entry<Bundle>>(LIMITS.policyLayersCachedMax);
@@ -150,7 +150,7 @@ export class LiveLayers<Bundle, Key> {
   }
 }
 
-const newEntry = <Bundle>(tenant: TenantId | null): Entry<Bundle> => ({
+const newEntry = <Bundle extends Expiring>(tenant: TenantId | null): Entry<Bundle> => ({
   tenant,
   live: null,
   renewAtMs: 0,
@@ -160,14 +160,20 @@ const newEntry = <Bundle>(tenant: TenantId | null): Entry<Bundle> => ({
 });
 
 /** A clock that stepped back before the statement was issued leaves its age unknown. */
-function usable<Bundle>({ live }: Entry<Bundle>, keys: string, nowMs: number): LiveLayer<Bundle> | null {
+function usable<Bundle extends Expiring>(
+  { live }: Entry<Bundle>,
+  keys: string,
+  nowMs: number,
+): LiveLayer<Bundle> | null {
   if (live === null || live.keys !== keys) return null;
   const { issued_ms, expires_ms } = live.statement;
-  return nowMs < expires_ms && nowMs >= issued_ms - LIMITS.clockSkewS * 1000 ? live : null;
+  if (nowMs >= expires_ms || nowMs < issued_ms - LIMITS.clockSkewS * 1000) return null;
+  const opens = (bundle: Bundle | null) => bundle === null || nowMs < bundle.expiresMs;
+  return opens(live.active) && opens(live.canary) ? live : null;
 }
 
 /** A read that began too long ago was cut off together with the call that began it. */
-const running = <Bundle>({ flight }: Entry<Bundle>, nowMs: number): Flight<Bundle> | null =>
+const running = <Bundle extends Expiring>({ flight }: Entry<Bundle>, nowMs: number): Flight<Bundle> | null =>
   flight !== null && nowMs - flight.startedMs < LIMITS.policyLoadMsMax ? flight : null;
 
 const unavailable = (cause: unknown): PolicyUnavailable =>

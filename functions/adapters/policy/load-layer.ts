@@ -6,8 +6,13 @@ import { constantTimeEqualText } from "../../../shared/crypto/constant-time-equa
 import { verifyStatement } from "../../../shared/crypto/policy-statement.ts";
 import { sha256Hex } from "../../../shared/crypto/sha256.ts";
 
+/** A bundle, and until when it opens. */
+export interface Expiring {
+  expiresMs: number;
+}
+
 /** A layer as it may be decided by: what was stated, and the bundles that were stated, opened. */
-export interface LiveLayer<Bundle> {
+export interface LiveLayer<Bundle extends Expiring> {
   statement: FreshnessStatement;
   active: Bundle | null;
   canary: Bundle | null;
@@ -21,7 +26,7 @@ export interface LayerKeys<Key> {
   keys: readonly Key[];
 }
 
-export interface LayerSource<Bundle, Key> {
+export interface LayerSource<Bundle extends Expiring, Key> {
   store: Pick<PolicyStore, "state" | "bundle">;
   cell: string;
   statementKeys(): readonly Uint8Array[];
@@ -44,7 +49,7 @@ const layerOf = (tenant: TenantId | null): PolicyLayer =>
  * stated and verifies under the keys in force. Bundles of `known` that verified under the same keys are kept. Throws
  * `PolicyUnavailable`, or what the store threw.
  */
-export async function loadLayer<Bundle, Key>(
+export async function loadLayer<Bundle extends Expiring, Key>(
   source: LayerSource<Bundle, Key>,
   asked: {
     tenant: TenantId | null;
@@ -70,7 +75,7 @@ export async function loadLayer<Bundle, Key>(
   const bundle = async (ref: BundleRef | null | undefined): Promise<Bundle | null> => {
     if (!ref) return null;
     const kept = known?.keys === keys.id ? bundleOf(known, ref) : null;
-    if (kept) return kept;
+    if (kept && asked.nowMs < kept.expiresMs) return kept;
     const archive = await source.store.bundle(layer, ref.digest);
     if (!archive.ok) throw new PolicyUnavailable(`the bundle in force is gone: ${archive.error.reason}`);
     if (!constantTimeEqualText(`sha256:${sha256Hex(archive.value)}`, ref.digest))
@@ -81,7 +86,7 @@ export async function loadLayer<Bundle, Key>(
   return { statement, active, canary: await bundle(statement.canary?.bundle), keys: keys.id };
 }
 
-function bundleOf<Bundle>(
+function bundleOf<Bundle extends Expiring>(
   { statement, active, canary }: LiveLayer<Bundle>,
   { digest, revision }: BundleRef,
 ): Bundle | null {

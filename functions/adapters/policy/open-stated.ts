@@ -13,6 +13,11 @@ export function verificationKey(config: BundleKeyConfig, secret: string | null):
   return key === null ? null : { id, algorithm, key };
 }
 
+/** A policy that is stated to be in force, and until when its bundle opens. */
+export interface StatedBundle extends LayerPolicy {
+  expiresMs: number;
+}
+
 /**
  * Opens the bundle that a layer's statement names, under the keys in force now. Throws `PolicyUnavailable` when it does
  * not verify any more, or says that it is another one than was stated.
@@ -23,7 +28,7 @@ export async function openStated(
   tenant: TenantId | null,
   keys: readonly BundleKey[],
   nowMs: number,
-): Promise<LayerPolicy> {
+): Promise<StatedBundle> {
   const opened = await openBundle(archive, {
     keys,
     layer: tenant === null ? "cell" : "tenant",
@@ -31,8 +36,8 @@ export async function openStated(
     now_s: Math.floor(nowMs / 1000),
   });
   if (!opened.ok) throw new PolicyUnavailable(`the bundle in force is refused: ${opened.error.reason}`);
-  const { ref, plan, data } = opened.value;
+  const { ref, plan, data, expires_s } = opened.value;
   if (ref.digest !== stated.digest || ref.revision !== stated.revision)
     throw new PolicyUnavailable("the bundle is not the one that was stated");
-  return { plan, data };
+  return { plan, data, expiresMs: expires_s === null ? Number.POSITIVE_INFINITY : expires_s * 1000 };
 }

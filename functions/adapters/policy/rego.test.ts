@@ -201,6 +201,16 @@ describe("there is no decision, rather than one by a policy that is not live,", 
     await unavailable(decide({ document: allow }));
   });
 
+  it("once the term of a bundle is over, though it was opened before and is stated to be in force", async () => {
+    const { activate, decide, clock } = policyWorld();
+    const exp = Math.floor(clock.now() / 1000) + 60;
+    activate("acme", await probeBundle({ tenant: "acme", revision: 1, claims: { exp } }), 1);
+    clock.advance(59_999);
+    expect((await decide({ document: allow })).decision.decision).toBe("ALLOW");
+    clock.advance(1);
+    await unavailable(decide({ document: allow }));
+  });
+
   it("when no key is configured any more, though the bundle was opened before", async () => {
     const { activate, decide, state, clock } = policyWorld();
     activate("acme", await probeBundle({ tenant: "acme", revision: 1 }), 1);

@@ -17,7 +17,7 @@ import { factsValues, policiesOverFacts } from "./facts-values.ts";
 import { layerKeys } from "./layer-keys.ts";
 import { LiveLayers } from "./live-layers.ts";
 import type { LiveLayer } from "./load-layer.ts";
-import { openStated, verificationKey } from "./open-stated.ts";
+import { openStated, type StatedBundle, verificationKey } from "./open-stated.ts";
 import { AGES_IN_USE_MS, policyWatcher } from "./policy-metrics.ts";
 
 /** The policy that is built into the release, as it was compiled, and the digest that names it. */
@@ -70,7 +70,7 @@ export function regoPolicy(options: RegoPolicyOptions): Policy & PolicyReadiness
   });
   options.telemetry.beforeReading(() => watcher.aged(layers.ages(AGES_IN_USE_MS)));
 
-  type Live = { cell: LiveLayer<LayerPolicy>; tenant: LiveLayer<LayerPolicy> };
+  type Live = { cell: LiveLayer<StatedBundle>; tenant: LiveLayer<StatedBundle> };
   /** No promise when both layers are warm. */
   function live(tenant: TenantId, { tenant_version }: PolicyBasis): Live | Promise<Live> {
     const snapshot = config.current();
@@ -82,7 +82,7 @@ export function regoPolicy(options: RegoPolicyOptions): Policy & PolicyReadiness
 
   function asked({ cell, tenant }: Live, { scopes, actor }: PolicyInput): AskedLayers {
     const facts = factsOf(config.current(), scopes.tenant);
-    const named = (name: AskedLayer["layer"], of: LiveLayer<LayerPolicy>): AskedLayer | null => {
+    const named = (name: AskedLayer["layer"], of: LiveLayer<StatedBundle>): AskedLayer | null => {
       const { version, canary } = of.statement;
       const taken = canary !== null && inCanary(scopes.tenant, actor.subject, canary.percent);
       const bundle = taken ? of.canary : of.active;
