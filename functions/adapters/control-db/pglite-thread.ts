@@ -1,4 +1,4 @@
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite, types } from "@electric-sql/pglite";
 import type { Row } from "../../../shared/contracts/ports/control-db.ts";
@@ -27,7 +27,8 @@ const options = {
 async function boot(): Promise<PGlite> {
   // If we crash while the folder is made, half of one is left under a marker: it is made anew, nothing was served from it.
   const marker = `${dataDir}.initialising`;
-  if (existsSync(marker)) rmSync(dataDir, { recursive: true, force: true });
+  if (existsSync(marker) && statSync(dataDir, { throwIfNoEntry: false })?.isDirectory())
+    rmSync(dataDir, { recursive: true });
   const known = existsSync(`${dataDir}/PG_VERSION`);
   say({ kind: "boot", stage: known ? "opening" : "initialising" });
   if (!known) writeFileSync(marker, "");
