@@ -24,7 +24,7 @@ describe("the README, so that a newcomer's first five minutes are as written", (
     const files = readmeBlocks()
       .filter(({ language }) => language === "yaml")
       .map(({ text }) => [/^# (\w+\.yml)/.exec(text)?.[1] ?? "", parse(text)]);
-    expect(files.map(([name]) => name)).toEqual(["providers.yml", "models.yml"]);
+    expect(files.map(([name]) => name)).toEqual(["providers.yml", "models.yml", "policies.yml", "tenants.yml"]);
     const compile = snapshotCompiler({
       cell: { id: "local", jurisdiction: "local" },
       secretsPresent: () => true,
