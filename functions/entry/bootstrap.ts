@@ -37,7 +37,10 @@ const scopes = {
   environment: EnvironmentId.parse("production"),
 };
 
-/** Keys of the first tenant: one for its applications, one for its administrators, who also operate this cell. */
+/**
+ * Keys of the first tenant: one for its applications, one for its administrators, who also operate this cell and approve
+ * what its policy wants approved.
+ */
 export function firstKeys(api: Pick<FirstKey, "kid" | "digest">, admin: Pick<FirstKey, "kid" | "digest">): FirstKey[] {
   const common = { ...scopes, kind: "service" as const, granted: ["*"], expires_ms: null };
   return [
@@ -54,7 +57,7 @@ export function firstKeys(api: Pick<FirstKey, "kid" | "digest">, admin: Pick<Fir
       ...admin,
       name: "first administrator",
       subject: "user:first-administrator",
-      roles: ["admin", "operator"],
+      roles: ["admin", "operator", "approver"],
       cell_operator: true,
     },
   ];

@@ -11,6 +11,7 @@ export const POLICY_TENANTS = {
   simulated: "policysim",
   obliged: "policyobliged",
   approvals: "policyapprovals",
+  approvalShapes: "policyshapes",
   asked: "policyasked",
 } as const;
 
@@ -95,6 +96,8 @@ ${
 }
 `,
     "policies.yml": `
+privacy: { local_only_classifications: [restricted] }
+markings: { PARTNER: {}, HERE: { local_only: true } }
 budget: { default_usd: 0.02, hard_cap_usd: 0.20 }
 routing: { fallback_order: [local, api, hybrid] }
 rates:
@@ -105,6 +108,7 @@ rates:
     "tenants.yml": `
 tenants:
   default: { privacy: allow-api, content: store }
+  labelled: { classification: confidential, markings: [PARTNER], purposes: { allowed: [support], default: support } }
   slowlane: { rates: { key: { per_minute: 1, burst: 3 } } }
 ${Object.values(POLICY_TENANTS)
   .map((id) => `  ${id}: { privacy: allow-api, bundle_keys: ${BUNDLE_KEYS_YAML} }`)

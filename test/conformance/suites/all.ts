@@ -1,6 +1,7 @@
 import { describe } from "vitest";
 import type { CellRuntime } from "../../support/cell.ts";
 import { createLab, type Lab } from "../../support/lab.ts";
+import { approvalShapesSuite } from "./approval-shapes.ts";
 import { approvalsSuite } from "./approvals.ts";
 import { badInputSuite } from "./bad-input.ts";
 import { chatSuite } from "./chat.ts";
@@ -38,6 +39,7 @@ export const ALL_SUITES: readonly Suite[] = [
   identitySuite,
   policiesSuite,
   approvalsSuite,
+  approvalShapesSuite,
   badInputSuite,
   metricsSuite,
   examplesSuite,

@@ -90,6 +90,20 @@ const BAD: readonly Bad[] = [
     status: 400,
     code: "privacy_loosened",
   },
+  {
+    title: "a classification that nobody knows",
+    body: (mark) => JSON.stringify(good(mark)),
+    headers: { "x-bailiwick-classification": "secret" },
+    status: 400,
+    code: "invalid_request",
+  },
+  {
+    title: "a purpose that nobody configured",
+    body: (mark) => JSON.stringify(good(mark)),
+    headers: { "x-bailiwick-purpose": "anything" },
+    status: 400,
+    code: "invalid_request",
+  },
 ];
 
 export function badInputSuite(lab: Lab): void {

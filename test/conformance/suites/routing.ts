@@ -92,6 +92,34 @@ export function routingSuite(lab: Lab): void {
       expect(lab.remote.about(mark)).toHaveLength(0);
     });
 
+    it("keeps what its caller labels on the cell's own pools, where configuration or a marking says so", async () => {
+      const tenant = await lab.newTenant();
+      const mark = marker();
+      const ask = (headers: Record<string, string>, model = "remote") =>
+        chat(tenant.apiKey, { model, messages: [user(mark)] }, headers);
+      const told = async (response: Response) => [response.status, (await response.json()).error.code];
+      expect(await told(await ask({ "x-bailiwick-classification": "restricted" }))).toEqual([503, "no_route"]);
+      // A marking that the operators said nothing about goes nowhere else either.
+      for (const markings of ["HERE", "UNHEARD-OF", "PARTNER, HERE"])
+        expect(await told(await ask({ "x-bailiwick-markings": markings })), markings).toEqual([403, "forbidden"]);
+      expect(lab.remote.about(mark)).toHaveLength(0);
+      expect((await ask({ "x-bailiwick-markings": "HERE" }, "echo")).status).toBe(200);
+      expect(
+        (await ask({ "x-bailiwick-classification": "confidential", "x-bailiwick-markings": "PARTNER" })).status,
+      ).toBe(200);
+      expect(lab.remote.about(mark)).toHaveLength(1);
+    });
+
+    it("lets nobody label a call below what its tenant says", async () => {
+      const tenant = await lab.configuredTenant("labelled");
+      const ask = (classification: string) =>
+        chat(tenant.apiKey, { model: "echo", messages: [user("x")] }, { "x-bailiwick-classification": classification });
+      const lowered = await ask("internal");
+      expect([lowered.status, (await lowered.json()).error.code]).toEqual([400, "label_lowered"]);
+      expect((await ask("confidential")).status).toBe(200);
+      expect((await chat(tenant.apiKey, { model: "echo", messages: [user("x")] })).status).toBe(200);
+    });
+
     it("takes the hybrid route to the provider only after its own pool failed", async () => {
       const tenant = await lab.newTenant({ privacy: "hybrid" });
       const mark = marker();
