@@ -1,19 +1,10 @@
 import type { JsonValue } from "../../shared/contracts/json.ts";
 import type { IdempotencyClaim } from "../../shared/contracts/ports/tenant-store.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
-import { commitment } from "../../shared/crypto/commitment.ts";
 import { encodeHex } from "../../shared/crypto/hex.ts";
 import { hmacSha256 } from "../../shared/crypto/hmac-sha256.ts";
-import { commitmentSalt } from "../../shared/crypto/running-commitment.ts";
 import { sha256 } from "../../shared/crypto/sha256.ts";
 import type { Call } from "../context.ts";
-
-/** Salted commitment of the request as it was received, for the *opened* record. */
-export const requestCommitment = (dataKey: Uint8Array, call: Pick<Call, "task" | "rawBody">): string =>
-  encodeHex(commitment(commitmentSalt(dataKey, call.task, "request"), call.rawBody));
-
-export const responseCommitment = (dataKey: Uint8Array, task: string, body: Uint8Array): string =>
-  encodeHex(commitment(commitmentSalt(dataKey, task, "response"), body));
 
 /** Request headers that change what a call means, and so belong to its fingerprint. */
 export const MEANINGFUL = [

@@ -23,7 +23,8 @@ export interface Delivery {
   includeUsage: boolean;
   /** True when the output cap is the task's budget, not the caller's own: reaching it is an error, not a length. */
   cappedByBudget: boolean;
-  dataKey: Uint8Array;
+  /** Of the commitment to what is delivered. */
+  salt: Uint8Array;
   settlement: Settlement;
   /** What is charged when the engine tells no usage. */
   bound: OutputBound;

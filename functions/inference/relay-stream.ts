@@ -2,7 +2,7 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import { EngineError } from "../../shared/contracts/ports/engine.ts";
 import type { TaskStatus } from "../../shared/contracts/task.ts";
 import { quantityOf } from "../../shared/contracts/usage.ts";
-import { commitmentSalt, runningCommitment } from "../../shared/crypto/running-commitment.ts";
+import { runningCommitment } from "../../shared/crypto/running-commitment.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
 import type { Deps } from "../context.ts";
 import { errorMember, ProblemError } from "../problem.ts";
@@ -26,7 +26,7 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
   const { call, settlement, keeper, bound, events, stopper, output } = delivery;
   const leave = deps.lifecycle.enter();
   const frames = new StreamFrames(delivery);
-  const commitment = runningCommitment(commitmentSalt(delivery.dataKey, call.task, "response"));
+  const commitment = runningCommitment(delivery.salt);
   const { metrics } = deps.telemetry;
   metrics.gauge("bailiwick_streams_active", {}, 1);
   let pending: Uint8Array | null = delivery.first;

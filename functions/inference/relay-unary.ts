@@ -2,12 +2,12 @@ import type { JsonObject, JsonValue } from "../../shared/contracts/json.ts";
 import { isJsonObject } from "../../shared/contracts/json.ts";
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 import type { TaskStatus } from "../../shared/contracts/task.ts";
+import { commitmentHex } from "../../shared/crypto/commitment.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
 import type { Deps } from "../context.ts";
 import { readUsage } from "../dialects/meter.ts";
 import { errorMember, ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
-import { responseCommitment } from "./commitments.ts";
 import type { Delivery } from "./deliver.ts";
 import { keepProblem } from "./result-keeper.ts";
 
@@ -25,7 +25,7 @@ const ESSENTIAL: Readonly<Record<Dialect, string>> = {
 
 /** A whole answer: parsed once for usage, translated if it must be, settled, and only then answered. */
 export async function relayUnary(delivery: Delivery, raw: Uint8Array): Promise<Reply> {
-  const { call, surface, dialect, translation, context, settlement, keeper, output } = delivery;
+  const { surface, dialect, translation, context, settlement, keeper, output } = delivery;
   const answer = parseAnswer(raw, dialect);
   const usage = readUsage(dialect, answer);
   let body = raw;
@@ -53,7 +53,7 @@ export async function relayUnary(delivery: Delivery, raw: Uint8Array): Promise<R
     error: null,
     usage: usage?.rows ?? null,
     result,
-    detail: { response: responseCommitment(delivery.dataKey, call.task, body) },
+    detail: { response: commitmentHex(delivery.salt, body) },
   });
   return { kind: "bytes", status: 200, contentType: CONTENT_TYPE, body, headers: { "cache-control": "no-store" } };
 }

@@ -3,6 +3,8 @@ import type { JsonObject } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { parseUsd } from "../../shared/contracts/money.ts";
 import type { Metrics } from "../../shared/contracts/ports/telemetry.ts";
+import { commitmentHex } from "../../shared/crypto/commitment.ts";
+import { commitmentSalts } from "../../shared/crypto/commitment-salts.ts";
 import type { Call, Deps } from "../context.ts";
 import { inputTokensBound } from "../dialects/input-bound.ts";
 import { outputCap } from "../dialects/rewrite.ts";
@@ -12,7 +14,7 @@ import { ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
 import { admit } from "./admission.ts";
 import { attempt } from "./attempt.ts";
-import { idempotencyClaim, requestCommitment } from "./commitments.ts";
+import { idempotencyClaim } from "./commitments.ts";
 import type { Delivery } from "./deliver.ts";
 import { exhaust } from "./exhaust.ts";
 import { hopRequest, injectedCap } from "./hop-request.ts";
@@ -45,6 +47,7 @@ import type { View } from "./view.ts";
 export async function runInference(deps: Deps, call: Call, view: View): Promise<Reply> {
   const { offered, features } = call.prepared as Carried; // safe because: `prepareInference` made it
   const dataKey = await deps.keyring.openDataKey(call.tenant.id, call.tenant.data_key);
+  const salts = commitmentSalts(dataKey, call.task);
   const asked = call.body as JsonObject; // safe because: the operation's schema is an object
   const session =
     view.surface === "openai.responses"
@@ -78,7 +81,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
     tokens: quoted.tokens,
     idempotency:
       call.idempotencyKey === null ? null : idempotencyClaim(dataKey, view.operation, call.idempotencyKey, call),
-    detail: { request: requestCommitment(dataKey, call) },
+    detail: { request: commitmentHex(salts.request, call.rawBody) },
   });
   if (admitted.kind === "replay") return replay(deps, call, admitted, view);
 
@@ -133,7 +136,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
       context: { ...contextOf(call, view, asked, session, features.model), extra: kept.extra },
       includeUsage: features.includeUsage,
       cappedByBudget: cap.byBudget,
-      dataKey,
+      salt: salts.response,
       settlement,
       bound,
       output: new OutputDuty(view.surface, duties, outcomes),

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { commitment } from "./commitment.ts";
+import { commitmentSalts } from "./commitment-salts.ts";
 import { encodeHex } from "./hex.ts";
-import { commitmentSalt, runningCommitment } from "./running-commitment.ts";
+import { runningCommitment } from "./running-commitment.ts";
 
 describe("a running commitment", () => {
   it("is the commitment of the parts joined by LF, however large they are, so that evidence of a stream verifies", () => {
@@ -13,7 +14,7 @@ describe("a running commitment", () => {
     );
     fc.assert(
       fc.property(fc.array(size, { maxLength: 12 }), (sizes) => {
-        const salt = commitmentSalt(new Uint8Array(32).fill(7), "task_x", "response");
+        const salt = commitmentSalts(new Uint8Array(32).fill(7), "task_x").response;
         const parts = sizes.map((length, index) => new Uint8Array(length).fill(index + 1));
         const running = runningCommitment(salt);
         for (const part of parts) running.add(part);

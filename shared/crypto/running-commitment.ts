@@ -1,15 +1,6 @@
-import { COMMITMENT_SALT_BYTES } from "./commitment.ts";
 import { hashing, type RunningHash } from "./hashing.ts";
 import { encodeHex } from "./hex.ts";
-import { hmacSha256 } from "./hmac-sha256.ts";
 import { sha256Hex } from "./sha256.ts";
-
-/**
- * The salt of one commitment of a task, derived from the tenant's data key: nobody can guess it, evidence can disclose
- * it, and erasing the data key makes the commitment unlinkable without any stored salt (docs/adr).
- */
-export const commitmentSalt = (dataKey: Uint8Array, task: string, part: "request" | "response"): Uint8Array =>
-  hmacSha256(dataKey, `commitment:${part}:${task}`).subarray(0, COMMITMENT_SALT_BYTES);
 
 export interface RunningCommitment {
   add(bytes: Uint8Array): void;
