@@ -279,6 +279,8 @@ export const LIMITS = {
   policyStatementMsMax: 15 * MINUTE,
   /** DESIGN §6: a statement is renewed after this, so that one lost answer makes nothing stale. */
   policyRenewMs: 5 * MINUTE,
+  /** How long an isolate may decide by the operators' previous policy: one small read in the background. */
+  policyCellRenewMs: 15 * SECOND,
   /** About 600 characters of JSON, in base64url. */
   policyStatementCharsMax: 2 * KiB,
   /** ADR 0008: decisions of a tenant that can be explained and simulated; at 2 KiB each about 8 MiB. */
