@@ -116,23 +116,17 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
     if (!pulling) call.runtime.defer(Promise.all([settle(failedStatus(problem), problem), stop()]));
   };
 
-  const readChunk = async (): Promise<Uint8Array | null> => {
-    if (pending !== null) {
-      const chunk = pending;
-      pending = null;
-      return chunk;
-    }
-    for (;;) {
-      const next = await events.next();
-      if (next.done) return null;
-      if (next.value.kind === "chunk") return next.value.raw;
-    }
-  };
-
   /** The next bytes for the caller; `last` when nothing may follow them. Throws `ProblemError` or `EngineError`. */
   const advance = async (): Promise<{ bytes: Uint8Array | null; last: boolean }> => {
     frames.check();
-    const chunk = await readChunk();
+    let chunk = pending;
+    pending = null;
+    // In line, not a function of its own: each promise in between is paid for by every frame.
+    while (chunk === null) {
+      const next = await events.next();
+      if (next.done) break;
+      if (next.value.kind === "chunk") chunk = next.value.raw;
+    }
     if (broken) throw broken;
     const sent = chunk === null ? frames.end() : frames.push(chunk);
     const bytes = account(sent);

@@ -16,7 +16,6 @@ import { admit } from "./admission.ts";
 import { attempt } from "./attempt.ts";
 import { idempotencyClaim } from "./commitments.ts";
 import type { Delivery } from "./deliver.ts";
-import { exhaust } from "./exhaust.ts";
 import { hopRequest, injectedCap } from "./hop-request.ts";
 import { fullAudit } from "./obligations/audit.ts";
 import { keptUnder } from "./obligations/content-duty.ts";
@@ -146,7 +145,8 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
       stopper,
     };
     if (features.stream) return relayStream(deps, { ...delivery, events: accepted.events, first: accepted.first });
-    call.runtime.defer(exhaust(accepted.events));
+    // A body is the end of its call, so there is nothing left to read: the engine only has to hear that it is over.
+    call.runtime.defer(Promise.resolve(accepted.events.return?.()));
     const reply = await relayUnary(delivery, accepted.first);
     stopper.release();
     return reply;

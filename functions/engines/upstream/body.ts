@@ -6,12 +6,10 @@ import type { Watch } from "./watch.ts";
 export class UpstreamBody {
   readonly #reader: PartReader;
   readonly #watch: Watch;
-  readonly #idleMs: number;
 
-  constructor(body: ReadableStream<Uint8Array>, watch: Watch, idleMs: number) {
+  constructor(body: ReadableStream<Uint8Array>, watch: Watch) {
     this.#reader = partReader(body);
     this.#watch = watch;
-    this.#idleMs = idleMs;
     watch.onStop = () => this.cancel();
   }
 
@@ -24,7 +22,7 @@ export class UpstreamBody {
       const part = await this.#reader.read();
       // A stop ends the pending read as if the body had ended.
       watch.check();
-      watch.firstByte(this.#idleMs);
+      watch.firstByte();
       return part;
     } catch (cause) {
       watch.check();

@@ -15,7 +15,7 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
  * One call of an upstream: head, then chunks as the consumer pulls them, or one body.
- * fresh → headed → streaming → over. Stream bytes pass through as they came; only the first frames are looked at.
+ * fresh → headed → streaming → over, a body being the end of its call. Stream bytes pass through as they came; only the first frames are looked at.
  */
 export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
   readonly #request: EngineRequest;
@@ -40,13 +40,14 @@ export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
     this.#spec = spec;
     this.#options = options;
     this.#over = over;
-    this.#watch = new Watch(signal, options.provider.try_timeout_ms);
+    const { try_timeout_ms, idle_timeout_ms } = options.provider;
+    this.#watch = new Watch(signal, { firstByteMs: try_timeout_ms, idleMs: idle_timeout_ms });
   }
 
   async next(): Promise<IteratorResult<ModelEvent, undefined>> {
     if (this.#phase === "over") return DONE;
     try {
-      const event = await this.#advance();
+      const event = await (this.#phase === "streaming" ? this.#chunk() : this.#advance());
       if (event !== null) return { done: false, value: event };
       this.#finish();
       return DONE;
@@ -76,19 +77,11 @@ export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
   }
 
   async #advance(): Promise<ModelEvent | null> {
-    switch (this.#phase) {
-      case "fresh":
-        return this.#open();
-      case "headed":
-        if (!this.#request.stream) return this.#answer();
-        this.#held = await firstFrames(this.#opened(), this.#request.model, this.#secret);
-        this.#phase = "streaming";
-        return this.#chunk();
-      case "streaming":
-        return this.#chunk();
-      case "over":
-        return null;
-    }
+    if (this.#phase === "fresh") return this.#open();
+    if (!this.#request.stream) return this.#answer();
+    this.#held = await firstFrames(this.#opened(), this.#request.model, this.#secret);
+    this.#phase = "streaming";
+    return this.#chunk();
   }
 
   async #chunk(): Promise<ModelEvent | null> {
@@ -111,14 +104,15 @@ export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
         message: `the engine does not speak ${request.dialect}`,
       });
     const response = await this.#fetch();
-    const { provider, clock } = this.#options;
     if (response.body === null)
       throw new EngineError({ reason: "failed", status: response.status, message: "the answer has no body" });
-    const body = new UpstreamBody(response.body, this.#watch, provider.idle_timeout_ms);
+    const body = new UpstreamBody(response.body, this.#watch);
     this.#body = body;
     if (!response.ok) {
       const text = decoder.decode(await body.readAll(LIMITS.engineErrorBytesMax, true));
-      throw new EngineError(statusFailure(response.status, response.headers, text, this.#secret, clock.now()));
+      throw new EngineError(
+        statusFailure(response.status, response.headers, text, this.#secret, this.#options.clock.now()),
+      );
     }
     const type = response.headers.get("content-type");
     const wanted = request.stream ? "text/event-stream" : "application/json";
@@ -179,7 +173,8 @@ export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
 
   async #answer(): Promise<ModelEvent> {
     const raw = await this.#opened().readAll(LIMITS.engineBodyBytesMax);
-    this.#phase = "streaming";
+    // Read to its end: nothing of the exchange is left, whatever the answer says.
+    this.#finish();
     if (hasMember(raw, ERROR)) this.#refuseError(raw);
     const model = reportedModel(raw);
     if (model !== null && !isPinnedModel(this.#request.model, model))

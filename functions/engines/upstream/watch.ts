@@ -3,9 +3,16 @@ import { EngineError } from "../../../shared/contracts/ports/engine.ts";
 /** The idle time is cut into this many ticks, so a stall is noticed after 1 to 1.25 × the idle time. */
 const TICKS = 4;
 
+/** Time limits of one call, in milliseconds. */
+export interface WatchLimits {
+  firstByteMs: number;
+  idleMs: number;
+}
+
 /**
  * Cancellation and time limits of one call: the caller's signal, a limit to the first byte, then an idle limit that
- * counts only while a read is waiting, so that a slow reader is never taken for a stalled engine. No timer outlives `done`.
+ * counts only while a read is waiting, so that a slow reader is never taken for a stalled engine. One timer serves both
+ * limits, made once in a call that is short; none outlives `done`.
  */
 export class Watch {
   /** Aborts the upstream exchange; never with a reason that leaves the engine. */
@@ -15,16 +22,20 @@ export class Watch {
   readonly #controller = new AbortController();
   readonly #outer: AbortSignal;
   readonly #cancel = (): void => this.stop("canceled");
+  readonly #tickMs: number;
   #why: "canceled" | "timeout" | null = null;
-  #first: ReturnType<typeof setTimeout> | null = null;
-  #idle: ReturnType<typeof setInterval> | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  /** What is left of the limit to the first byte when the timer fires; null once that byte came. */
+  #firstLeftMs: number | null;
   #waiting = false;
   #ticks = 0;
 
-  constructor(outer: AbortSignal, firstByteMs: number) {
+  constructor(outer: AbortSignal, { firstByteMs, idleMs }: WatchLimits) {
     this.signal = this.#controller.signal;
     this.#outer = outer;
-    this.#first = setTimeout(() => this.stop("timeout"), firstByteMs);
+    this.#tickMs = Math.max(1, Math.ceil(idleMs / TICKS));
+    this.#firstLeftMs = firstByteMs;
+    this.#arm();
     if (outer.aborted) this.stop("canceled");
     else outer.addEventListener("abort", this.#cancel, { once: true });
   }
@@ -39,11 +50,8 @@ export class Watch {
   }
 
   /** The first byte came: from now on only stalls count. */
-  firstByte(idleMs: number): void {
-    if (this.#first === null || this.#why !== null) return;
-    clearTimeout(this.#first);
-    this.#first = null;
-    this.#idle = setInterval(() => this.#tick(), Math.max(1, Math.ceil(idleMs / TICKS)));
+  firstByte(): void {
+    this.#firstLeftMs = null;
   }
 
   /** Whether a read of the body is waiting. */
@@ -57,19 +65,27 @@ export class Watch {
     if (this.#why !== null) throw new EngineError({ reason: this.#why });
   }
 
-  /** Clears timers and listener. */
+  /** Clears timer and listener. */
   done(): void {
-    if (this.#first !== null) clearTimeout(this.#first);
-    if (this.#idle !== null) clearInterval(this.#idle);
-    this.#first = null;
-    this.#idle = null;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
     this.#outer.removeEventListener("abort", this.#cancel);
   }
 
+  #arm(): void {
+    const waitMs = Math.min(this.#firstLeftMs ?? this.#tickMs, this.#tickMs);
+    if (this.#firstLeftMs !== null) this.#firstLeftMs -= waitMs;
+    this.#timer = setTimeout(() => this.#tick(), waitMs);
+  }
+
   #tick(): void {
-    if (!this.#waiting) return;
-    this.#ticks++;
-    // The first tick may fall just after the read began, so one more than TICKS has to pass.
-    if (this.#ticks > TICKS) this.stop("timeout");
+    const late = this.#firstLeftMs === null ? this.#stalled() : this.#firstLeftMs <= 0;
+    if (late) this.stop("timeout");
+    else this.#arm();
+  }
+
+  /** The first tick may fall just after the read began, so one more than TICKS has to pass. */
+  #stalled(): boolean {
+    return this.#waiting && ++this.#ticks > TICKS;
   }
 }
