@@ -42,9 +42,17 @@ export async function approvalRequired(deps: Deps, operation: Operation, call: C
       retryAfterMs: LIMITS.inProgressRetryMs,
       members: { task: found.task, task_url: `/v1/tasks/${found.task}` },
     });
-  // A run that was admitted answers by its key; one that was refused before leaves nothing to be given out.
-  if (found?.state === "done" && (await deps.tenants.task(tenant.id, access, found.task)).ok)
-    return ways.proceed(evidenceOf(found));
+  if (found?.state === "done") {
+    const agoMs = deps.clock.now() - (found.finished_ms ?? 0);
+    // A run that was admitted answers by its key; one that was refused before leaves nothing to be given out. Once the
+    // key may be free, what was approved would run a second time: then somebody must approve again.
+    if (agoMs < LIMITS.idempotencyRowMsMax && (await deps.tenants.task(tenant.id, access, found.task)).ok) {
+      if (agoMs < LIMITS.idempotentResultMsMax) return ways.proceed(evidenceOf(found));
+      throw new ProblemError("idempotency-result-expired", {
+        members: { task: found.task, task_url: `/v1/tasks/${found.task}` },
+      });
+    }
+  }
   const pending = found?.state === "pending" ? found : await ask(deps, operation, call, { waiting, ...wanted }, held);
   return waitingAnswer(deps, operation, call, pending, ways.record);
 }
