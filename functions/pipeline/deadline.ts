@@ -1,3 +1,4 @@
+import type { Decision } from "../../shared/contracts/decision.ts";
 import type { UnixMs } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Incoming } from "../context.ts";
@@ -12,4 +13,13 @@ export function deadlineOf(incoming: Incoming): UnixMs {
       param: "x-bailiwick-deadline-ms",
     });
   return (incoming.receivedMs + (asked === null ? LIMITS.deadlineMsDefault : Number(asked))) as UnixMs; // safe because: milliseconds plus milliseconds
+}
+
+/** The deadline of a call under what was decided about it: policy may shorten it, counted from receipt, never prolong it. */
+export function deadlineUnder(
+  { limits }: Pick<Decision, "limits">,
+  { deadline, receivedMs }: { deadline: UnixMs; receivedMs: UnixMs },
+): UnixMs {
+  const most = limits?.latency_ms_max;
+  return most === undefined ? deadline : (Math.min(deadline, receivedMs + most) as UnixMs); // safe because: milliseconds plus milliseconds
 }

@@ -42,6 +42,7 @@ function cellThat(answers: Partial<Decision> | Error, store: { down?: Error; unr
   const recorded: { kind: string; action: string; detail: unknown; dedupe: string }[] = [];
   const logged: string[] = [];
   let executed = 0;
+  let heldToMs = Number.NaN;
   const state = tenantState("a");
   const telemetry = createTelemetry({
     service: "test",
@@ -94,8 +95,9 @@ function cellThat(answers: Partial<Decision> | Error, store: { down?: Error; unr
     summary: "Show",
     tag: "Models",
     resource: { kind: "model" },
-    execute() {
+    execute(_deps, { deadline, receivedMs }) {
       executed++;
+      heldToMs = deadline - receivedMs;
       return value(null);
     },
   });
@@ -107,7 +109,9 @@ function cellThat(answers: Partial<Decision> | Error, store: { down?: Error; unr
     logged,
     metrics: () => telemetry.exposition(),
     executed: () => executed,
-    ask: async () => handle(new Request("http://cell/v1/models"), runtime),
+    heldToMs: () => heldToMs,
+    ask: async (headers: Record<string, string> = {}) =>
+      handle(new Request("http://cell/v1/models", { headers }), runtime),
   };
 }
 
@@ -153,6 +157,16 @@ describe("a refusal", () => {
     const response = await ask();
     expect([response.status, (await response.json()).reasons]).toEqual([403, ["obligation_unsupported"]]);
     expect([refused[0]?.reason, executed()]).toEqual(["obligation_unsupported", 0]);
+  });
+});
+
+describe("a limit on latency", () => {
+  it("ends the call, so that a cap of policy is no mere statement; it prolongs nothing that the caller asked", async () => {
+    const { ask, heldToMs } = cellThat({ limits: { latency_ms_max: 2_000 } });
+    await ask();
+    expect(heldToMs()).toBe(2_000);
+    await ask({ "x-bailiwick-deadline-ms": "500" });
+    expect(heldToMs()).toBe(500);
   });
 });
 

@@ -2,7 +2,7 @@ import type { PolicyInput } from "../../shared/contracts/decision.ts";
 import type { ApprovalEvidence } from "../../shared/contracts/ports/policy.ts";
 import type { Call, Deps, Incoming, Undecided } from "../context.ts";
 import { attributionOf } from "../pipeline/attribution.ts";
-import { deadlineOf } from "../pipeline/deadline.ts";
+import { deadlineOf, deadlineUnder } from "../pipeline/deadline.ts";
 import { decisionRecord } from "../pipeline/decision-record.ts";
 import { idempotencyKeyOf } from "../pipeline/idempotency-key.ts";
 import { labelsOf } from "../pipeline/labels.ts";
@@ -72,6 +72,7 @@ export async function governed(
   const decided = await step(incoming.span, "decide", () => askPolicy(deps, undecided, policyInput, occasion.approval));
   const call: Call = {
     ...undecided,
+    deadline: deadlineUnder(decided.decision, undecided),
     prepared: prepared.carry,
     decided,
     policyInput,
