@@ -9,11 +9,13 @@ export class ObligationFailed extends Error {
   override readonly name = "ObligationFailed";
 }
 
+type Carried = Pick<Operation, "id" | "action" | "effect" | "enforces">;
+
 /**
  * Carries out what a decision obliges to and the operation does not enforce by itself: a disclaimer goes on every answer,
  * and full audit leaves an entry of its own in the tenant's ledger before anything is done. Throws `ObligationFailed`.
  */
-export async function carryOut(deps: Deps, operation: Operation, call: Call): Promise<void> {
+export async function carryOut(deps: Deps, operation: Carried, call: Call): Promise<void> {
   const { obligations } = call.decided.decision;
   const left = obligations.filter(({ id }) => !operation.enforces?.includes(id));
   disclaim(left, call.reply);
@@ -22,7 +24,7 @@ export async function carryOut(deps: Deps, operation: Operation, call: Call): Pr
       await audit(deps, operation, call, obligations);
 }
 
-async function audit(deps: Deps, operation: Operation, call: Call, obligations: readonly Obligation[]): Promise<void> {
+async function audit(deps: Deps, operation: Carried, call: Call, obligations: readonly Obligation[]): Promise<void> {
   const { kind, id } = call.policyInput.resource;
   const detail: JsonObject = {
     operation: operation.id,

@@ -1,12 +1,15 @@
 import { z } from "zod";
+import { mergeObligations } from "../../../policies/decide/obligations.ts";
 import { ApprovalId } from "../../../shared/contracts/ids.ts";
 import { isJsonObject, type JsonObject } from "../../../shared/contracts/json.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Call, Deps } from "../../context.ts";
-import { ProblemError } from "../../problem.ts";
-import { askPolicy, recordRefusal } from "../ask-policy.ts";
-import { refusalOf } from "../enforce.ts";
+import { ProblemError, StaleAccess } from "../../problem.ts";
+import { recordRefusal } from "../ask-policy.ts";
+import { carryOut, ObligationFailed } from "../carry-out.ts";
+import { denied, refusalOf } from "../enforce.ts";
 import type { Reply } from "../operation.ts";
+import { askedAgain } from "./asked-again.ts";
 import { reach } from "./reach.ts";
 import { ITEM_ID, responseOf } from "./response-item.ts";
 import { giveVerdict } from "./verdict.ts";
@@ -53,18 +56,12 @@ export async function answerVerdict(deps: Deps, call: Call): Promise<Reply> {
     resource: { kind: "approval", id },
     candidates: [],
   };
-  const decided = await askPolicy(deps, call, question, null);
-  const refusal =
-    refusalOf(decided, {}) ??
-    (decided.decision.decision === "REQUIRE_HITL" ? new ProblemError("approval-required") : null);
-  if (refusal) {
-    await recordRefusal(deps, { ...call, decided, policyInput: question }, refusal);
-    throw refusal;
-  }
-  const reached = await reach(deps, call, ApprovalId.parse(id));
+  const deciding = await askedAgain(deps, call, question, null);
+  await carriedOut(deps, call, deciding);
+  const reached = await reach(deps, deciding, ApprovalId.parse(id));
   const { digest } = reached.record.subject;
   if (!digest.startsWith(seen)) throw new ProblemError("approval-digest-mismatch");
-  const after = await giveVerdict(deps, call, reached, {
+  const after = await giveVerdict(deps, deciding, reached, {
     verdict: approve ? "approve" : "reject",
     digest,
     comment: reason ?? null,
@@ -76,4 +73,30 @@ export async function answerVerdict(deps: Deps, call: Call): Promise<Reply> {
     output: [],
     metadata: { approval: after.id, approval_state: after.state, task: after.task },
   });
+}
+
+/**
+ * What was decided about the verdict is enforced as the seam would have, and so is what the seam left to an inference call,
+ * which this one is not. Throws the denial, ledgered.
+ */
+async function carriedOut(deps: Deps, call: Call, deciding: Call): Promise<void> {
+  const { decided, policyInput } = deciding;
+  const refuse = async (refusal: ProblemError): Promise<never> => {
+    const { stale } = await recordRefusal(deps, deciding, refusal);
+    throw stale === null ? refusal : new StaleAccess(stale);
+  };
+  const refusal =
+    refusalOf(decided, {}) ??
+    (decided.decision.decision === "REQUIRE_HITL" ? new ProblemError("approval-required") : null);
+  if (refusal) return refuse(refusal);
+  const operation = { id: policyInput.operation, action: policyInput.action, effect: policyInput.effect };
+  const obligations = mergeObligations(call.decided.decision.obligations, decided.decision.obligations);
+  if (!obligations.ok) return refuse(denied(["obligation_conflict"]));
+  const owing = { ...decided, decision: { ...decided.decision, obligations: obligations.value } };
+  try {
+    await carryOut(deps, operation, { ...deciding, decided: owing });
+  } catch (thrown) {
+    if (thrown instanceof ObligationFailed) return refuse(denied(["obligation_failed"]));
+    throw thrown;
+  }
 }

@@ -6,13 +6,13 @@ import { disclaim } from "../../inference/obligations/disclaimer.ts";
 import { allDuties } from "../../inference/obligations/duties.ts";
 import { refuseFor } from "../../inference/obligations/refuse.ts";
 import { replayedUnder } from "../../inference/obligations/replayed.ts";
-import { decisionRecord } from "../../pipeline/decision-record.ts";
 import { ProblemError, StaleAccess } from "../../problem.ts";
-import { askPolicy, recordRefusal } from "../ask-policy.ts";
+import { recordRefusal } from "../ask-policy.ts";
 import { denied, refusalOf } from "../enforce.ts";
 import { READ } from "../input.ts";
 import { type Operation, operation } from "../operation.ts";
 import { evidenceOf } from "./approval-required.ts";
+import { askedAgain } from "./asked-again.ts";
 import { isRequester, type Reached, reach } from "./reach.ts";
 
 /** The run's answer as it was kept, problems too: for who asked alone, under what policy says of the request today. */
@@ -93,18 +93,8 @@ async function decidedNow(deps: Deps, call: Call, { record }: Reached, asked: Op
     effect: asked.effect,
     point: "approved" as const,
   };
-  const decided = await askPolicy(deps, call, policyInput, evidenceOf(record));
-  const present: Call = {
-    ...call,
-    policyInput,
-    decided,
-    decisionRecord: decisionRecord(decided, policyInput, {
-      task: call.task,
-      snapshot: call.snapshot.digest,
-      atMs: call.receivedMs,
-    }),
-    by: { ...call.by, decision: decided.id, policy: decided.policy_digest },
-  };
+  const present = await askedAgain(deps, call, policyInput, evidenceOf(record));
+  const { decided } = present;
   // Only answers of models are known well enough to be changed under an obligation.
   const enforces = asked.surface ? (asked.enforces ?? []) : [];
   const { decision, reasons } = decided.decision;
