@@ -82,9 +82,9 @@ export const getDecision = operation({
   problems: ["not-found"],
   summary: "Explain a decision",
   resource: { kind: "decision", param: "decision_id" },
-  async execute(deps, { tenant, access, params }) {
+  async execute(deps, { actor, tenant, access, params }) {
     const kept = unwrap(await deps.tenants.decision(tenant.id, access, params.decision_id));
     const record = recordOf(kept);
-    return value(decisionObject(kept, record, await deps.policyTools.explain(tenant.id, record)));
+    return value(decisionObject(actor, kept, record, await deps.policyTools.explain(tenant.id, record)));
   },
 });

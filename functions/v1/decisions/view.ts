@@ -1,3 +1,4 @@
+import type { Actor } from "../../../shared/contracts/actor.ts";
 import type { DecisionObject } from "../../../shared/contracts/http/decisions.ts";
 import type { Obligation, ObligationOutcome } from "../../../shared/contracts/policy/obligations.ts";
 import type { DecisionRecord } from "../../../shared/contracts/policy/record.ts";
@@ -18,7 +19,12 @@ export const decisionSummary = (record: DecisionRecord) => ({
   policies: record.layers,
 });
 
+/** In place of what a policy's evaluation failed on, which may quote its data, for readers who are not its authors. */
+const WITHHELD = "withheld: the cell's policy is its operators'";
+
+/** An explanation tells `reader` which rules held in both layers, and what the text of a policy failed on in their own. */
 export function decisionObject(
+  reader: Pick<Actor, "cell_operator">,
   kept: KeptDecision,
   record: DecisionRecord,
   explanation: { facts: "same" | "changed"; layers: readonly ExplainedLayer[] },
@@ -37,7 +43,9 @@ export function decisionObject(
       const explained = explanation.layers[at];
       if (explained?.layer !== layer.layer) throw new Error("an explanation of another layer");
       const { explained: how, reproduced, rules, rules_truncated, failure } = explained;
-      return { ...layer, explained: how, reproduced, rules, rules_truncated, failure };
+      const hidden = failure !== null && layer.layer === "cell" && !reader.cell_operator;
+      const told = hidden ? { ...failure, detail: WITHHELD } : failure;
+      return { ...layer, explained: how, reproduced, rules, rules_truncated, failure: told };
     }),
   };
 }
