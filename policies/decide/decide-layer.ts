@@ -16,6 +16,8 @@ export interface LayerOutcome {
   answer: LayerAnswer;
   failure: { code: Denial; detail: string } | null;
   spent_steps: number;
+  /** True: the same policy answers so to the same input at any time. A failure never is. */
+  timeless: boolean;
 }
 
 /** `data` with the configuration under `facts`, the root that no bundle may own. Copies one level, so do it once a snapshot. */
@@ -59,17 +61,18 @@ function ask(
     ...(trace && { trace }),
   });
   if (!evaluated.ok) return failed(codeOf(evaluated.error), detailOf(evaluated.error), 0);
-  const { value, spent_steps } = evaluated.value;
+  const { value, spent_steps, timeless } = evaluated.value;
   if (value === undefined) return failed(DENIALS.undefined, `data.${POLICY_ENTRYPOINT} is undefined`, spent_steps);
   const document = readDocument(value);
   if (!document.ok) return failed(document.error.code, document.error.detail, spent_steps);
-  return { answer: document.value, failure: null, spent_steps };
+  return { answer: document.value, failure: null, spent_steps, timeless };
 }
 
 const failed = (code: Denial, detail: string, spent_steps: number): LayerOutcome => ({
   answer: denial(code),
   failure: { code, detail },
   spent_steps,
+  timeless: false,
 });
 
 function codeOf(failure: EvalFailure): Denial {

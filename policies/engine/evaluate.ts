@@ -53,6 +53,8 @@ export interface Question extends World {
 export interface Answer<T> {
   value: T;
   spent_steps: number;
+  /** True: nothing asked for the time, randomness or the runtime, so the same input and data always have this answer. */
+  timeless: boolean;
   /** The first builtin failure that was taken as undefined. */
   failure: { code: EvalErrorCode; detail: string } | undefined;
 }
@@ -90,6 +92,7 @@ export function evaluateAll(plan: Plan, entrypoint: string, question: Question):
     return ok({
       value: machine.results,
       spent_steps: limits.steps - left,
+      timeless: !machine.askedWorld,
       failure: failure && { code: failure.code, detail: failure.message },
     });
   } catch (error) {

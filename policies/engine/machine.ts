@@ -19,7 +19,9 @@ export const NO_ANSWER = Symbol("no answer");
 
 /** The state of one evaluation. */
 export class Machine {
-  readonly world: World;
+  readonly #world: World;
+  /** Whether anything asked for the time, randomness or the runtime: else the answer is one of plan, input and data alone. */
+  askedWorld = false;
   readonly strict: boolean;
   readonly depthMax: number;
   readonly resultsMax: number;
@@ -33,6 +35,11 @@ export class Machine {
   /** The first builtin failure, for explanations when the evaluation is not strict. */
   failure: BuiltinFailure | undefined = undefined;
 
+  get world(): World {
+    this.askedWorld = true;
+    return this.#world;
+  }
+
   /** What a builtin keeps for the length of one evaluation, by its own key. */
   get kept(): Map<string, Value> {
     this.#kept ??= new Map();
@@ -40,7 +47,7 @@ export class Machine {
   }
 
   constructor(world: World, strict: boolean, limits: { depthMax: number; resultsMax: number }, trace?: Trace) {
-    this.world = world;
+    this.#world = world;
     this.strict = strict;
     this.depthMax = limits.depthMax;
     this.resultsMax = limits.resultsMax;

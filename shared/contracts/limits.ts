@@ -279,6 +279,9 @@ export const LIMITS = {
   policyStatementMsMax: 15 * MINUTE,
   /** DESIGN §6: a statement is renewed after this, so that one lost answer makes nothing stale. */
   policyRenewMs: 5 * MINUTE,
+  /** Inputs whose answers are remembered: a thousand actors and models at 1 to 2 KiB each. */
+  policyOutcomesKeptMax: 1_024,
+  policyOutcomeInputCharsMax: 8 * KiB,
   /** How long an isolate may decide by the operators' previous policy: one small read in the background. */
   policyCellRenewMs: 15 * SECOND,
   /** About 600 characters of JSON, in base64url. */

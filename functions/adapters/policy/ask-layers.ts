@@ -4,6 +4,7 @@ import { combine } from "../../../policies/decide/combine.ts";
 import { decideLayer, type LayerOutcome, type LayerPolicy } from "../../../policies/decide/decide-layer.ts";
 import { withStepUpMet } from "../../../policies/decide/step-up.ts";
 import { fromJson } from "../../../policies/engine/json.ts";
+import type { Value } from "../../../policies/engine/value.ts";
 import type {
   Decided,
   Decision,
@@ -11,10 +12,8 @@ import type {
   PolicyInput,
   PolicyLayerName,
 } from "../../../shared/contracts/decision.ts";
-import type { JsonObject } from "../../../shared/contracts/json.ts";
 import type { PolicyBasis } from "../../../shared/contracts/ports/policy.ts";
-import { canonicalJson } from "../../../shared/crypto/canonical-json.ts";
-import { sha256Hex } from "../../../shared/crypto/sha256.ts";
+import { newOutcomes, type RememberedOutcomes } from "./remembered-outcomes.ts";
 
 /** One layer as it is asked: its policy over this tenant's facts, and what it is called in records. */
 export interface AskedLayer {
@@ -40,7 +39,8 @@ export interface Watcher {
 }
 
 /**
- * Asks both layers about one input and combines what they answer. Total: whatever breaks on the way is a DENY with
+ * Asks both layers about one input and combines what they answer. What a layer has answered to the very same input under
+ * the very same policy, facts and nothing else, is not worked out again. Total: whatever breaks on the way is a DENY with
  * `policy_error`.
  */
 export function askLayers(
@@ -49,6 +49,7 @@ export function askLayers(
   basis: PolicyBasis,
   nowMs: number,
   watcher: Watcher,
+  remembered: RememberedOutcomes | null = null,
 ): Omit<Decided, "id"> {
   const asked = layers.tenant === null ? [layers.cell] : [layers.cell, layers.tenant];
   const common = {
@@ -57,16 +58,21 @@ export function askLayers(
   };
   let input_digest = "";
   try {
-    // safe because: the input is a document of its schema, and canonical JSON refuses what is no JSON
-    input_digest = sha256Hex(canonicalJson(input as unknown as JsonObject));
-    const value = fromJson(input);
-    if (!value.ok) throw new TypeError(`the input is no document: ${value.error.detail}`);
+    const known = remembered?.of(input) ?? newOutcomes(input);
+    input_digest = known.digest;
+    let value: Value | null = null;
     const nowNs = BigInt(nowMs) * 1_000_000n;
     const ask = (layer: AskedLayer): LayerAnswer => {
-      const from = watcher.seconds();
-      const outcome = decideLayer(layer.policy, value.value, nowNs);
-      watcher.evaluated(layer, outcome, watcher.seconds() - from);
-      return withStepUpMet(outcome.answer, input.actor, nowMs);
+      let answer = known.answers.get(layer.policy);
+      if (answer === undefined) {
+        const from = watcher.seconds();
+        value ??= engineValue(input);
+        const outcome = decideLayer(layer.policy, value, nowNs);
+        watcher.evaluated(layer, outcome, watcher.seconds() - from);
+        ({ answer } = outcome);
+        if (outcome.timeless) known.answers.set(layer.policy, answer);
+      }
+      return withStepUpMet(answer, input.actor, nowMs);
     };
     const cell = ask(layers.cell);
     const tenant = layers.tenant === null ? null : ask(layers.tenant);
@@ -81,6 +87,12 @@ export function askLayers(
     watcher.crashed(cause);
     return { decision: CRASHED, layers: [], input_digest, ...common };
   }
+}
+
+function engineValue(input: PolicyInput): Value {
+  const value = fromJson(input);
+  if (!value.ok) throw new TypeError(`the input is no document: ${value.error.detail}`);
+  return value.value;
 }
 
 const CRASHED: Decision = { decision: "DENY", reasons: [DENIALS.error], obligations: [], approvals: [] };

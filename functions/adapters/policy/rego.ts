@@ -19,6 +19,7 @@ import { LiveLayers } from "./live-layers.ts";
 import type { LiveLayer } from "./load-layer.ts";
 import { openStated, type StatedBundle, verificationKey } from "./open-stated.ts";
 import { AGES_IN_USE_MS, policyWatcher } from "./policy-metrics.ts";
+import { RememberedOutcomes } from "./remembered-outcomes.ts";
 
 /** The policy that is built into the release, as it was compiled, and the digest that names it. */
 export interface BuiltinPolicy {
@@ -61,6 +62,7 @@ export function regoPolicy(options: RegoPolicyOptions): Policy & PolicyReadiness
   const keysOf = layerKeys(verificationKey, options.readSecret);
   const factsOf = factsValues();
   const overFacts = policiesOverFacts();
+  const remembered = new RememberedOutcomes();
   const layers = new LiveLayers({
     source: { store, cell: options.cell.id, statementKeys: () => keyring.statementKeys(), open: openStated },
     clock,
@@ -101,7 +103,7 @@ export function regoPolicy(options: RegoPolicyOptions): Policy & PolicyReadiness
   }
 
   function answer(state: Live, input: PolicyInput, basis: PolicyBasis): Decided {
-    const decided = askLayers(asked(state, input), input, basis, clock.now(), watcher);
+    const decided = askLayers(asked(state, input), input, basis, clock.now(), watcher, remembered);
     watcher.decided(decided.decision);
     return { id: ids.mint("dec"), ...decided };
   }
