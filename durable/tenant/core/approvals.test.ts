@@ -192,6 +192,18 @@ describe("a run", () => {
     expect(kinds(t).filter((kind) => kind === "approval.executed")).toHaveLength(1);
   });
 
+  it("is begun by one runner alone, so that one whose lease ran out does nothing a second time", () => {
+    const t = openTenant();
+    asked(t);
+    const by = attribution();
+    decideApproval(t.sql, t.env, answering, idOf(1), given());
+    const begin = () => runApproval(t.sql, t.env, taskId(1), { to: "running" }, by);
+    expect(begin()).toMatchObject({ value: { state: "running" } });
+    expect(begin()).toEqual({ ok: false, error: { reason: "not_approved" } });
+    runApproval(t.sql, t.env, taskId(1), { to: "done", outcome: { status: 200, code: null } }, by);
+    expect(begin()).toEqual({ ok: false, error: { reason: "not_approved" } });
+  });
+
   it("is found again by the key of the request that asked, and by no other", () => {
     const t = openTenant();
     asked(t, 1, { key_hash: "k1" });

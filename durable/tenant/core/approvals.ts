@@ -283,7 +283,9 @@ export function runApproval(
   return sql.transaction((): Result<ApprovalRecord, { reason: "not_found" } | { reason: "not_approved" }> => {
     const record = approvalOfTask(sql, env.now, task);
     if (!record) return err({ reason: "not_found" });
-    if (record.state === "done" || record.state === step.to) return ok(record);
+    // Begun once: a runner whose lease ran out finds that another one did, or that it is over.
+    if (step.to === "running" && record.state !== "approved") return err({ reason: "not_approved" });
+    if (record.state === "done") return ok(record);
     if (record.state !== "approved" && record.state !== "running") return err({ reason: "not_approved" });
     const after: ApprovalRecord =
       step.to === "running"

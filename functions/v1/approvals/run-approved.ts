@@ -162,7 +162,8 @@ async function carryOut(deps: Deps, run: Run): Promise<boolean> {
       async beforeEffect() {
         // From here on the run is never begun again.
         const begun = await deps.tenants.runApproval(tenant, record.task, { to: "running" }, by);
-        if (!begun.ok) throw new ProblemError("version-conflict", { detail: "The approval ended meanwhile." });
+        // Whose lease ran out may have begun it meanwhile; how far it came, nobody knows.
+        if (!begun.ok) throw new ProblemError("outcome-unknown");
       },
     });
     const answer = await keepAnswer(deps, identified.state, record.task, answered(operation, reply));

@@ -63,7 +63,7 @@ export interface ApprovalStore {
     access: Access,
     page: { state: ApprovalState | null; subject: string | null; before: string | null; limit: number },
   ): Promise<Result<{ approvals: ApprovalRecord[]; next: string | null }, AccessRefusal>>;
-  /** The run of a task begins (`approved → running`) or ends (`running → done`); repeated, it changes nothing. */
+  /** The run of a task begins (`approved → running`), once for all runners, or ends; ending it again changes nothing. */
   runApproval(
     tenant: TenantId,
     task: TaskId,
