@@ -10,6 +10,10 @@ const HEAVY = [
   "test/contract/control-db.*.test.ts",
   "test/runtime/control-db.workerd.test.ts",
   "test/conformance/node.test.ts",
+  "test/conformance/restart.test.ts",
+  "test/conformance/approvals.test.ts",
+  "test/conformance/policies-readme.test.ts",
+  "test/policies/differential.test.ts",
   "test/conformance/guarantees/**/*.test.ts",
 ];
 
