@@ -32,6 +32,13 @@ export function secretReferences(folder) {
   return found;
 }
 
+/**
+ * What a call makes lives for milliseconds, and in the young space that V8 begins with much of it is copied before it
+ * dies. With 32 to 64 MiB the collector's threads need half the time in streams and a call 4 % less in all; the process
+ * takes about 20 MiB more (peak under load: 650 → 672 MiB, PGlite included).
+ */
+const YOUNG_SPACE = "--v8-flags=--min-semi-space-size=32,--max-semi-space-size=64";
+
 /** @returns {string | null} Deno's binary from the installed packages. */
 export function denoBinary() {
   const suffix = process.platform === "win32" ? ".exe" : "";
@@ -85,6 +92,7 @@ export function embeddedCommand(env) {
     args: [
       "run",
       "--quiet",
+      YOUNG_SPACE,
       "--no-prompt",
       // The request's signal then means a disconnect only, never the end of a good answer.
       "--unstable-no-legacy-abort",
