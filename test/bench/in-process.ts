@@ -32,10 +32,12 @@ import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 
 /**
  * The direct lane without sockets: requests go straight into the application, the upstream answers at once. What is
- * left is what the cell itself costs; run it under a profiler. `node test/bench/in-process.ts [seconds] [concurrency]`.
+ * left is what the cell itself costs; run it under a profiler.
+ * `node test/bench/in-process.ts [seconds] [concurrency] [unary|stream]`.
  */
 const seconds = Number(process.argv[2] ?? 5);
 const concurrency = Number(process.argv[3] ?? 64);
+const stream = process.argv[4] === "stream";
 
 useHashing(nativeHashing);
 const home = mkdtempSync(join(tmpdir(), "bailiwick-bench-"));
@@ -60,6 +62,31 @@ const answer = JSON.stringify({
   choices: [{ index: 0, message: { role: "assistant", content: "It is where a law applies." }, finish_reason: "stop" }],
   usage: { prompt_tokens: 30, completion_tokens: 8, total_tokens: 38 },
 });
+const encoder = new TextEncoder();
+const frame = (choices: object[], more: object = {}) =>
+  encoder.encode(
+    `data: ${JSON.stringify({ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1_795_000_000, model: "instant", choices, ...more })}\n\n`,
+  );
+const FRAMES = [
+  ...Array.from({ length: 20 }, (_, n) => frame([{ index: 0, delta: { content: ` word${n}` }, finish_reason: null }])),
+  frame([{ index: 0, delta: {}, finish_reason: "stop" }]),
+  frame([], { usage: { prompt_tokens: 30, completion_tokens: 20, total_tokens: 50 } }),
+  encoder.encode("data: [DONE]\n\n"),
+];
+/** Frame by frame and as a byte stream, as `fetch` answers it. */
+function frames(): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      const next = FRAMES[at++];
+      if (next) return controller.enqueue(next.slice());
+      controller.close();
+      controller.byobRequest?.respond(0);
+    },
+  });
+}
+
 const tenantClass = tenantObjectClass(null);
 const objects = openEmbeddedHost({
   home,
@@ -104,7 +131,10 @@ const { handle, deps } = composeCell({
   egress: {
     tenantGet: () => Promise.reject(new Error("unused")),
     tenantPost: () => Promise.reject(new Error("unused")),
-    operatorFetch: async () => new Response(answer, { headers: { "content-type": "application/json" } }),
+    operatorFetch: async () =>
+      stream
+        ? new Response(frames(), { headers: { "content-type": "text/event-stream" } })
+        : new Response(answer, { headers: { "content-type": "application/json" } }),
   },
   readSecret: () => null,
   version: "0.0.0",
@@ -115,6 +145,7 @@ await provisionTenants(deps, config.current(), { tenant, keys: firstKeys(api, ad
 
 const body = JSON.stringify({
   model: "instant",
+  stream,
   messages: [
     { role: "system", content: "Answer in one short paragraph." },
     { role: "user", content: "Explain what a jurisdiction is to somebody who deploys software in several regions." },
