@@ -20,7 +20,7 @@ export {
 } from "./core/approvals.ts";
 export { deleteBudget, listBudgets, putBudget } from "./core/budget-admin.ts";
 export { credential, deleteCredential, listCredentials, putCredential } from "./core/credentials.ts";
-export { decision, decisions } from "./core/decisions.ts";
+export { decision, decisions, keepAlone } from "./core/decisions.ts";
 export { nextDue, sweep } from "./core/due.ts";
 export { dueFeed, feedDelivered, feedFailed } from "./core/feed.ts";
 export { createKey, listKeys, revokeKey, rotateKey } from "./core/keys.ts";

@@ -41,6 +41,7 @@ export function embeddedTenantStore(host: ObjectHost, of: ObjectClass): TenantSt
     decideApproval: (tenant, change, id, given) =>
       call(tenant, (sql, env) => core.decideApproval(sql, env, change, id, given)),
     approval: (tenant, access, id) => call(tenant, (sql, env) => core.approval(sql, env, access, id)),
+    keepDecision: (tenant, access, kept) => call(tenant, (sql, env) => core.keepAlone(sql, env, access, kept)),
     approvalOfTask: (tenant, access, task) => call(tenant, (sql, env) => core.approvalByTask(sql, env, access, task)),
     listApprovals: (tenant, access, page) => call(tenant, (sql, env) => core.listApprovals(sql, env, access, page)),
     runApproval: (tenant, task, step, by) => call(tenant, (sql, env) => core.runApproval(sql, env, task, step, by)),

@@ -88,6 +88,9 @@ export class TenantObject extends DurableObject {
   approval(...args: TenantArgs<"approval">) {
     return this.#store.approval(this.#tenant, ...args);
   }
+  keepDecision(...args: TenantArgs<"keepDecision">) {
+    return this.#store.keepDecision(this.#tenant, ...args);
+  }
   approvalOfTask(...args: TenantArgs<"approvalOfTask">) {
     return this.#store.approvalOfTask(this.#tenant, ...args);
   }

@@ -33,6 +33,7 @@ export function remoteTenantStore(objects: DurableNamespace<TenantObject>): Tena
     requestApproval: (tenant, ...args) => remoteCall(object(tenant).requestApproval(...args)),
     decideApproval: (tenant, ...args) => remoteCall(object(tenant).decideApproval(...args)),
     approval: (tenant, ...args) => remoteCall(object(tenant).approval(...args)),
+    keepDecision: (tenant, ...args) => remoteCall(object(tenant).keepDecision(...args)),
     approvalOfTask: (tenant, ...args) => remoteCall(object(tenant).approvalOfTask(...args)),
     listApprovals: (tenant, ...args) => remoteCall(object(tenant).listApprovals(...args)),
     runApproval: (tenant, ...args) => remoteCall(object(tenant).runApproval(...args)),

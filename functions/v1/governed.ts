@@ -108,8 +108,16 @@ export async function governed(
     if (thrown instanceof ObligationFailed) return refuse(denied(["obligation_failed"]));
     throw thrown;
   }
+  await keepOfChange(deps, operation, call);
   await occasion.beforeEffect?.();
   return operation.execute(deps, call);
+}
+
+/** Inference keeps its decision with its admission; a change of the control plane keeps its own, so that it can be explained. */
+async function keepOfChange(deps: Deps, operation: Operation, call: Call): Promise<void> {
+  if (operation.surface !== undefined || operation.effect === "read") return;
+  const kept = await deps.tenants.keepDecision(call.actor.scopes.tenant, call.access, call.decisionRecord);
+  if (!kept.ok) throw new StaleAccess(kept.error.reason);
 }
 
 const NOTHING_PREPARED: Prepared = {

@@ -38,6 +38,17 @@ export function keepDecision(sql: Sql, { id, record }: RecordedDecision): void {
   NEXT.set(sql, n + 1);
 }
 
+/** A decision of a call that neither admission nor refusal keeps. */
+export function keepAlone(sql: Sql, env: CoreEnv, access: Access, kept: RecordedDecision): Result<null, AccessRefusal> {
+  checkDecision(kept);
+  const refusal = accessRefusal(readGate(sql, access.kid), env.now, access);
+  if (refusal) return err(refusal);
+  return sql.transaction(() => {
+    keepDecision(sql, kept);
+    return ok(null);
+  });
+}
+
 /** Adds to the decision that admitted a task how it went on; nothing happens to one that the ring has let go. */
 export function settleDecision(
   sql: Sql,

@@ -297,6 +297,8 @@ export interface TenantStore extends ApprovalStore {
     task: TaskId,
   ): Promise<Result<TaskRecord, AccessRefusal | { reason: "not_found" }>>;
   usage(tenant: TenantId, access: Access, query: UsageQuery): Promise<Result<UsageGroup[], AccessRefusal>>;
+  /** Keeps the decision that let a change through, so that it can be explained as those of calls and refusals can. */
+  keepDecision(tenant: TenantId, access: Access, decision: RecordedDecision): Promise<Result<null, AccessRefusal>>;
   /** One of the last 4,096 decisions that admitted or refused a call, or was made on its way. */
   decision(
     tenant: TenantId,

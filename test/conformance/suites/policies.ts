@@ -98,6 +98,16 @@ export function policiesSuite(lab: Lab): void {
       expect(explained.input_digest).toMatch(/^[0-9a-f]{64}$/);
     });
 
+    it("explains the decision that a change names in the ledger, so that no entry points at nothing", async () => {
+      const key = { name: "explained", roles: ["developer"] };
+      await lab.json("/v1/keys", { key: tenant.adminKey, body: key });
+      const { size } = await lab.json("/v1/ledger?limit=1", { key: tenant.adminKey });
+      const { data } = await lab.json(`/v1/ledger?limit=20&from=${Math.max(0, size - 20)}`, { key: tenant.adminKey });
+      const created = data.findLast(({ kind }: { kind: string }) => kind === "key.created");
+      const explained = await lab.json(`/v1/decisions/${created.decision}`, { key: tenant.adminKey });
+      expect(explained).toMatchObject({ id: created.decision, decision: "ALLOW", action: "key:write" });
+    });
+
     it("is asked about an answer that is stored already, so that no repeat passes a policy that changed", async () => {
       await rollback(tenant);
       const headers = { "idempotency-key": marker() };
