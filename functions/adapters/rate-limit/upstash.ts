@@ -15,6 +15,8 @@ export interface UpstashOptions {
   hmacKey: Uint8Array;
   perMinute(): number;
   clock: Clock;
+  /** How long an answer is waited for before this isolate decides by itself; 500 ms unless stated. */
+  timeoutMs?: number;
   /** Told once per outage, when it begins. */
   onDegraded?(cause: unknown): void;
 }
@@ -40,7 +42,7 @@ export function upstashRateLimiter(options: UpstashOptions): RateLimiter {
     // Batching would tie one request's answer to another request's I/O, which workerd cuts off with it.
     enableAutoPipelining: false,
     retry: false,
-    signal: () => AbortSignal.timeout(TIMEOUT_MS),
+    signal: () => AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS),
   });
   const local = memoryRateLimiter(
     { perMinute: () => perMinute() * DEGRADED_SHARE, keysMax: LIMITS.preauthAddressesMax },
