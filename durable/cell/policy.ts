@@ -1,6 +1,6 @@
 import type { StoredBundle } from "../../shared/contracts/ports/policy-store.ts";
 import type { Change } from "../../shared/contracts/ports/tenant-store.ts";
-import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import type { Result } from "../../shared/contracts/result.ts";
 import {
   type ActivateRefusal,
   type NewBundle,
@@ -25,10 +25,7 @@ const versionOf = (sql: Sql): number =>
 
 export const policyState = (sql: Sql): PolicyLayerState => ({ version: versionOf(sql), ...shelfState(sql) });
 
-export function policyBundle(sql: Sql, digest: string): Result<Uint8Array, { reason: "not_found" }> {
-  const bytes = shelfBytes(sql, digest);
-  return bytes ? ok(bytes) : err({ reason: "not_found" });
-}
+export { shelfBytes as policyBundle };
 
 /** The cell as the owner of its shelf; who operates it was decided by policy, and stands in the system ledger. */
 function ownerOf(sql: Sql, env: CoreEnv, origin: CellOrigin, { by }: Change, action: string): ShelfOwner {

@@ -96,17 +96,19 @@ export function shelfList(sql: Sql): StoredBundle[] {
     .map((row) => viewOf(row, layer));
 }
 
-/** The archive's bytes as they were put; null when they are not kept (any more). */
-export function shelfBytes(sql: Sql, digest: string): Uint8Array | null {
+/** The archive's bytes as they were put; `not_found` when they are not kept (any more). */
+export function shelfBytes(sql: Sql, digest: string): Result<Uint8Array, { reason: "not_found" }> {
   const row = sql.get<{ bytes: number }>("SELECT bytes FROM policy_bundle WHERE digest = ? AND retired = 0", digest);
-  if (!row) return null;
+  if (!row) return err({ reason: "not_found" });
   const chunks = sql.all<{ archive: Uint8Array }>(
     "SELECT archive FROM policy_chunk WHERE digest = ? ORDER BY at",
     digest,
   );
-  return joinBytes(
-    chunks.map(({ archive }) => archive),
-    row.bytes,
+  return ok(
+    joinBytes(
+      chunks.map(({ archive }) => archive),
+      row.bytes,
+    ),
   );
 }
 

@@ -2,7 +2,7 @@ import type { Decided, PolicyInput } from "../../shared/contracts/decision.ts";
 import { type ApprovalEvidence, PolicyUnavailable } from "../../shared/contracts/ports/policy.ts";
 import type { Access } from "../../shared/contracts/ports/tenant-store.ts";
 import type { Call, Deps, Undecided } from "../context.ts";
-import { ProblemError } from "../problem.ts";
+import { ProblemError, StaleAccess } from "../problem.ts";
 import type { Operation, Prepared } from "./operation.ts";
 
 /** What policy is asked about a call: facts alone, each from a source that its caller cannot bend. */
@@ -71,12 +71,12 @@ async function ledgerUnavailable(deps: Deps, call: Undecided, action: string): P
   }
 }
 
-/** One durable call; the entry is in the tenant's ledger before the caller hears the refusal. */
+/** One durable call; the entry is in the tenant's ledger before the caller hears the refusal. Throws `StaleAccess`. */
 export async function recordRefusal(
   deps: Pick<Deps, "telemetry" | "tenants">,
   call: Call,
   refusal: ProblemError,
-): Promise<{ stale: string | null }> {
+): Promise<void> {
   const { decided, policyInput, decisionRecord, actor, access, by, task } = call;
   deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: refusal.slug });
   const recorded = await deps.tenants.refuse(actor.scopes.tenant, access satisfies Access, {
@@ -86,7 +86,7 @@ export async function recordRefusal(
     reason: reasonOf(decided, refusal),
     decision: decisionRecord,
   });
-  return { stale: recorded.ok ? null : recorded.error.reason };
+  if (!recorded.ok) throw new StaleAccess(recorded.error.reason);
 }
 
 /** What refused: an obligation of an allowed call refuses by its own code, not by why the call was allowed. */

@@ -83,10 +83,7 @@ export async function governed(
     }),
     by: attributionOf(actor, incoming, deps.cell, snapshot.digest, decided),
   };
-  const record = async (refusal: ProblemError): Promise<void> => {
-    const { stale } = await recordRefusal(deps, call, refusal);
-    if (stale !== null) throw new StaleAccess(stale);
-  };
+  const record = (refusal: ProblemError): Promise<void> => recordRefusal(deps, call, refusal);
   const refuse = async (refusal: ProblemError): Promise<never> => {
     await record(refusal);
     throw refusal;

@@ -1,22 +1,6 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { TenantId } from "../../shared/contracts/ids.ts";
+import { opaMade, refusal } from "../../test/support/opa-made-bundle.ts";
 import { type Entry, gzip, joined, tar, unpack } from "./archive.fixture.ts";
-import { type BundleTrust, openBundle } from "./open-bundle.ts";
-
-const FILE = readFileSync(new URL("./fixtures/tenant-RS256.tar.gz", import.meta.url));
-const KEY = readFileSync(new URL("./fixtures/test-key-RS256.pub.pem", import.meta.url)).toString();
-const opaMade = () => new Uint8Array(FILE);
-const trust = (more: Partial<BundleTrust> = {}): BundleTrust => ({
-  keys: [{ id: "test-RS256", algorithm: "RS256", key: KEY }],
-  layer: "tenant",
-  tenant: TenantId.parse("t1"),
-  ...more,
-});
-const refusal = async (archive: Uint8Array, more: Partial<BundleTrust> = {}) => {
-  const opened = await openBundle(archive, trust(more));
-  return opened.ok ? "opened" : opened.error;
-};
 
 describe("archives, before anything in them is believed", () => {
   const entries = async (): Promise<Entry[]> =>

@@ -1,28 +1,13 @@
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { TenantId } from "../../shared/contracts/ids.ts";
 import { encodeBase64url } from "../../shared/crypto/base64url.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
+import { opaMade, refusal, trust } from "../../test/support/opa-made-bundle.ts";
 import { toJsonText } from "../engine/json.ts";
 import { gzip, pack, textIn, unpack } from "./archive.fixture.ts";
 import { inflate } from "./inflate.ts";
 import { SIGNATURES } from "./layout.ts";
-import { type BundleTrust, openBundle } from "./open-bundle.ts";
-
-const FILE = readFileSync(new URL("./fixtures/tenant-RS256.tar.gz", import.meta.url));
-const KEY = readFileSync(new URL("./fixtures/test-key-RS256.pub.pem", import.meta.url)).toString();
-const opaMade = () => new Uint8Array(FILE);
-const trust = (more: Partial<BundleTrust> = {}): BundleTrust => ({
-  keys: [{ id: "test-RS256", algorithm: "RS256", key: KEY }],
-  layer: "tenant",
-  tenant: TenantId.parse("t1"),
-  ...more,
-});
-const refusal = async (archive: Uint8Array, more: Partial<BundleTrust> = {}) => {
-  const opened = await openBundle(archive, trust(more));
-  return opened.ok ? "opened" : opened.error;
-};
+import { openBundle } from "./open-bundle.ts";
 
 describe("tampering with a signed bundle", () => {
   const tampered = async (change: (files: Map<string, string | Uint8Array>) => void) => {

@@ -30,10 +30,7 @@ function versionOf(sql: Sql): number {
 /** What is in force, with the version that `admit` compares. */
 export const policyState = (sql: Sql): PolicyLayerState => ({ version: versionOf(sql), ...shelfState(sql) });
 
-export function policyBundle(sql: Sql, digest: string): Result<Uint8Array, { reason: "not_found" }> {
-  const bytes = shelfBytes(sql, digest);
-  return bytes ? ok(bytes) : err({ reason: "not_found" });
-}
+export { shelfBytes as policyBundle };
 
 /** The tenant as the owner of its shelf: its version moves and its ledger is written in the change's transaction. */
 function ownerOf(sql: Sql, env: CoreEnv, { by }: Change, ledger: LedgerWriter, action: string): ShelfOwner {

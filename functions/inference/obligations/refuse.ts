@@ -1,6 +1,6 @@
 import type { Obligation } from "../../../shared/contracts/decision.ts";
 import type { Call, Deps } from "../../context.ts";
-import { ProblemError, StaleAccess } from "../../problem.ts";
+import { ProblemError } from "../../problem.ts";
 import { recordRefusal } from "../../v1/ask-policy.ts";
 import { obligationFailed } from "./outcomes.ts";
 
@@ -20,7 +20,6 @@ export async function refuseFor(
       : obligationFailed(id, cause);
   if (cause !== undefined)
     deps.telemetry.log.error("obligation.failed", cause, { request: call.request, task: call.task });
-  const { stale } = await recordRefusal(deps, call, problem);
-  if (stale !== null) throw new StaleAccess(stale);
+  await recordRefusal(deps, call, problem);
   return problem;
 }

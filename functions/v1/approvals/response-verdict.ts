@@ -4,7 +4,7 @@ import { ApprovalId } from "../../../shared/contracts/ids.ts";
 import { isJsonObject, type JsonObject } from "../../../shared/contracts/json.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Call, Deps } from "../../context.ts";
-import { ProblemError, StaleAccess } from "../../problem.ts";
+import { ProblemError } from "../../problem.ts";
 import { recordRefusal } from "../ask-policy.ts";
 import { carryOut, ObligationFailed } from "../carry-out.ts";
 import { denied, refusalOf } from "../enforce.ts";
@@ -82,8 +82,8 @@ export async function answerVerdict(deps: Deps, call: Call): Promise<Reply> {
 async function carriedOut(deps: Deps, call: Call, deciding: Call): Promise<void> {
   const { decided, policyInput } = deciding;
   const refuse = async (refusal: ProblemError): Promise<never> => {
-    const { stale } = await recordRefusal(deps, deciding, refusal);
-    throw stale === null ? refusal : new StaleAccess(stale);
+    await recordRefusal(deps, deciding, refusal);
+    throw refusal;
   };
   const refusal =
     refusalOf(decided, {}) ??

@@ -6,7 +6,7 @@ import { disclaim } from "../../inference/obligations/disclaimer.ts";
 import { allDuties } from "../../inference/obligations/duties.ts";
 import { refuseFor } from "../../inference/obligations/refuse.ts";
 import { replayedUnder } from "../../inference/obligations/replayed.ts";
-import { ProblemError, StaleAccess } from "../../problem.ts";
+import { ProblemError } from "../../problem.ts";
 import { recordRefusal } from "../ask-policy.ts";
 import { denied, refusalOf } from "../enforce.ts";
 import { READ } from "../input.ts";
@@ -100,6 +100,6 @@ async function decidedNow(deps: Deps, call: Call, { record }: Reached, asked: Op
   const { decision, reasons } = decided.decision;
   const refusal = decision === "REQUIRE_HITL" ? denied(reasons) : refusalOf(decided, { enforces });
   if (!refusal) return present;
-  const { stale } = await recordRefusal(deps, present, refusal);
-  throw stale === null ? refusal : new StaleAccess(stale);
+  await recordRefusal(deps, present, refusal);
+  throw refusal;
 }

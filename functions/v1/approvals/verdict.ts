@@ -3,7 +3,7 @@ import type { ApprovalRecord } from "../../../shared/contracts/approval.ts";
 import type { JsonValue } from "../../../shared/contracts/json.ts";
 import type { VerdictRefusal } from "../../../shared/contracts/ports/approval-store.ts";
 import type { Call, Deps } from "../../context.ts";
-import { ProblemError, StaleAccess } from "../../problem.ts";
+import { ProblemError } from "../../problem.ts";
 import { recordRefusal } from "../ask-policy.ts";
 import { denied } from "../enforce.ts";
 import { unwrap } from "../refusals.ts";
@@ -130,7 +130,6 @@ const notPending = ({ state }: Pick<ApprovalRecord, "state">): ProblemError =>
 /** The denial of somebody who may not decide this; in their tenant's ledger before they hear it. */
 async function refused(deps: Deps, call: Call, reason: string): Promise<ProblemError> {
   const problem = denied([reason]);
-  const { stale } = await recordRefusal(deps, call, problem);
-  if (stale !== null) throw new StaleAccess(stale);
+  await recordRefusal(deps, call, problem);
   return problem;
 }
