@@ -40,7 +40,7 @@ export class AlarmRunner {
     if (at_ms < this.#timerAt) this.#arm();
   }
 
-  /** Fires everything that is due and waits for its end; each object at most once. */
+  /** Fires everything that is due, each object once, and waits for its end and for the end of what the timer fired meanwhile. */
   async runDue(): Promise<void> {
     const seen = new Set<string>();
     for (;;) {
@@ -52,7 +52,6 @@ export class AlarmRunner {
       }
       if (this.#firing.size === 0) return;
       await Promise.all(this.#firing.values());
-      if (this.#due().every((alarm) => seen.has(keyOf(alarm)))) return;
     }
   }
 
