@@ -343,6 +343,21 @@ export const LIMITS = {
   restrictionsMax: 128,
   ruleNamesMax: 256,
 
+  // --- object store
+  /** The largest inference body in one piece: a quarter of an isolate's memory. */
+  objectPutBytesMax: 32 * MiB,
+  objectGetBytesMax: 32 * MiB,
+  /** S3 wants at least 5 MiB for every part but the last; one is in memory at a time. */
+  objectPartBytes: 8 * MiB,
+  /** 1,024 parts, of 10,000 that S3 allows; OpenAI's largest file is 512 MB. */
+  objectBytesMax: 8 * 1024 * MiB,
+  /** One page of S3 and of R2. */
+  objectListKeysMax: 1_000,
+  /** A part of 8 MiB in 20 s is 3.4 Mbit/s; a healthy store answers small objects within 100 ms. */
+  objectCallMs: 20 * SECOND,
+  /** Pieces in which files are read and handed on. */
+  objectReadBytes: 256 * KiB,
+
   // --- pre-authentication, per client address (defaults; the snapshot may change them)
   preauthPerMinute: 120,
   preauthAddressesMax: 50_000,
