@@ -1,6 +1,7 @@
 import type { UnixMs } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
 import type { LedgerEntry } from "../ledger.ts";
+import type { LogPeriod, LogState } from "../log.ts";
 
 export interface ActiveSnapshot {
   digest: string;
@@ -31,6 +32,9 @@ export interface CellStore {
   /** Repeats of the same kind, reason and source within 10 s coalesce into one entry with a count. */
   system(events: readonly SystemEvent[]): Promise<void>;
   systemLedger(page: { from: number; limit: number }): Promise<{ entries: LedgerEntry[]; size: number; head: string }>;
+  /** The system ledger's log. */
+  systemLog(): Promise<LogState>;
+  systemPeriod(period: { from_ms: number; to_ms: number }): Promise<LogPeriod>;
   /** Adds to durable counters; keys are metric names with labels. Answers all counters. */
   count(increments: Readonly<Record<string, number>>): Promise<Record<string, number>>;
   /** The tenants of this cell, for outbox drains and operators; ordered by id. */

@@ -3,6 +3,7 @@ import type { PrivacyMode } from "../decision.ts";
 import type { BudgetId, CredentialRef, DecisionId, KeyId, NanoUsd, TaskId, TenantId, UnixMs } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
 import type { Attribution, LedgerEntry, LedgerKind } from "../ledger.ts";
+import type { EvidencePending, LogPeriod, LogState, TaskProof } from "../log.ts";
 import type { ObligationOutcome } from "../policy/obligations.ts";
 import type { Result } from "../result.ts";
 import type { RouteRecord, TaskError, TaskRecord, TaskStatus } from "../task.ts";
@@ -374,6 +375,23 @@ export interface TenantStore extends ApprovalStore {
     tenant: TenantId,
     entry: { kind: LedgerKind; action: string; by: Attribution; detail: JsonObject; dedupe: string },
   ): Promise<Result<{ seq: number }, { reason: "unknown_tenant" }>>;
+  /** The log as it stands. */
+  log(tenant: TenantId, access: Access): Promise<Result<LogState, AccessRefusal>>;
+  /**
+   * Every entry of one task with its inclusion in the newest checkpoint. `pending` while an entry is not published: the
+   * publication has been asked for.
+   */
+  proof(
+    tenant: TenantId,
+    access: Access,
+    task: TaskId,
+  ): Promise<Result<TaskProof, AccessRefusal | EvidencePending | { reason: "not_found" }>>;
+  /** The run of published entries whose `at` lies in `[from_ms, to_ms)`, by binary search. */
+  period(
+    tenant: TenantId,
+    access: Access,
+    period: { from_ms: number; to_ms: number },
+  ): Promise<Result<LogPeriod, AccessRefusal>>;
   /** Ledger entries from `from`, in order. */
   ledger(
     tenant: TenantId,
