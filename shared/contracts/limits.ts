@@ -66,6 +66,8 @@ export const LIMITS = {
   /** Issuer, audience, times and key are compared on every call: this bounds only what is kept of callers that left. */
   tokenCacheMsMax: MINUTE,
   keysPerTenantMax: 1_000,
+  /** Subjects that a key comes from: administrators who made each other's keys, and whoever rotated one. */
+  keyMakersMax: 64,
   /** Overlap in which a rotated key still works. */
   keyRotationOverlapMsMax: 7 * DAY,
   rolesMax: 5,
@@ -357,6 +359,21 @@ export const LIMITS = {
   objectCallMs: 20 * SECOND,
   /** Pieces in which files are read and handed on. */
   objectReadBytes: 256 * KiB,
+
+  // --- queue lane
+  /** SQS takes 1 MiB; a message is a ticket and a call's context. */
+  queueMessageBytesMax: 64 * KiB,
+  /** One frame on a worker's connection. */
+  workerFrameBytesMax: 1 * MiB,
+  /** A run that is not renewed for so long is lost; renewed at a third. */
+  runLeaseMs: 30 * SECOND,
+  /** The log of a task is flushed with its first frame, then this often or every so many frames. */
+  logFlushMs: 250,
+  logFlushFrames: 64,
+  /** Call, log and result of a detached task are kept this long after its deadline. */
+  detachedLifeMs: 24 * HOUR,
+  /** Lines of one batch that are outside of its object at once. */
+  batchWindowMax: 64,
 
   // --- pre-authentication, per client address (defaults; the snapshot may change them)
   preauthPerMinute: 120,
