@@ -68,6 +68,9 @@ export interface EvidencePending {
 export interface LogPeriod {
   origin: string;
   checkpoint: PublishedCheckpoint | null;
+  /** Where an entry of the period would stand when `count` is 0. */
   first: number;
   count: number;
+  /** Entries of the period that are not published yet: the publication has been asked for. Null when all are. */
+  pending: EvidencePending | null;
 }
