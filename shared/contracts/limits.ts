@@ -149,6 +149,14 @@ export const LIMITS = {
   /** Larger values are kept in pieces of this size, well below a row's limit. */
   sqlChunkBytes: 1 * MiB,
   ledgerEntryBytesMax: 65_535,
+  /** Signature lines of a signed note: C2SP asks for at least 16; a log with a hundred witnesses fits. */
+  noteSignaturesMax: 100,
+  /** 100 lines with post-quantum signatures of 5 KB in base64 are 667 KB. */
+  noteBytesMax: 1 * MiB,
+  /** Three key pairs in force during a rotation are six signatures. */
+  dsseSignaturesMax: 16,
+  /** A task's evidence with 64 candidates and its transcript is below 1 MiB; a manifest of a year's files about 20. */
+  dsseBytesMax: 64 * MiB,
   /** One statement takes a batch as one JSON parameter: 400 rows of about 1 KiB. */
   outboxBatchMax: 400,
   outboxRetryMsMin: 1 * SECOND,
