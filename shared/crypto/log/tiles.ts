@@ -32,7 +32,7 @@ const canExist = ({ level, n, width }: Tile): boolean =>
 function groupsOf(n: number): string {
   const digits = String(n);
   const padded = digits.padStart(Math.ceil(digits.length / 3) * 3, "0");
-  return (padded.match(/\d{3}/g) ?? []).join("/x").replace(/^(?=.{4})/, "x");
+  return padded.replaceAll(/\d{3}(?=\d)/g, "x$&/");
 }
 
 function suffixed(folder: string, tile: Tile): string {

@@ -94,7 +94,7 @@ describe("proofs", () => {
   });
 
   it("verify for every entry of every size, and for every growth", () => {
-    for (let size = 0; size <= leaves.length; size++) {
+    for (let size = 0; size <= 40; size++) {
       const root = rootOfLeaves(leaves.slice(0, size));
       expect(foldNodes(rootNodes(size).map(hashOf))).toEqual(root);
       for (let index = 0; index < size; index++) {
