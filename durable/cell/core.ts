@@ -87,10 +87,10 @@ export function system(
 export const systemLedger = (
   sql: Sql,
   page: { from: number; limit: number },
-): { entries: LedgerEntry[]; size: number; head: string } => ({
-  entries: entriesFrom(sql, page.from, page.limit),
-  ...headOf(sql),
-});
+): { entries: LedgerEntry[]; size: number; head: string } => {
+  const { size, head } = headOf(sql);
+  return { entries: entriesFrom(sql, page.from, page.limit), size, head };
+};
 
 /** Adds up; a name beyond the bound is counted as refused, never lost in silence. Throws on what no counter can add. */
 export function count(sql: Sql, increments: Readonly<Record<string, number>>): Result<Record<string, number>, never> {

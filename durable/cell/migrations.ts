@@ -24,4 +24,13 @@ export const CELL_MIGRATIONS: readonly Migration[] = [
       "CREATE TABLE policy_version (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL)",
     ],
   },
+  {
+    id: 3,
+    sql: [
+      "ALTER TABLE ledger ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0",
+      // `2026-11-21T07:30:00.123Z`: the seconds, then the milliseconds behind the point.
+      `UPDATE ledger SET at_ms = CAST(strftime('%s', json_extract(body, '$.at')) AS INTEGER) * 1000
+         + CAST(substr(json_extract(body, '$.at'), 21, 3) AS INTEGER)`,
+    ],
+  },
 ];

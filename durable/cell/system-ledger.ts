@@ -3,6 +3,8 @@ import type { Attribution, LedgerEntry } from "../../shared/contracts/ledger.ts"
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { SystemEvent } from "../../shared/contracts/ports/cell-store.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
+import { encodeHex } from "../../shared/crypto/hex.ts";
+import { leafHash } from "../../shared/crypto/log/tree.ts";
 import { sha256Hex } from "../../shared/crypto/sha256.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
@@ -10,6 +12,7 @@ import type { CoreEnv, Sql } from "../runtime/sql.ts";
 /** Which cell and which code write; no tenant can be called `_cell`. */
 export interface CellOrigin {
   cell: string;
+  region: string;
   /** `version+digest` of the running code. */
   release: string;
 }
@@ -19,9 +22,11 @@ const TEXT_CHARS_MAX = 128;
 
 const isFailure = (kind: SystemEvent["kind"]): boolean => kind === "authentication.failed" || kind === "call.refused";
 
-export function headOf(sql: Sql): { size: number; head: string } {
-  const last = sql.get<{ seq: number; hash: string }>("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1");
-  return last ? { size: last.seq + 1, head: last.hash } : { size: 0, head: NO_HASH };
+export function headOf(sql: Sql): { size: number; head: string; at_ms: number } {
+  const last = sql.get<{ seq: number; hash: string; at_ms: number }>(
+    "SELECT seq, hash, at_ms FROM ledger ORDER BY seq DESC LIMIT 1",
+  );
+  return last ? { size: last.seq + 1, head: last.hash, at_ms: last.at_ms } : { size: 0, head: NO_HASH, at_ms: 0 };
 }
 
 /** What an authenticated operator of the cell did. */
@@ -39,13 +44,14 @@ export function appendEvent(
   operated?: Operated,
 ): number {
   const by = operated?.by;
-  const { size: seq, head: prev } = headOf(sql);
+  const { size: seq, head: prev, at_ms: lastMs } = headOf(sql);
+  const atMs = Math.max(env.now, lastMs);
   const active = sql.get<{ digest: string }>("SELECT digest FROM activation ORDER BY revision DESC LIMIT 1");
   const entry: LedgerEntry = {
     schema_version: 1,
     tenant: CELL_TENANT,
     seq,
-    at: new Date(env.now).toISOString(),
+    at: new Date(atMs).toISOString(),
     kind: event.kind,
     outcome: isFailure(event.kind) ? "failure" : "success",
     action: operated?.action ?? "cell:record",
@@ -60,6 +66,7 @@ export function appendEvent(
     project: "",
     environment: "",
     cell: origin.cell,
+    region: origin.region,
     source: event.source === null ? null : clean(event.source),
     release: origin.release,
     snapshot: active?.digest ?? "",
@@ -70,7 +77,8 @@ export function appendEvent(
   if (utf8(body).byteLength > LIMITS.ledgerEntryBytesMax) {
     body = textOf({ ...entry, detail: { reason: clean(event.reason), omitted: "oversize", sha256: sha256Hex(body) } });
   }
-  sql.run("INSERT INTO ledger (seq, hash, body) VALUES (?, ?, ?)", seq, sha256Hex(body), body);
+  const hash = encodeHex(leafHash(utf8(body)));
+  sql.run("INSERT INTO ledger (seq, at_ms, hash, body) VALUES (?, ?, ?, ?)", seq, atMs, hash, body);
   return seq;
 }
 
@@ -122,7 +130,7 @@ export function lastOrigin(sql: Sql): CellOrigin | null {
   const { size } = headOf(sql);
   if (size === 0) return null;
   const [last] = entriesFrom(sql, size - 1, 1);
-  return last ? { cell: last.cell, release: last.release } : null;
+  return last ? { cell: last.cell, region: last.region ?? "", release: last.release } : null;
 }
 
 export function entriesFrom(sql: Sql, from: number, limit: number): LedgerEntry[] {

@@ -8,7 +8,7 @@ export type FirstKey = ProvisionTenant["keys"][number];
 
 /** The cell acts without a person, and its entries say so: `doing` stands where a caller's request and credential would. */
 export const cellAttribution = (
-  { id: cell, release }: Pick<CellInfo, "id" | "release">,
+  { id: cell, region, release }: Pick<CellInfo, "id" | "region" | "release">,
   snapshot: string,
   doing: string,
 ): Attribution => ({
@@ -20,6 +20,7 @@ export const cellAttribution = (
   project: "default",
   environment: "production",
   cell,
+  region,
   source: null,
   release,
   snapshot,
@@ -28,8 +29,10 @@ export const cellAttribution = (
 });
 
 /** Of the cell's own set-up. */
-export const bootstrapAttribution = (cell: string, release: string, snapshot: string): Attribution =>
-  cellAttribution({ id: cell, release }, snapshot, "bootstrap");
+export const bootstrapAttribution = (
+  cell: Pick<CellInfo, "id" | "region" | "release">,
+  snapshot: string,
+): Attribution => cellAttribution(cell, snapshot, "bootstrap");
 
 const scopes = {
   workspace: WorkspaceId.parse("default"),
@@ -71,7 +74,7 @@ export async function provisionTenants(
   snapshot: Snapshot,
   first: { tenant: string; keys: FirstKey[] },
 ): Promise<void> {
-  const by = bootstrapAttribution(deps.cell.id, deps.cell.release, snapshot.digest);
+  const by = bootstrapAttribution(deps.cell, snapshot.digest);
   for (const config of Object.values(snapshot.tenants)) {
     const id = TenantId.parse(config.id);
     if ((await deps.tenants.lookup(id, null)).ok) continue;

@@ -56,7 +56,7 @@ import { startUpkeep } from "./upkeep.ts";
 import { welcome } from "./welcome.ts";
 
 const PROJECT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const CELL = { id: "local", jurisdiction: "local" };
+const CELL = { id: "local", jurisdiction: "local", region: "local" };
 const FIRST_TENANT = "default";
 
 /** The whole cell in one process: edge, durable objects, control database. Resolves when it listens. */
@@ -127,7 +127,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     },
   });
   const tenants = embeddedTenantStore(objects, tenantClass);
-  const cellStore = embeddedCellStore(objects, { cell: CELL.id, release });
+  const cellStore = embeddedCellStore(objects, { cell: CELL.id, region: CELL.region, release });
   const root = rootSecret(home, ids.bytes);
   const keyring = await secretKeyring([root], clock);
   const sign = statementSigner(CELL.id, statementKey(root));
@@ -150,7 +150,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     tasks: embeddedTaskStore(objects, taskClass),
     cellStore,
     policies: policyStore({
-      cell: embeddedCellPolicies(objects, { cell: CELL.id, release }, sign),
+      cell: embeddedCellPolicies(objects, { cell: CELL.id, region: CELL.region, release }, sign),
       tenant: embeddedTenantPolicies(objects, tenantClass, sign),
     }),
     defer: (work) => void work.catch(failed("deferred")),

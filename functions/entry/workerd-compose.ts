@@ -81,6 +81,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
   const cell = {
     id: env.BAILIWICK_CELL,
     jurisdiction: env.BAILIWICK_JURISDICTION,
+    region: env.BAILIWICK_JURISDICTION,
     endpoint: env.BAILIWICK_ENDPOINT,
     release,
     loopback: false,
@@ -105,7 +106,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     }),
   );
   const tenants = remoteTenantStore(placed(env, env.TENANT));
-  const cellStore = remoteCellStore(placed(env, env.CELL), { cell: cell.id, release });
+  const cellStore = remoteCellStore(placed(env, env.CELL), { cell: cell.id, region: cell.region, release });
   const degradation = new Degradation(telemetry, config);
   const neon = controlDbOf(env);
   const db = neon === null ? null : degradation.watch(neon);
@@ -125,7 +126,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     tasks: remoteTaskStore(placed(env, env.TASK)),
     cellStore,
     policies: policyStore({
-      cell: remoteCellPolicies(placed(env, env.CELL), { cell: cell.id, release }),
+      cell: remoteCellPolicies(placed(env, env.CELL), { cell: cell.id, region: cell.region, release }),
       tenant: remoteTenantPolicies(placed(env, env.TENANT)),
     }),
     defer: (work) => waitUntil(work.catch(failed("deferred"))),

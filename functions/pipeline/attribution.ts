@@ -19,6 +19,7 @@ export const attributionOf = (
   project: actor.scopes.project,
   environment: actor.scopes.environment,
   cell: cell.id,
+  region: cell.region,
   source: incoming.runtime.source,
   release: cell.release,
   snapshot,

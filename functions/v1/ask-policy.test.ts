@@ -54,7 +54,7 @@ function cellThat(answers: Partial<Decision> | Error, store: { down?: Error; unr
     sample: { ratio: 0, followParent: false },
   });
   const deps = {
-    cell: { id: "local", jurisdiction: "local", endpoint: "http://cell", loopback: true, release: "1+0" },
+    cell: { id: "local", jurisdiction: "local", region: "local", endpoint: "http://cell", loopback: true, release: "1+0" },
     clock,
     ids,
     config: { current: () => ({ digest: "d", tenants: {} }) },

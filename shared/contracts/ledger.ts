@@ -1,6 +1,6 @@
 import type { JsonObject } from "./json.ts";
 
-/** Kinds of ledger entries. The full tree, tiles and checkpoints build on these rows. */
+/** Kinds of ledger entries. */
 export const LEDGER_KINDS = [
   "tenant.provisioned",
   "tenant.changed",
@@ -30,6 +30,10 @@ export const LEDGER_KINDS = [
   "authentication.failed",
   "data.read",
   "data.changed",
+  "data.erased",
+  "ledger.halted",
+  "ledger.resumed",
+  "signing_key.added",
 ] as const;
 export type LedgerKind = (typeof LEDGER_KINDS)[number];
 
@@ -43,6 +47,8 @@ export interface Attribution {
   project: string;
   environment: string;
   cell: string;
+  /** Where the cell runs: its region, or its jurisdiction where it has no finer place. */
+  region: string;
   /** Client address as the runtime saw it, or null. */
   source: string | null;
   /** `version+digest` of the running code. */
@@ -55,7 +61,7 @@ export interface Attribution {
 
 /**
  * One ledger entry, canonical JSON (RFC 8785) of at most 65,535 bytes. AU-3: what (`kind`, `detail`), when (`at`, UTC
- * milliseconds), where (`cell`, `source`), outcome, who (`subject`, `credential`, `acr`). Digests only, never content.
+ * milliseconds, never earlier than the entry before), where (`cell`, `region`, `source`), outcome, who (`subject`, `credential`, `acr`). Digests only, never content.
  */
 export interface LedgerEntry extends Attribution {
   schema_version: 1;
@@ -67,6 +73,6 @@ export interface LedgerEntry extends Attribution {
   action: string;
   task: string | null;
   detail: JsonObject;
-  /** SHA-256 hex of the previous entry's canonical bytes; 64 zeros for the first. */
+  /** Lower-case hex of the RFC 6962 leaf hash of the entry before; 64 zeros in the first. */
   prev: string;
 }

@@ -43,7 +43,7 @@ useHashing(nativeHashing);
 const home = mkdtempSync(join(tmpdir(), "bailiwick-bench-"));
 const clock = systemClock;
 const ids = randomIds(clock);
-const CELL = { id: "local", jurisdiction: "local" };
+const CELL = { id: "local", jurisdiction: "local", region: "local" };
 const files = {
   "providers.yml": "providers: { mock: { kind: openai, base_url: 'http://127.0.0.1:1/v1', locality: local } }",
   "models.yml": "models: { instant: { provider: mock, model: instant, prices: { input: '0.15', output: '0.60' } } }",
@@ -106,9 +106,9 @@ const { handle, deps } = composeCell({
   tenants: embeddedTenantStore(objects, tenantClass),
   sessions: embeddedSessionStore(objects),
   tasks: embeddedTaskStore(objects),
-  cellStore: embeddedCellStore(objects, { cell: CELL.id, release: "bench" }),
+  cellStore: embeddedCellStore(objects, { cell: CELL.id, region: CELL.region, release: "bench" }),
   policies: policyStore({
-    cell: embeddedCellPolicies(objects, { cell: CELL.id, release: "bench" }, sign),
+    cell: embeddedCellPolicies(objects, { cell: CELL.id, region: CELL.region, release: "bench" }, sign),
     tenant: embeddedTenantPolicies(objects, tenantClass, sign),
   }),
   defer: (work) => void work,

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "../../shared/contracts/json.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
-import { sha256Hex } from "../../shared/crypto/sha256.ts";
 import { type Cell, type CellRuntime, startCell } from "../support/cell.ts";
 import { eventually, type Lab, labOver, marker, type Tenant, user } from "../support/lab.ts";
+import { leafHex } from "../support/leaf-hex.ts";
 import { testConfig } from "../support/test-config.ts";
 import { Upstream } from "../support/upstream.ts";
 
@@ -72,7 +72,7 @@ describe.each(RUNTIMES)("a cell on %s that ends and comes back", (runtime) => {
     let prev = "0".repeat(64);
     for (const entry of log) {
       expect(entry.prev).toBe(prev);
-      prev = sha256Hex(canonicalJson(entry));
+      prev = leafHex(canonicalJson(entry));
     }
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { CellStore, SystemEvent } from "../../shared/contracts/ports/cell-store.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
-import { sha256Hex } from "../../shared/crypto/sha256.ts";
+import { leafHex } from "../support/leaf-hex.ts";
 
 const refused = (more: Partial<SystemEvent> = {}): SystemEvent => ({
   kind: "authentication.failed",
@@ -54,7 +54,7 @@ export function cellStoreContract(name: string, open: () => CellStore): void {
       let prev = "0".repeat(64);
       for (const [seq, entry] of entries.entries()) {
         expect([entry.seq, entry.prev, entry.tenant]).toEqual([seq, prev, "_cell"]);
-        prev = sha256Hex(canonicalJson({ ...entry }));
+        prev = leafHex(canonicalJson({ ...entry }));
       }
       expect(prev).toBe(head);
       expect(entries.slice(1).map(({ snapshot }) => snapshot)).toEqual(Array(4).fill("sha256:a"));

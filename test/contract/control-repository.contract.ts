@@ -27,6 +27,7 @@ const by: Attribution = {
   environment: "production",
   cell: "local",
   source: "192.0.2.1",
+  region: "local",
   release: "0.1.0+test",
   snapshot: "sha256:0",
   decision: null,

@@ -38,7 +38,9 @@ describe("embedded", () => {
   });
   sessionStoreContract("the embedded host", () => embeddedSessionStore(host));
   taskStoreContract("the embedded host", () => embeddedTaskStore(host));
-  cellStoreContract("the embedded host", () => embeddedCellStore(host, { cell: `test${cells++}`, release: "test" }));
+  cellStoreContract("the embedded host", () =>
+    embeddedCellStore(host, { cell: `test${cells++}`, region: "local", release: "test" }),
+  );
 });
 
 describe("alarms of the embedded objects", () => {
@@ -76,7 +78,7 @@ describe("alarms of the embedded objects", () => {
   });
 
   it("write the number of repeats when a window closes, so that no refusal goes uncounted", async () => {
-    const store = embeddedCellStore(host, { cell: "test", release: "1" });
+    const store = embeddedCellStore(host, { cell: "test", region: "local", release: "1" });
     const event = { kind: "call.refused", reason: "forbidden", source: "192.0.2.1", detail: {} } as const;
     await store.system(Array.from({ length: 7 }, () => event));
     home.clock.advance(LIMITS.refusalCoalesceMs);

@@ -4,7 +4,7 @@ import { nanoUsd } from "../../shared/contracts/money.ts";
 import type { AdmitOutcome, ProvisionTenant, TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
 import { err } from "../../shared/contracts/result.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
-import { sha256Hex } from "../../shared/crypto/sha256.ts";
+import { leafHex } from "../support/leaf-hex.ts";
 import { decisionId, recorded } from "../support/policy-fixtures.ts";
 import {
   access,
@@ -162,7 +162,7 @@ export function tenantStoreContract(name: string, store: () => TenantStore): voi
       entries.forEach((entry, at) => {
         expect([entry.seq, entry.prev]).toEqual([at, prev]);
         // safe because: an entry is plain JSON
-        prev = sha256Hex(canonicalJson(entry as unknown as Parameters<typeof canonicalJson>[0]));
+        prev = leafHex(canonicalJson(entry as unknown as Parameters<typeof canonicalJson>[0]));
       });
       expect([size, head]).toEqual([42, prev]);
       const days = {

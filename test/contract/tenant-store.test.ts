@@ -38,7 +38,7 @@ describe("embedded", () => {
   tenantStoreContract("the embedded host", () => embeddedTenantStore(host, quiet));
   approvalStoreContract("the embedded host", () => embeddedTenantStore(host, quiet));
   policyStoreContract("the embedded host", () => {
-    const origin = { cell: `test${cells++}`, release: "test" };
+    const origin = { cell: `test${cells++}`, region: "local", release: "test" };
     const cell = embeddedCellPolicies(host, origin, SIGN);
     return {
       policies: policyStore({ cell, tenant: embeddedTenantPolicies(host, quiet, SIGN) }),

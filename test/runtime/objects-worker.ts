@@ -95,7 +95,7 @@ export default {
     if (!port || !method) return new Response("ready");
     const args = fromBytesJson(await request.text());
     if (!Array.isArray(args)) return new Response("arguments are an array", { status: 400 });
-    const origin = { cell: String(request.headers.get("x-cell")), release: "test" };
+    const origin = { cell: String(request.headers.get("x-cell")), region: "local", release: "test" };
     const targets: Record<string, object> = {
       sql: { run: (title: string) => env.SQL.getByName(title).run(title) },
       tables: {

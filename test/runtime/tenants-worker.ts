@@ -44,7 +44,7 @@ export default {
     // safe because: the probe has every method of the object, and its stub likewise
     const port = remoteTenantStore(env.TENANTS as unknown as DurableNamespace<TenantObject>);
     const cells = env.CELLS as unknown as DurableNamespace<CellObject>; // safe because: as above
-    const origin = { cell: String(request.headers.get("x-cell")), release: "test" };
+    const origin = { cell: String(request.headers.get("x-cell")), region: "local", release: "test" };
     const policies = policyStore({
       cell: remoteCellPolicies(cells, origin),
       tenant: remoteTenantPolicies(env.TENANTS as unknown as DurableNamespace<TenantObject>),

@@ -1,8 +1,8 @@
 import { expect } from "vitest";
 import type { JsonObject } from "../../shared/contracts/json.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
-import { sha256Hex } from "../../shared/crypto/sha256.ts";
 import type { Lab } from "./lab.ts";
+import { leafHex } from "./leaf-hex.ts";
 
 export type Entry = JsonObject & {
   seq: number;
@@ -38,14 +38,14 @@ export async function readLedger(lab: Lab, key: string): Promise<{ entries: Entr
   }
 }
 
-/** Recomputes the chain from the entries alone: gapless from 0, each `prev` the digest of the one before, the head the last. */
+/** Recomputes the chain from the entries alone: gapless from 0, each `prev` the leaf hash of the one before, the head the last. */
 export function expectChained({ entries, size, head }: Awaited<ReturnType<typeof readLedger>>): void {
   expect(entries.map(({ seq }) => seq)).toEqual(entries.map((_, index) => index));
   expect(size).toBe(entries.length);
   let prev = "0".repeat(64);
   for (const entry of entries) {
     expect(entry.prev).toBe(prev);
-    prev = sha256Hex(canonicalJson(entry));
+    prev = leafHex(canonicalJson(entry));
   }
   expect(head).toBe(prev);
 }

@@ -32,7 +32,7 @@ import { err, ok } from "../../shared/contracts/result.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { TestClock } from "./objects-home.ts";
 
-const CELL = { id: "local", jurisdiction: "local" };
+const CELL = { id: "local", jurisdiction: "local", region: "local" };
 const FILES = {
   "providers.yml": `providers:
   pool: { kind: openai, base_url: 'http://127.0.0.1:1/v1', locality: local }
@@ -161,7 +161,7 @@ export async function obligedCell(upstream: Upstream) {
     async tenant(content: "none" | "store" = "store") {
       const id = TenantId.parse(`t${++tenantsMade}`);
       const keys = [mint(deps, id), mint(deps, id)] as const;
-      const by = bootstrapAttribution(cell.id, cell.release, config.current().digest);
+      const by = bootstrapAttribution(cell, config.current().digest);
       await tenants.provision(id, {
         settings: { name: id, privacy: "allow-api", content, transit: "refused" },
         data_key: await keyring.createDataKey(id),

@@ -14,7 +14,7 @@ import type {
   SettleRequest,
 } from "../../shared/contracts/ports/tenant-store.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
-import { sha256Hex } from "../../shared/crypto/sha256.ts";
+import { leafHex } from "./leaf-hex.ts";
 import { provisionSpec } from "./tenant-fixtures.ts";
 
 /** Noon, so that a test may move some hours without leaving its day. */
@@ -98,7 +98,7 @@ export function expectInvariants({ sql, entries }: Pick<TestTenant, "sql" | "ent
     // Compared in one expectation, because thousands of them are slow.
     const value = JSON.parse(body);
     const canonical = canonicalJson(value) === body && new TextEncoder().encode(body).length <= 65_535;
-    const linked = seq === at && value.seq === at && value.prev === prev && hash === sha256Hex(body);
+    const linked = seq === at && value.seq === at && value.prev === prev && hash === leafHex(body);
     if (!canonical || !linked) expect({ at, canonical, linked, body }).toEqual({ at, canonical: true, linked: true });
     prev = hash;
   });

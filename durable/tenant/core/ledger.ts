@@ -21,10 +21,11 @@ export interface Draft {
   detail: JsonObject;
 }
 
-/** The chain's end: `size` is the sequence of the next entry. */
+/** The chain's end: `size` is the sequence of the next entry, `hash` and `at_ms` are of the newest one. */
 export interface Head {
   size: number;
   hash: string;
+  at_ms: number;
 }
 
 const HEAD = new Known<Head>("ledger");
@@ -33,19 +34,26 @@ const HEAD = new Known<Head>("ledger");
 export function headOf(sql: Sql): Head {
   const known = HEAD.get(sql);
   if (known) return known;
-  const last = sql.get<{ seq: number; hash: string }>("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1");
-  const head = last ? { size: last.seq + 1, hash: last.hash } : { size: 0, hash: NO_HASH };
+  const last = sql.get<{ seq: number; hash: string; at_ms: number }>(
+    "SELECT seq, hash, at_ms FROM ledger ORDER BY seq DESC LIMIT 1",
+  );
+  const head = last ? { size: last.seq + 1, hash: last.hash, at_ms: last.at_ms } : { size: 0, hash: NO_HASH, at_ms: 0 };
   HEAD.set(sql, head);
   return head;
 }
 
 const encoder = new TextEncoder();
-/** One byte more than an entry may have, so that an entry that does not fit is seen. */
-const scratch = new Uint8Array(LIMITS.ledgerEntryBytesMax + 1);
+/**
+ * The zero byte that RFC 6962 puts before a leaf, the entry, and one byte more than an entry may have, so that an entry
+ * that does not fit is seen.
+ */
+const leaf = new Uint8Array(1 + LIMITS.ledgerEntryBytesMax + 1);
+const scratch = leaf.subarray(1);
 
 /**
  * Appends to one tenant's chain, inside the caller's transaction. Entries are RFC 8785 text of at most 65,535 bytes; what
- * the edge attached is replaced by its digest when it does not fit.
+ * the edge attached is replaced by its digest when it does not fit. One hash an append: the RFC 6962 leaf hash is both the
+ * chain's link and the tree's leaf, and sealing reads it from the row.
  */
 export class LedgerWriter {
   readonly #sql: Sql;
@@ -65,8 +73,10 @@ export class LedgerWriter {
 
   /** Answers the entry's sequence number. Throws when the attribution alone is larger than an entry may be. */
   append(draft: Draft): number {
-    const { size: seq, hash: prev } = headOf(this.#sql);
-    const at = isoOf(this.#nowMs);
+    const { size: seq, hash: prev, at_ms: lastMs } = headOf(this.#sql);
+    // A clock that was set back must not make the log's times fall: periods are runs of entries.
+    const atMs = Math.max(this.#nowMs, lastMs);
+    const at = isoOf(atMs);
     let body = entryText(this.#tenant, seq, at, prev, draft);
     let size = encodedBytes(body);
     if (size === null) {
@@ -74,9 +84,9 @@ export class LedgerWriter {
       size = encodedBytes(body);
     }
     if (size === null) throw new RangeError("a ledger entry is larger than its bound");
-    const hash = sha256Hex(scratch.subarray(0, size));
-    this.#sql.run("INSERT INTO ledger (seq, at_ms, hash, body) VALUES (?, ?, ?, ?)", seq, this.#nowMs, hash, body);
-    HEAD.set(this.#sql, { size: seq + 1, hash });
+    const hash = sha256Hex(leaf.subarray(0, 1 + size));
+    this.#sql.run("INSERT INTO ledger (seq, at_ms, hash, body) VALUES (?, ?, ?, ?)", seq, atMs, hash, body);
+    HEAD.set(this.#sql, { size: seq + 1, hash, at_ms: atMs });
     return seq;
   }
 }
@@ -105,7 +115,8 @@ function isoOf(ms: number): string {
 /** Members in the order RFC 8785 demands, so that the fixed part needs no sorting. */
 function entryText(tenant: string, seq: number, at: string, prev: string, draft: Draft): string {
   const { kind, outcome, action, task, by } = draft;
-  const { acr, cell, credential, decision, environment, policy, project, release, request, snapshot, source } = by;
+  const { acr, cell, credential, decision, environment, policy, project, region, release, request, snapshot, source } =
+    by;
   const before = JSON.stringify({ acr, action, at, cell, credential, decision });
   const after = JSON.stringify({
     environment,
@@ -114,6 +125,7 @@ function entryText(tenant: string, seq: number, at: string, prev: string, draft:
     policy,
     prev,
     project,
+    region,
     release,
     request,
     schema_version: 1,
@@ -136,7 +148,17 @@ function entryText(tenant: string, seq: number, at: string, prev: string, draft:
 function wellFormed(from: Attribution & { action: string; task: string | null }) {
   let changed = false;
   const clean = { ...from };
-  for (const member of ["subject", "source", "acr", "credential", "action", "task", "release", "request"] as const) {
+  for (const member of [
+    "subject",
+    "source",
+    "acr",
+    "credential",
+    "action",
+    "task",
+    "region",
+    "release",
+    "request",
+  ] as const) {
     const value = clean[member];
     if (value === null || value.isWellFormed()) continue;
     Object.assign(clean, { [member]: value.toWellFormed() });

@@ -26,6 +26,8 @@ const AttributionSchema: z.ZodType<Attribution> = z.object({
   project: z.string(),
   environment: z.string(),
   cell: z.string(),
+  // Rows of an older release have none.
+  region: z.string().default(""),
   source: z.string().nullable(),
   release: z.string(),
   snapshot: z.string(),

@@ -47,7 +47,7 @@ beforeEach(async () => {
   host = home.open();
   const { clock } = home;
   const sign = statementSigner("local", STATEMENT_KEY);
-  const origin = { cell: "local", release: "test" };
+  const origin = { cell: "local", region: "local", release: "test" };
   tenants = embeddedTenantStore(host, tenantClass);
   store = policyStore({
     cell: embeddedCellPolicies(host, origin, sign),

@@ -211,6 +211,7 @@ async function ended(
     request: incoming.request,
     acr: null,
     cell: deps.cell.id,
+    region: deps.cell.region,
     source: null,
     release: deps.cell.release,
     snapshot: deps.config.current().digest,

@@ -19,7 +19,9 @@ export const LedgerEntryObject = z
     action: text,
     task: maybe,
     detail: z.record(z.string(), AnyJson),
-    prev: digest.meta({ description: "SHA-256 of the entry before, over its canonical bytes." }),
+    prev: digest.meta({
+      description: "RFC 6962 leaf hash of the entry before: SHA-256 over a zero byte and its canonical bytes.",
+    }),
     request: text,
     subject: text,
     credential: text,
@@ -28,6 +30,7 @@ export const LedgerEntryObject = z
     project: text,
     environment: text,
     cell: text,
+    region: text,
     source: maybe,
     release: text,
     snapshot: text,
@@ -55,6 +58,7 @@ export const LedgerEntryObject = z
       project: "default",
       environment: "default",
       cell: "local",
+      region: "local",
       source: null,
       release: "0.1.0",
       snapshot: `sha256:${"0".repeat(64)}`,
@@ -79,7 +83,7 @@ export const LedgerPage = z
     has_more: z.boolean(),
     next_from: z.int().nullable().meta({ description: "`from` of the next page." }),
     size: z.int().min(0).meta({ description: "Entries in the log." }),
-    head: digest.meta({ description: "SHA-256 of the newest entry's canonical bytes." }),
+    head: digest.meta({ description: "RFC 6962 leaf hash of the newest entry." }),
   })
   .meta({
     id: "LedgerPage",
