@@ -66,7 +66,7 @@ export type ObjectStoreMisplaced = { readonly reason: "misplaced"; readonly deta
  */
 export interface ObjectStore {
   readonly placement: ObjectPlacement;
-  /** Asks the store whether it is reachable, writable in principle and as `placement` says. For start-up and readiness. */
+  /** Asks the store whether it is reachable and, as far as it can tell, as `placement` says. For start-up and readiness. */
   check(options?: ObjectCallOptions): Promise<Result<null, ObjectStoreMisplaced>>;
   /** At most `objectPutBytesMax` in one piece. `bytes` must not change before it resolves. */
   put(
@@ -74,7 +74,7 @@ export interface ObjectStore {
     bytes: Uint8Array,
     options?: ObjectPutOptions & { if_absent?: boolean },
   ): Promise<Result<ObjectIdentity, ObjectExists>>;
-  /** Up to `objectBytesMax` in bounded memory. When `source` throws, nothing is left and its error is thrown on. */
+  /** Up to `objectBytesMax` in bounded memory. When `source` throws, nothing is left and its error is thrown on; `source` is always closed. */
   putStream(
     key: string,
     source: AsyncIterable<Uint8Array>,
@@ -98,7 +98,7 @@ export interface ObjectStore {
   ): Promise<{ readonly keys: string[]; readonly more: boolean }>;
   /**
    * Removes one version, or the object with all its versions; refused whole while any of those is locked. What is absent
-   * is removed already.
+   * is removed already. Removing the newest version alone uncovers the one before it, where the store kept one.
    */
   delete(key: string, options?: ObjectCallOptions & { version?: string }): Promise<Result<null, ObjectLocked>>;
 }
@@ -120,8 +120,8 @@ export class InvalidObjectKey extends Error {
 }
 
 export const OBJECT_KEY_BYTES_MAX = 512;
-/** A file name may have 255 bytes; a version's digest and its marks need 66 of them. */
-export const OBJECT_KEY_SEGMENT_BYTES_MAX = 180;
+/** A file name may have 255 bytes, and a file system marks objects in theirs. */
+export const OBJECT_KEY_SEGMENT_BYTES_MAX = 240;
 
 /** Why a text is no key, or null: segments of `[A-Za-z0-9._-]` joined by `/`, none empty, `.` or `..`. */
 export function objectKeyProblem(key: string): string | null {
