@@ -14,9 +14,7 @@ export interface Checkpoint {
   extensions: string[];
 }
 
-/**
- * Decimal without leading zeros, at most 2^53 − 1; null for anything else.
- */
+/** Decimal without leading zeros, at most 2^53 − 1; null for anything else. */
 export function parseCount(text: string): number | null {
   if (!/^(?:0|[1-9]\d{0,15})$/.test(text)) return null;
   const count = Number(text);

@@ -8,7 +8,7 @@ export const DsseEnvelope = z.strictObject({
   payloadType: z.string().min(1).max(255),
   payload: z.string(),
   signatures: z
-    .array(z.strictObject({ keyid: z.string().max(255), sig: z.string() }))
+    .array(z.strictObject({ keyid: z.string().max(255).default(""), sig: z.string() }))
     .min(1)
     .max(LIMITS.dsseSignaturesMax),
 });

@@ -22,6 +22,13 @@ describe("an entry bundle", () => {
     expect(decodeBundle(encodeBundle(largest))).toEqual({ ok: true, value: largest });
   });
 
+  it("is copied out of what it was read into, so that a reused buffer changes no entry", () => {
+    const buffer = Buffer.from(encodeBundle([utf8("entry")]));
+    const decoded = decodeBundle(buffer);
+    buffer.fill(0);
+    expect(decoded).toEqual({ ok: true, value: [utf8("entry")] });
+  });
+
   it("that is cut anywhere but between entries is refused, so that a cut archive is noticed", () => {
     const bytes = encodeBundle([utf8("first"), utf8("second")]);
     for (let length = 1; length < bytes.length; length++) {

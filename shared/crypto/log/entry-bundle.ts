@@ -34,7 +34,8 @@ export function decodeBundle(bytes: Uint8Array): Result<Uint8Array[], BundleFaul
     if (high === undefined || low === undefined) return err({ reason: "truncated" });
     const end = at + 2 + high * 256 + low;
     if (end > bytes.length) return err({ reason: "truncated" });
-    entries.push(bytes.slice(at + 2, end));
+    // Not `slice`: of Node's Buffer that is a view.
+    entries.push(new Uint8Array(bytes.subarray(at + 2, end)));
     at = end;
   }
   return ok(entries);

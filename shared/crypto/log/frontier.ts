@@ -20,7 +20,7 @@ export class Frontier {
     if (hashes.length !== rootNodes(size).length || hashes.some(({ length }) => length !== HASH_BYTES))
       throw new RangeError(`frontier: ${hashes.length} hashes are none of size ${size}`);
     this.#size = size;
-    this.#hashes = hashes.map((hash) => hash.slice());
+    this.#hashes = hashes.map((hash) => new Uint8Array(hash));
   }
 
   /** Entries in the log. */
@@ -30,20 +30,21 @@ export class Frontier {
 
   /** Hashes of `rootNodes(size)`, left to right. */
   hashes(): Uint8Array[] {
-    return this.#hashes.map((hash) => hash.slice());
+    return this.#hashes.map((hash) => new Uint8Array(hash));
   }
 
   append(leaf: Uint8Array, onNode?: OnNode): void {
     if (leaf.length !== HASH_BYTES) throw new RangeError("frontier: a leaf hash is 32 bytes");
     if (this.#size >= Number.MAX_SAFE_INTEGER) throw new RangeError("frontier: the log is full");
-    let hash: Uint8Array = leaf.slice();
+    // Not `slice`: of Node's Buffer that is a view.
+    let hash: Uint8Array = new Uint8Array(leaf);
     let index = this.#size;
     for (let height = 1; index % 2 === 1; height++) {
       const left = this.#hashes.pop();
       if (left === undefined) throw new Error("frontier: fewer hashes than its size has");
       hash = nodeHash(left, hash);
       index = (index - 1) / 2;
-      if (height % 8 === 0) onNode?.(height, index, hash.slice());
+      if (height % 8 === 0) onNode?.(height, index, new Uint8Array(hash));
     }
     this.#hashes.push(hash);
     this.#size++;
@@ -51,7 +52,7 @@ export class Frontier {
 
   /** RFC 6962 root of the log. */
   root(): Uint8Array {
-    return foldNodes(this.#hashes).slice();
+    return new Uint8Array(foldNodes(this.#hashes));
   }
 
   clone(): Frontier {

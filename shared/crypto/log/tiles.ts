@@ -118,7 +118,11 @@ export function tileOfNode({ height, index }: TreeNode): TileSlice {
 export function hashesOfTile(tileHashes: Uint8Array): Uint8Array[] | null {
   const width = tileHashes.length / HASH_BYTES;
   if (!Number.isInteger(width) || width < 1 || width > TILE_WIDTH) return null;
-  return Array.from({ length: width }, (_, at) => tileHashes.slice(at * HASH_BYTES, (at + 1) * HASH_BYTES));
+  // Not `slice`: of Node's Buffer that is a view.
+  return Array.from(
+    { length: width },
+    (_, at) => new Uint8Array(tileHashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)),
+  );
 }
 
 /** The node's hash out of the bytes of its tile (`tileOfNode`); null if they do not reach so far. */

@@ -98,7 +98,7 @@ export function consistencyNodes(from: number, to: number): TreeNode[][] {
 /** The hash over the given nodes' hashes, left to right as this file lists them; of none it is the empty log's root. */
 export function foldNodes(hashes: readonly Uint8Array[]): Uint8Array {
   let folded = hashes.at(-1);
-  if (folded === undefined) return EMPTY_ROOT.slice();
+  if (folded === undefined) return new Uint8Array(EMPTY_ROOT);
   for (let at = hashes.length - 2; at >= 0; at--) folded = nodeHash(hashes[at] ?? EMPTY_ROOT, folded);
   return folded;
 }

@@ -41,7 +41,7 @@ export function rootOfLeaves(hashes: readonly Uint8Array[]): Uint8Array {
   }
   const root = level[0] ?? EMPTY_ROOT;
   if (root.length !== HASH_BYTES) throw new RangeError("tree: a hash is 32 bytes");
-  return root.slice();
+  return new Uint8Array(root);
 }
 
 const isHash = (hash: Uint8Array | undefined): hash is Uint8Array => hash?.length === HASH_BYTES;
