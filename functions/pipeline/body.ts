@@ -1,8 +1,8 @@
 import type { JsonValue } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import { parseStrictJson } from "../../shared/crypto/strict-json.ts";
 import { ProblemError } from "../problem.ts";
 import type { BodyLease } from "./body-room.ts";
-import { parseStrictJson } from "./strict-json.ts";
 
 export interface BodyBounds {
   bytesMax: number;

@@ -2,7 +2,7 @@ import type { IssuerConfig } from "../../../shared/contracts/config/snapshot.ts"
 import { isJsonObject, type JsonValue } from "../../../shared/contracts/json.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Egress } from "../../../shared/contracts/ports/egress.ts";
-import { parseStrictJson } from "../strict-json.ts";
+import { parseStrictJson } from "../../../shared/crypto/strict-json.ts";
 import { type KeySet, readKeySet } from "./key-set.ts";
 
 type Where = Pick<IssuerConfig, "issuer" | "jwks_uri" | "network">;

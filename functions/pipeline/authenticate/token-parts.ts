@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from "../../../shared/contracts/json.ts";
 import { decodeBase64url } from "../../../shared/crypto/base64url.ts";
-import { parseStrictJson } from "../strict-json.ts";
+import { parseStrictJson } from "../../../shared/crypto/strict-json.ts";
 
 /** A compact JWS, unverified. */
 export interface TokenParts {

@@ -1,6 +1,6 @@
-import type { JsonValue } from "../../shared/contracts/json.ts";
-import { LIMITS } from "../../shared/contracts/limits.ts";
-import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import type { JsonValue } from "../contracts/json.ts";
+import { LIMITS } from "../contracts/limits.ts";
+import { err, ok, type Result } from "../contracts/result.ts";
 import { type ScanRefusal, scanJson } from "./scan-json.ts";
 
 export type StrictJsonRefusal = {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
+import { canonicalJson } from "./canonical-json.ts";
 import { parseStrictJson } from "./strict-json.ts";
 
 const encoder = new TextEncoder();
