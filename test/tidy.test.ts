@@ -5,7 +5,9 @@ import { type Import, importsOf, projectFiles, readSource, withoutComments } fro
 
 const LINES_MAX = 400;
 /** Files that may be longer, each with its reason. */
-const LONGER: Readonly<Record<string, string>> = {};
+const LONGER: Readonly<Record<string, string>> = {
+  "shared/contracts/limits.ts": "one table of bounds, looked up by name",
+};
 const BARRELS = new Set(["functions/v1/index.ts", "functions/pipeline/index.ts"]);
 
 const files = projectFiles();
