@@ -9,4 +9,9 @@ declare module "cloudflare:workers" {
     protected readonly env: Env;
     constructor(ctx: DurableState, env: Env);
   }
+
+  /** A service that other workers call over a binding; without `fetch` it answers no request. */
+  export abstract class WorkerEntrypoint<Env = unknown> {
+    protected readonly env: Env;
+  }
 }

@@ -157,6 +157,17 @@ export const LIMITS = {
   dsseSignaturesMax: 16,
   /** A task's evidence with 64 candidates and its transcript is below 1 MiB; a manifest of a year's files about 20. */
   dsseBytesMax: 64 * MiB,
+  /** Key pairs of one cell: the document with all of them fits a Workers secret of 5 KB; a pair a year lasts 14 years. */
+  signingPairsMax: 14,
+  /** Each pair in force puts two signatures on a statement: half of `dsseSignaturesMax`. */
+  signingPairsInForceMax: 8,
+  signingKeysBytesMax: 64 * KiB,
+  /** A signature takes about 13 ms, a manifest of 20 MiB a second; beyond it the signer is stuck. */
+  signerAnswerMsMax: 10 * SECOND,
+  /** Callers that wait for the signer's thread: 256 × 13 ms are over 3 s. */
+  signerQueueMax: 256,
+  /** Public keys are read again after this: so long may a new key's signatures go before its entry in the document. */
+  signerKeysAgeMsMax: 5 * SECOND,
   /** One statement takes a batch as one JSON parameter: 400 rows of about 1 KiB. */
   outboxBatchMax: 400,
   outboxRetryMsMin: 1 * SECOND,
@@ -352,6 +363,24 @@ export const LIMITS = {
   /** Rules of a cell and of one tenant, each; facts take both. */
   restrictionsMax: 128,
   ruleNamesMax: 256,
+
+  // --- evidence and export
+  /** An opened and a closed record, some approvals, and one refusal a 10 s window: a task has a handful. */
+  evidenceEntriesMax: 1_024,
+  /** A stored response and its items are 1 MiB each at most; a longer transcript is left out. */
+  evidenceTranscriptBytesMax: 4 * MiB,
+  /** A year: quiet logs are exported whole. */
+  exportPeriodMsMax: 366 * DAY,
+  /** Each is a line of about 130 bytes in the manifest, which is made in memory: 8.5 MiB, 11 in base64. */
+  exportFilesMax: 65_536,
+  /** Silences that are told: in a year there is room for one an hour. */
+  silenceMsMin: HOUR,
+  /** One export holds a bundle of entries (16 MiB at the very most) and its manifest. */
+  exportsAtOnceMax: 4,
+  /** 65,536 files of a store that answers in 50 ms. */
+  exportMsMax: HOUR,
+  /** A log whose publication was asked for is published within this, unless its archive is down. */
+  evidenceRetryMs: SECOND,
 
   // --- object store
   /** The largest inference body in one piece: a quarter of an isolate's memory. */
