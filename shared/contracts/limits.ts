@@ -382,6 +382,15 @@ export const LIMITS = {
   /** A log whose publication was asked for is published within this, unless its archive is down. */
   evidenceRetryMs: SECOND,
 
+  // --- verification of evidence, exports and archives
+  /** A pair of keys is 3 KiB of JSON: 128 rotations are 400 KiB. */
+  verifyKeysBytesMax: 1 * MiB,
+  verifyKeysMax: 256,
+  /** Level-0 tiles of two million entries, so that the first bad one among them is named exactly. */
+  verifyTileBytesKept: 64 * MiB,
+  /** A checkpoint each 10 s of four months; names of 16 digits and their places take 100 bytes each. */
+  verifyArchivedMax: 1_000_000,
+
   // --- object store
   /** The largest inference body in one piece: a quarter of an isolate's memory. */
   objectPutBytesMax: 32 * MiB,
