@@ -37,6 +37,13 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
     because: "crypto and telemetry are pure: no I/O, no environment, no runtime modules",
   },
   {
+    files: /^shared\/evidence\//,
+    may: [contracts, crypto, /^shared\/evidence\//],
+    packages: [/^zod$/],
+    builtins: [],
+    because: "verifying is a function of bytes and keys: it needs nothing of who wrote them, and no network",
+  },
+  {
     files: /^policies\/engine\//,
     may: [contracts, /^policies\/engine\//],
     packages: [/^re2js$/, /^zod$/, /^yaml$/, /^graphql(?:\/|$)/, noble],
