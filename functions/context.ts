@@ -41,8 +41,6 @@ export interface CellInfo {
   /** Public base URL of this cell, without `/v1`. */
   endpoint: string;
   /** `<version>+<digest>` of the running code. */
-  /** Where it runs; the jurisdiction where nothing finer is configured. */
-  region: string;
   release: string;
   /** True when it listens on loopback only: `/readyz` and `/metrics` are then open. */
   loopback: boolean;
@@ -119,6 +117,8 @@ export interface Call<Body = unknown, Params = unknown, Query = unknown> extends
   tenant: TenantState;
   snapshot: Snapshot;
   by: Attribution;
+  /** Who else has the caller's credential in their hands (`KeyRecord.made_by`). */
+  madeBy: readonly string[];
   decided: Decided;
   /** What policy was asked; further enforcement points of the call ask again from here. */
   policyInput: PolicyInput;

@@ -185,7 +185,7 @@ describe("every problem is documented where it can be answered", () => {
   const undocumented = (slugs: readonly ProblemSlug[], operation: Operation) =>
     slugs.filter((slug) => !documentedProblems(operation).has(slug));
   const find = (id: string): Operation => OPERATIONS.find((operation) => operation.id === id) ?? expect.fail(id);
-  const views = rows.filter(({ operation }) => operation.prepare !== undefined);
+  const views = rows.filter(({ operation }) => operation.surface !== undefined);
 
   it("sees the problems of a file, so that an empty difference means something", () => {
     expect(thrown(["functions/inference/admission.ts"])).toContain("budget-exhausted");

@@ -2,6 +2,7 @@ import { BUNDLE_SHELF_SCHEMA } from "../runtime/bundle-shelf.ts";
 import type { Migration } from "../runtime/sql.ts";
 import { APPROVAL_SCHEMA } from "./core/approvals.ts";
 import { DECISION_RING_SCHEMA } from "./core/decisions.ts";
+import { KEY_MAKERS_SCHEMA } from "./key-makers.ts";
 
 /**
  * Tables of one tenant. The ledger is the only large one: a task row holds what later steps compare or sum, and points at
@@ -72,4 +73,5 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { id: 2, floor: 1, sql: BUNDLE_SHELF_SCHEMA },
   { id: 3, floor: 1, sql: DECISION_RING_SCHEMA },
   { id: 4, floor: 1, sql: APPROVAL_SCHEMA },
+  { id: 5, floor: 1, sql: KEY_MAKERS_SCHEMA },
 ];

@@ -25,6 +25,7 @@ export function policyInputOf(
     classification: call.labels.classification,
     effect: operation.effect,
     features: prepared.features,
+    ...(prepared.grants ? { grants: [...prepared.grants] } : {}),
     intent: prepared.intent,
     markings: [...call.labels.markings],
     operation: operation.id,

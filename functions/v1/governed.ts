@@ -14,7 +14,7 @@ import { askPolicy, policyInputOf, recordRefusal } from "./ask-policy.ts";
 import { carryOut, ObligationFailed } from "./carry-out.ts";
 import { denied, refusalOf } from "./enforce.ts";
 import type { Identified } from "./identify.ts";
-import type { Operation, Prepared, Reply } from "./operation.ts";
+import { NOTHING_PREPARED, type Operation, type Reply } from "./operation.ts";
 
 /** What a call asks, parsed by its operation's schemas. */
 export interface Input {
@@ -61,6 +61,7 @@ export async function governed(
     tenant: state,
     snapshot,
     by: attributionOf(actor, incoming, deps.cell, snapshot.digest, null),
+    madeBy: identified.madeBy ?? [],
     deadline: deadlineOf(incoming),
     idempotencyKey: operation.retry === "idempotency-key" ? idempotencyKeyOf(incoming.headers) : null,
     privacy: privacyOf(incoming.headers.get("x-bailiwick-privacy"), state.settings.privacy),
@@ -116,11 +117,3 @@ async function keepOfChange(deps: Deps, operation: Operation, call: Call): Promi
   const kept = await deps.tenants.keepDecision(call.actor.scopes.tenant, call.access, call.decisionRecord);
   if (!kept.ok) throw new StaleAccess(kept.error.reason);
 }
-
-const NOTHING_PREPARED: Prepared = {
-  intent: null,
-  labels: [],
-  candidates: [],
-  features: { stream: false, tools: false, images: false, hold_nusd: 0, detected: null },
-  carry: undefined,
-};

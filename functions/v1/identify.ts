@@ -8,6 +8,8 @@ export interface Identified {
   actor: Actor;
   access: Access;
   state: TenantState;
+  /** Who made the credential; see `Authenticated`. */
+  madeBy?: readonly string[];
 }
 
 /**

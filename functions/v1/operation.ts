@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Role } from "../../shared/contracts/actor.ts";
 import type { PolicyCandidate, PolicyFeatures } from "../../shared/contracts/policy/input.ts";
 import type { ObligationId } from "../../shared/contracts/policy/obligations.ts";
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
@@ -40,9 +41,20 @@ export interface Prepared {
   labels: LabelSources;
   candidates: readonly PolicyCandidate[];
   features: PolicyFeatures;
+  /** Roles that the call gives to a credential; absent where it gives none. */
+  grants?: readonly Role[];
   /** Carried to `execute` as `call.prepared`. */
   carry: unknown;
 }
+
+/** Of a call that no model computes. */
+export const NOTHING_PREPARED: Prepared = {
+  intent: null,
+  labels: [],
+  candidates: [],
+  features: { stream: false, tools: false, images: false, hold_nusd: 0, detected: null },
+  carry: undefined,
+};
 
 type Schema = z.ZodType;
 type Of<S> = S extends z.ZodType<infer T> ? T : undefined;
@@ -60,6 +72,8 @@ export interface OperationSpec<
   path: string;
   /** Further paths of the same operation (Azure's). */
   aliases?: readonly string[];
+  /** The last path parameter takes slashes too: it is a path itself. */
+  tail?: true;
   /** `<namespace>:<verb>`; the scope of the same name is derived from it. */
   action: string;
   gate: Gate;

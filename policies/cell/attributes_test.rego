@@ -183,3 +183,43 @@ test_people_step_up_for_what_cannot_be_undone if {
 	allowed(rotate, facts)
 	allowed(final, {})
 }
+
+# --- granting authority
+
+granting(roles, members) := object.union(manage("key:write", members), {"operation": "keys.create", "grants": roles})
+
+audited := [{"id": "audit_level", "params": {"level": "full"}}]
+
+test_a_key_with_authority_is_made_under_full_audit if {
+	every role in ["admin", "approver", "operator"] {
+		decision := decide(granting(["developer", role], {"roles": ["admin"]}), {})
+		decision.decision == "ALLOW"
+		decision.obligations == audited
+	}
+	allowed(granting(["developer", "auditor"], {"roles": ["admin"]}), {})
+	allowed(granting([], {"roles": ["admin"]}), {})
+}
+
+test_granting_authority_needs_a_step_up_of_everybody_where_there_is_one if {
+	facts := {"high_risk": {"acr_values": ["phr"]}}
+	decision := decide(granting(["approver"], {"roles": ["admin"]}), facts)
+	decision.decision == "REQUIRE_STEP_UP"
+	decision.acr == {"values": ["phr"]}
+	decision.obligations == audited
+	decide(granting(["approver"], {"roles": ["admin"], "acr": "phr"}), facts).decision == "ALLOW"
+	decide(granting(["developer"], {"roles": ["admin"]}), facts).decision == "ALLOW"
+}
+
+test_the_entry_for_granting_counts_before_those_of_operation_and_action if {
+	facts := {"high_risk": {
+		"acr_values": ["phr"],
+		"actions": {
+			"key:grant": {"approval": two, "step_up": false},
+			"keys.create": {"approval": null, "step_up": true},
+		},
+	}}
+	decision := decide(granting(["approver"], {"roles": ["admin"]}), facts)
+	decision.decision == "REQUIRE_HITL"
+	decision.approval == two
+	decide(granting(["developer"], {"roles": ["admin"]}), facts).decision == "REQUIRE_STEP_UP"
+}

@@ -91,6 +91,7 @@ complete if {
 	input.markings
 	input.cell.jurisdiction
 	input.features.detected
+	grants_known
 	call
 	known := facts
 	known.schema_version == 1

@@ -20,7 +20,17 @@ export interface Requester {
   workspace: string;
   project: string;
   environment: string;
+  /** Those whom the requester acts for. */
+  acting_for?: string[];
+  /** Who made the requester's credential; see `KeyRecord.made_by`. */
+  made_by?: string[];
 }
+
+/** Everybody in whose name a request was made. */
+export const askedBy = ({ subject, acting_for = [] }: Pick<Requester, "subject" | "acting_for">): string[] => [
+  subject,
+  ...acting_for,
+];
 
 /** What one approver said, for one layer. */
 export interface Verdict {
@@ -31,6 +41,8 @@ export interface Verdict {
   verdict: "approve" | "reject";
   comment: string | null;
   at_ms: UnixMs;
+  /** Who made the approver's credential; see `KeyRecord.made_by`. */
+  made_by?: string[];
 }
 
 /** What an approval is about. `digest` is an HMAC under the tenant's data key over the proposal: a changed request has another. */
@@ -64,7 +76,10 @@ export interface ApprovalRecord {
   outcome: { status: number; code: string | null } | null;
 }
 
-/** Demands that no verdict satisfies yet: distinct approvers of the demand's own layer who hold its role. */
+/**
+ * Demands that no verdict satisfies yet: distinct approvers of the demand's own layer who hold its role. Somebody and the
+ * holder of a key that they made are one person.
+ */
 export function openDemands({
   demands,
   verdicts,
@@ -78,6 +93,10 @@ export function openDemands({
         verdict.roles.includes(role) &&
         verdict.subject !== requester.subject,
     );
-    return new Set(granted.map(({ subject }) => subject)).size < approvers;
+    const subjects = new Set(granted.map(({ subject }) => subject));
+    const others = granted.filter(
+      ({ subject, made_by = [] }) => !made_by.some((maker) => maker !== subject && subjects.has(maker)),
+    );
+    return new Set(others.map(({ subject }) => subject)).size < approvers;
   });
 }

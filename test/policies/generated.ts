@@ -69,7 +69,8 @@ const input = record({
     hold_nusd: constantFrom(0, 5_000),
     detected: orNull(fc.subarray([...DETECTORS, "iban"])),
   }),
-}).map((members) => ({ ...CHAT, ...members }));
+  grants: orNull(fc.subarray<Role>(["admin", "developer", "approver"])),
+}).map(({ grants, ...members }) => ({ ...CHAT, ...members, ...(grants === null ? {} : { grants }) }));
 
 const intent = record({
   privacy: constantFrom("allow-api", "hybrid", "local-only"),

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { DecisionDocument } from "../../shared/contracts/policy/document.ts";
 import { PolicyFacts } from "../../shared/contracts/policy/facts.ts";
 import { type PolicyCandidate, PolicyInput } from "../../shared/contracts/policy/input.ts";
+import { CHAT, PLAIN_FACTS } from "./cases.ts";
 import { brokenQuestions, type Question, questions } from "./generated.ts";
 import { askEngine, SHIPPED } from "./opa.ts";
 
@@ -102,6 +103,18 @@ describe("the cell's policy over generated calls, judged by what was promised an
 });
 
 describe("the cell's policy over broken calls", () => {
+  const key = { ...CHAT, action: "key:write", operation: "keys.create", candidates: [] };
+  const admin = { ...key, actor: { ...key.actor, roles: ["admin"] } };
+
+  it("passes no new key that does not say what it may do, so that authority is never granted unseen", () => {
+    const asked = [admin, { ...admin, grants: ["developer"] }].map((input) => ({
+      input,
+      facts: PLAIN_FACTS,
+      now_ns: 0,
+    }));
+    expect(askEngine(cell, asked, true)).toMatchObject([{ decision: "DENY" }, { decision: "ALLOW" }]);
+  });
+
   const broken = fc.sample(brokenQuestions, { numRuns: COUNT, seed: 12 });
   const given = askEngine(cell, broken, true);
   const member = (document: unknown, name: string): unknown =>
@@ -112,7 +125,8 @@ describe("the cell's policy over broken calls", () => {
     broken.flatMap((question, at) => (names.some((name) => member(question[of], name) === undefined) ? [at] : []));
 
   it("passes none that lacks a member which it decides by", () => {
-    const members = Object.keys(PolicyInput.shape).filter((name) => name !== "point" && name !== "resource");
+    const needed = Object.entries(PolicyInput.shape).filter(([, schema]) => !schema.isOptional());
+    const members = needed.map(([name]) => name).filter((name) => name !== "point" && name !== "resource");
     const without = lacking("input", members);
     expect(without.length).toBeGreaterThan(10);
     expect(without.filter(passes)).toEqual([]);

@@ -72,6 +72,9 @@ export function keyOf(tenant: string, members: Partial<KeyRecord> = {}, macKey =
     revoked_ms: null,
     rotated_to: null,
     version: 1,
+    created_by: "user:maker",
+    created_with: "key:maker",
+    made_by: [],
     ...members,
   };
   return { text, record };

@@ -5,7 +5,7 @@ import type {
   Access,
   AdmitRequest,
   BudgetRecord,
-  KeyRecord,
+  NewKey,
   ProvisionTenant,
   RateBucket,
   SettleRequest,
@@ -39,7 +39,6 @@ export const attribution = (over: Partial<Attribution> = {}): Attribution => ({
   project: "default",
   environment: "default",
   cell: "local",
-  region: "local",
   source: "192.0.2.7",
   release: "0.1.0+sha256:4f1c",
   snapshot: `sha256:${"0".repeat(64)}`,
@@ -48,7 +47,6 @@ export const attribution = (over: Partial<Attribution> = {}): Attribution => ({
   ...over,
 });
 
-export type NewKey = Omit<KeyRecord, "created_ms" | "revoked_ms" | "rotated_to" | "version">;
 export const newKey = (over: Partial<NewKey> = {}): NewKey => ({
   kid: KID,
   digest: DIGEST,

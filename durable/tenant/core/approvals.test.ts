@@ -83,6 +83,50 @@ describe("a verdict", () => {
     expect(own).toEqual({ ok: false, error: { reason: "own_request" } });
   });
 
+  it("is never by a credential that the requester made, nor over what was asked with one that the approver made", () => {
+    const own = { ok: false, error: { reason: "own_request" } };
+    const t = openTenant();
+    asked(t, 1, { requester: { ...wanted(t, 1).requester, made_by: ["root", "maker"], acting_for: ["principal"] } });
+    for (const members of [
+      { made_by: ["root", "asker"] },
+      { made_by: ["principal"] },
+      { subject: "maker" },
+      { acting_for: ["asker"] },
+      { acting_for: ["maker"] },
+    ])
+      expect(decideApproval(t.sql, t.env, answering, idOf(1), given(members))).toEqual(own);
+    // A common administrator made both keys: the two are still two.
+    expect(decideApproval(t.sql, t.env, answering, idOf(1), given({ made_by: ["root"] }))).toMatchObject({
+      ok: true,
+      value: { state: "approved", verdicts: [{ subject: "checker", made_by: ["root"] }] },
+    });
+  });
+
+  it("for the cell's layer is an operator's, although operators made the first key of every tenant", () => {
+    const t = openTenant();
+    asked(t, 1, {
+      demands: [{ layer: "cell", approvers: 1, role: "approver", edit: false }],
+      requester: { ...wanted(t, 1).requester, made_by: ["checker"] },
+    });
+    const verdict = given({ layers: ["cell", "tenant"] });
+    expect(decideApproval(t.sql, t.env, answering, idOf(1), verdict)).toMatchObject({
+      ok: true,
+      value: { state: "approved" },
+    });
+  });
+
+  it("takes somebody and the holder of a key that they made for one person", () => {
+    const t = openTenant();
+    asked(t, 1, { demands: [{ layer: "tenant", approvers: 2, role: "approver", edit: false }] });
+    const state = (members: Partial<GivenVerdict>) => {
+      const decided = decideApproval(t.sql, t.env, answering, idOf(1), given(members));
+      return decided.ok ? decided.value.state : decided.error.reason;
+    };
+    expect(state({ subject: "puppet", made_by: ["root", "checker"] })).toBe("pending");
+    expect(state({ subject: "checker", made_by: ["root"] })).toBe("pending");
+    expect(state({ subject: "second", made_by: ["root"] })).toBe("approved");
+  });
+
   it("counts only for a layer that asked and a role that was demanded", () => {
     const t = openTenant();
     asked(t, 1, { demands: [{ layer: "cell", approvers: 1, role: "approver", edit: false }] });

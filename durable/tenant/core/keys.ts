@@ -11,6 +11,7 @@ import type {
   KeyPage,
   KeyRecord,
   KeyView,
+  NewKey,
 } from "../../../shared/contracts/ports/tenant-store.ts";
 import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
@@ -20,25 +21,27 @@ import type { LedgerWriter } from "./ledger.ts";
 
 type CreateRefusal = { reason: "limit" } | { reason: "exists" };
 type RotateRefusal = { reason: "not_found" } | { reason: "revoked" } | { reason: "limit" };
-export type NewKey = Omit<KeyRecord, "created_ms" | "revoked_ms" | "rotated_to" | "version">;
 
-type KeyRow = Omit<KeyRecord, "roles" | "granted" | "cell_operator"> & {
+type KeyRow = Omit<KeyRecord, "roles" | "granted" | "cell_operator" | "made_by"> & {
   roles: string;
   granted: string;
+  made_by: string;
   cell_operator: number;
   created_seq: number;
   last_used_ms: UnixMs | null;
 };
 const COLUMNS = `kid, created_seq, digest, name, workspace, project, environment, subject, kind, roles, granted,
-  cell_operator, created_ms, expires_ms, revoked_ms, rotated_to, version, last_used_ms`;
+  cell_operator, created_ms, expires_ms, revoked_ms, rotated_to, version, last_used_ms, created_by,
+  created_with, made_by`;
 
 const Roles = z.array(Role);
-const Granted = z.array(z.string());
+const Texts = z.array(z.string());
 
 const recordOf = ({ created_seq: _, last_used_ms: __, ...row }: KeyRow): KeyRecord => ({
   ...row,
   roles: Roles.parse(JSON.parse(row.roles)),
-  granted: Granted.parse(JSON.parse(row.granted)),
+  granted: Texts.parse(JSON.parse(row.granted)),
+  made_by: Texts.parse(JSON.parse(row.made_by)),
   cell_operator: row.cell_operator === 1,
 });
 function viewOf(row: KeyRow): KeyView {
@@ -70,10 +73,28 @@ const dropDeadKeys = (sql: Sql, nowMs: number): number =>
     LIMITS.keysPerTenantMax,
   );
 
+/**
+ * Everybody who has a key in their hands that this caller makes: the caller, whoever made their credential, and `before`,
+ * who had the key that it replaces. Null: more than a key keeps. What is kept with a key never changes, so a maker whose
+ * own key is long gone is still known.
+ */
+function makersOf(sql: Sql, { by, made_by = [] }: Omit<Change, "access">, before: readonly string[]): string[] | null {
+  const kid = /^key:(.+)$/.exec(by.credential)?.[1];
+  const own = kid === undefined ? null : keyRecord(sql, kid);
+  const makers = [...new Set([...before, ...(own?.made_by ?? []), ...made_by, by.subject])];
+  return makers.length <= LIMITS.keyMakersMax ? makers : null;
+}
+
 /** Inserts and ledgers a key; the caller has checked that it may. */
-export function insertKey(sql: Sql, nowMs: number, ledger: LedgerWriter, by: Change["by"], key: NewKey): KeyView {
+export function insertKey(
+  sql: Sql,
+  nowMs: number,
+  ledger: LedgerWriter,
+  by: Change["by"],
+  key: NewKey & Pick<KeyRecord, "made_by">,
+): KeyView {
   sql.run(
-    `INSERT INTO api_key (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, 1, NULL)`,
+    `INSERT INTO api_key (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, 1, NULL, ?, ?, ?)`,
     key.kid,
     ledger.next,
     key.digest,
@@ -88,6 +109,9 @@ export function insertKey(sql: Sql, nowMs: number, ledger: LedgerWriter, by: Cha
     key.cell_operator ? 1 : 0,
     nowMs,
     key.expires_ms,
+    by.subject,
+    by.credential,
+    JSON.stringify(key.made_by),
   );
   const view = mustView(sql, key.kid);
   const detail = { key: describe(view) };
@@ -102,10 +126,11 @@ function mustView(sql: Sql, kid: string): KeyView {
 }
 
 /** The key as the ledger and the directory keep it: everything but digest and last use. */
-const describe = ({ last_used_ms: _, roles, granted, ...view }: KeyView): JsonObject => ({
+const describe = ({ last_used_ms: _, roles, granted, made_by, ...view }: KeyView): JsonObject => ({
   ...view,
   roles: [...roles],
   granted: [...granted],
+  made_by: [...made_by],
 });
 
 export function createKey(
@@ -117,15 +142,17 @@ export function createKey(
   return changing<KeyView, CreateRefusal>(sql, env, change, "key:write", (ledger) => {
     if (keyRow(sql, key.kid)) return err({ reason: "exists" });
     if (liveKeys(sql, env.now) >= LIMITS.keysPerTenantMax) return err({ reason: "limit" });
-    const view = insertKey(sql, env.now, ledger, change.by, key);
+    const made_by = makersOf(sql, change, []);
+    if (made_by === null) return err({ reason: "limit" });
+    const view = insertKey(sql, env.now, ledger, change.by, { ...key, made_by });
     dropDeadKeys(sql, env.now);
     return ok(view);
   });
 }
 
 /**
- * The successor takes everything over, the old key's expiry included; the old key works on for at most the overlap. A
- * key is rotated once: repeating the same rotation answers the same successor, another one is refused as `revoked`.
+ * The successor takes everything over, the old key's expiry included, and is its rotator's too; the old key works on for
+ * at most the overlap. A key is rotated once: repeating the same rotation answers the same successor, another one is refused as `revoked`.
  */
 export function rotateKey(
   sql: Sql,
@@ -141,7 +168,11 @@ export function rotateKey(
     const expired = old.expires_ms !== null && old.expires_ms <= env.now;
     if (old.revoked_ms !== null || old.rotated_to !== null || expired) return err({ reason: "revoked" });
     if (liveKeys(sql, env.now) >= LIMITS.keysPerTenantMax) return err({ reason: "limit" });
-    insertKey(sql, env.now, ledger, change.by, { ...recordOf(old), kid: successor.kid, digest: successor.digest });
+    const before = recordOf(old);
+    const made_by = makersOf(sql, change, before.made_by);
+    if (made_by === null) return err({ reason: "limit" });
+    const { kid: next, digest } = successor;
+    insertKey(sql, env.now, ledger, change.by, { ...before, kid: next, digest, made_by });
     const overlapMs = Math.min(Math.max(0, successor.overlap_ms), LIMITS.keyRotationOverlapMsMax);
     const endsMs = Math.min(old.expires_ms ?? Number.POSITIVE_INFINITY, env.now + overlapMs);
     sql.run(

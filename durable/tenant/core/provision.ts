@@ -45,7 +45,7 @@ export function provision(
       by,
       detail: { tenant: describeTenant(state) },
     });
-    for (const key of keys) insertKey(sql, env.now, ledger, by, key);
+    for (const key of keys) insertKey(sql, env.now, ledger, by, { ...key, made_by: [by.subject] });
     for (const budget of budgets) writeBudget(sql, env.now, ledger, by, budget);
     return ok(state);
   });

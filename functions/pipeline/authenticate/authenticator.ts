@@ -16,6 +16,8 @@ export interface Authenticated {
   readonly actor: Actor;
   readonly access: Access;
   readonly state: TenantState;
+  /** Who else has the credential in their hands (`KeyRecord.made_by`); absent for tokens, which their issuer answers for. */
+  readonly madeBy?: readonly string[];
 }
 
 export interface AuthContext {

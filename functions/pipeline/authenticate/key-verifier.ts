@@ -36,7 +36,8 @@ export function actorOfKey(key: KeyRecord, state: TenantState): Authenticated {
     cell_operator: key.cell_operator,
     act: [],
   };
-  return { actor, access: { kid: key.kid, versions: { credential: key.version, ...state.versions } }, state };
+  const access = { kid: key.kid, versions: { credential: key.version, ...state.versions } };
+  return { actor, access, state, madeBy: key.made_by };
 }
 
 export const keyInForce = (key: KeyRecord, now: number): boolean =>
@@ -78,6 +79,7 @@ export function createKeyVerifier(deps: Pick<AuthenticatorDeps, "tenants" | "key
       actor: { ...actor, scopes: { ...actor.scopes, tenant }, kid: null },
       access: { kid: null, versions: { credential: 0, ...state.versions } },
       state,
+      madeBy: live.made_by,
     });
   }
 

@@ -98,6 +98,8 @@ async function ask(
         workspace: actor.scopes.workspace,
         project: actor.scopes.project,
         environment: actor.scopes.environment,
+        acting_for: actor.act.map(({ subject }) => subject),
+        made_by: [...call.madeBy],
       },
       reasons: decided.decision.reasons,
       demands: decided.decision.approvals,

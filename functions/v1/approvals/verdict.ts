@@ -45,6 +45,8 @@ export async function giveVerdict(
     subject: actor.subject,
     credential: actor.credential,
     roles: actor.roles,
+    acting_for: actor.act.map(({ subject }) => subject),
+    made_by: [...call.madeBy],
     layers: layersOf(actor, state.id),
     verdict: given.verdict,
     comment: given.comment,
@@ -104,10 +106,10 @@ async function keepEdited(
   return digest;
 }
 
-/** Approver and requester are one, by themselves or through whom either acts for. */
-function inOneName({ actor }: Pick<Call, "actor">, waiting: WaitingCall): boolean {
+/** Approver and requester are one, by themselves, through whom either acts for, or because the requester made the approver's key. */
+function inOneName({ actor, madeBy }: Pick<Call, "actor" | "madeBy">, waiting: WaitingCall): boolean {
   const asking = requestersOf(waiting.actor);
-  return requestersOf(actor).some((subject) => asking.includes(subject));
+  return [...requestersOf(actor), ...madeBy].some((subject) => asking.includes(subject));
 }
 
 async function problemOf(deps: Deps, call: Call, record: ApprovalRecord, error: VerdictRefusal): Promise<ProblemError> {

@@ -2,8 +2,9 @@ import { CreatedKey, CreateKey } from "../../../shared/contracts/http/keys.ts";
 import type { UnixMs } from "../../../shared/contracts/ids.ts";
 import { ProblemError } from "../../problem.ts";
 import { JSON_INPUT } from "../input.ts";
-import { operation, value } from "../operation.ts";
+import { NOTHING_PREPARED, operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
+import { keyChange } from "./key-change.ts";
 import { mint } from "./mint.ts";
 import { keyObject } from "./view.ts";
 
@@ -26,7 +27,9 @@ export const createKey = operation({
   summary: "Create an API key",
   tag: "Keys",
   resource: { kind: "key" },
-  async execute(deps, { actor, access, by, body, tenant }) {
+  prepare: (_deps, { body }) => ({ ...NOTHING_PREPARED, grants: body.roles }),
+  async execute(deps, call) {
+    const { actor, body, tenant } = call;
     const expires = body.expires_at === null ? null : (Date.parse(body.expires_at) as UnixMs); // safe because: the schema is RFC 3339
     if (expires !== null && expires <= deps.clock.now())
       throw new ProblemError("invalid-request", { param: "expires_at", detail: "The expiry has passed." });
@@ -44,24 +47,20 @@ export const createKey = operation({
       });
     const minted = mint(deps, tenant.id);
     const key = unwrap(
-      await deps.tenants.createKey(
-        tenant.id,
-        { access, by },
-        {
-          kid: minted.kid,
-          digest: minted.digest,
-          name: body.name,
-          workspace,
-          project,
-          environment,
-          subject: body.subject ?? `key:${minted.kid}`,
-          kind: body.kind,
-          roles: body.roles,
-          granted: body.scopes,
-          cell_operator: false,
-          expires_ms: expires,
-        },
-      ),
+      await deps.tenants.createKey(tenant.id, keyChange(call), {
+        kid: minted.kid,
+        digest: minted.digest,
+        name: body.name,
+        workspace,
+        project,
+        environment,
+        subject: body.subject ?? `key:${minted.kid}`,
+        kind: body.kind,
+        roles: body.roles,
+        granted: body.scopes,
+        cell_operator: false,
+        expires_ms: expires,
+      }),
       { limit: "The tenant has as many keys as it may." },
     );
     return value({ ...keyObject(key), secret: minted.text });

@@ -18,5 +18,7 @@ export const keyObject = (key: KeyView) => ({
   revoked_at: rfc3339(key.revoked_ms),
   last_used_at: rfc3339(key.last_used_ms),
   rotated_to: key.rotated_to,
+  created_by: key.created_by,
+  made_by: key.made_by,
   version: key.version,
 });

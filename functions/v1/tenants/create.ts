@@ -62,6 +62,9 @@ export const createTenant = operation({
       created_ms: provisioned.value.created_ms,
       revoked_ms: null,
       rotated_to: null,
+      created_by: by.subject,
+      created_with: by.credential,
+      made_by: [by.subject],
       version: 1,
       last_used_ms: null,
     });

@@ -59,6 +59,11 @@ const key = z.strictObject({
   revoked_at: Timestamp.nullable(),
   last_used_at: Timestamp.nullable(),
   rotated_to: z.string().nullable().meta({ description: "The key that replaced this one." }),
+  created_by: z.string().meta({ description: "Whose call made the key, or its predecessor's rotation." }),
+  made_by: z.array(z.string()).meta({
+    description:
+      "Subjects who made the key, or a key that made it, or rotated one of these: it approves nothing that one of them asks for.",
+  }),
   version: z.int(),
 });
 
@@ -79,6 +84,8 @@ const example = {
   revoked_at: null,
   last_used_at: null,
   rotated_to: null,
+  created_by: "user:officer",
+  made_by: ["cell:local", "user:officer"],
   version: 1,
 };
 

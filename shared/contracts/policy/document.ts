@@ -4,7 +4,7 @@ import { ObligationDocument } from "./obligations.ts";
 import { CandidateSelector } from "./selector.ts";
 
 /** SemVer of the input and decision contract; a bundle names the version it was written for (same major, minor ≤ ours). */
-export const POLICY_CONTRACT = "1.0.0";
+export const POLICY_CONTRACT = "1.1.0";
 /** The rule that every bundle answers by. */
 export const POLICY_ENTRYPOINT = "bailiwick/decision";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Actor, Scopes } from "../actor.ts";
+import { Actor, Role, Scopes } from "../actor.ts";
 import { PrivacyMode } from "./privacy.ts";
 
 export const PolicyCandidate = z.strictObject({
@@ -52,5 +52,7 @@ export const PolicyInput = z.strictObject({
   intent: z.string().nullable(),
   candidates: z.array(PolicyCandidate),
   features: PolicyFeatures,
+  /** Roles that the call gives to a credential, by a new key or the successor of one; absent where it gives none. Since 1.1.0. */
+  grants: z.array(Role).optional(),
 });
 export type PolicyInput = z.infer<typeof PolicyInput>;

@@ -14,13 +14,16 @@ export type VerdictRefusal =
   | { reason: "not_pending"; state: ApprovalState }
   /** What the approver saw is not what waits. */
   | { reason: "digest_mismatch" }
-  /** Nobody approves what they asked for. */
+  /** Nobody approves what they asked for, by a credential that they made or that made theirs either. */
   | { reason: "own_request" }
   /** No demand of a layer that this actor may speak for, with a role that they hold. */
   | { reason: "not_an_approver" };
 
-/** A verdict as its giver's credential allows it: the layers that they may speak for. */
-export type GivenVerdict = Omit<Verdict, "layer" | "at_ms"> & { layers: readonly Verdict["layer"][] };
+/** A verdict as its giver's credential allows it: the layers that they may speak for, and those whom they act for. */
+export type GivenVerdict = Omit<Verdict, "layer" | "at_ms"> & {
+  layers: readonly Verdict["layer"][];
+  acting_for?: readonly string[];
+};
 
 /**
  * Approvals of a tenant. Each change and its ledger entry are one transaction of the tenant's object, durable before the

@@ -1,4 +1,4 @@
-import type { Role } from "../actor.ts";
+import type { KeyPage, KeyRecord, KeyView, NewKey } from "../api-key.ts";
 import type { PrivacyMode } from "../decision.ts";
 import type { BudgetId, CredentialRef, DecisionId, KeyId, NanoUsd, TaskId, TenantId, UnixMs } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
@@ -9,6 +9,8 @@ import type { Result } from "../result.ts";
 import type { RouteRecord, TaskError, TaskRecord, TaskStatus } from "../task.ts";
 import type { UsageRow } from "../usage.ts";
 import type { ApprovalStore } from "./approval-store.ts";
+
+export type { KeyPage, KeyRecord, KeyView, NewKey } from "../api-key.ts";
 
 /** What an edge decided on. `admit` compares them, so a stale edge cache never honours a revoked key. */
 export interface Versions {
@@ -44,29 +46,6 @@ export interface TenantState {
   /** The tenant's data key, wrapped by the cell's Keyring (base64url). */
   data_key: string;
 }
-
-/** An API key as the tenant's object holds it: a digest, never the secret. */
-export interface KeyRecord {
-  kid: KeyId;
-  /** SHA-256 hex of the key's whole text. */
-  digest: string;
-  name: string;
-  workspace: string;
-  project: string;
-  environment: string;
-  subject: string;
-  kind: "user" | "service" | "worker";
-  roles: Role[];
-  granted: string[];
-  cell_operator: boolean;
-  created_ms: UnixMs;
-  expires_ms: UnixMs | null;
-  revoked_ms: UnixMs | null;
-  /** The key that replaced this one, while the overlap lasts. */
-  rotated_to: KeyId | null;
-  version: number;
-}
-export type KeyView = Omit<KeyRecord, "digest"> & { last_used_ms: UnixMs | null };
 
 export interface BudgetRecord {
   id: BudgetId;
@@ -266,13 +245,10 @@ export type AccessRefusal =
 export interface Change {
   access: Access;
   by: Attribution;
+  /** Who else has the caller's credential in their hands, as `KeyRecord.made_by` says; absent: nobody. */
+  made_by?: readonly string[];
 }
 export type ChangeRefusal = AccessRefusal | { reason: "suspended" } | { reason: "locked" };
-
-export interface KeyPage {
-  keys: KeyView[];
-  next: string | null;
-}
 
 /**
  * One tenant's credentials, budgets, admission and ledger. One writer per tenant: calls are serialisable within a
@@ -317,7 +293,7 @@ export interface TenantStore extends ApprovalStore {
   createKey(
     tenant: TenantId,
     change: Change,
-    key: Omit<KeyRecord, "created_ms" | "revoked_ms" | "rotated_to" | "version">,
+    key: NewKey,
   ): Promise<Result<KeyView, ChangeRefusal | { reason: "limit" } | { reason: "exists" }>>;
   /** `successor` takes the old key's name, scopes and roles; the old one expires after `overlap_ms`. */
   rotateKey(
@@ -403,7 +379,7 @@ export interface TenantStore extends ApprovalStore {
 export interface ProvisionTenant {
   settings: TenantSettings;
   data_key: string;
-  keys: Omit<KeyRecord, "created_ms" | "revoked_ms" | "rotated_to" | "version">[];
+  keys: NewKey[];
   budgets: Omit<BudgetRecord, "version" | "created_ms">[];
   by: Attribution;
 }

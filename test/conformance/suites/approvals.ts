@@ -1,5 +1,6 @@
 import OpenAI from "openai";
 import { beforeAll, describe, expect, it } from "vitest";
+import { isJsonObject } from "../../../shared/contracts/json.ts";
 import { demandApprovals } from "../../support/approvals-bundle.ts";
 import { approvalsDesk, type Person } from "../../support/approvals-desk.ts";
 import { type Lab, marker, type Tenant, user } from "../../support/lab.ts";
@@ -163,6 +164,53 @@ export function approvalsSuite(lab: Lab): void {
       });
       const admin = await desk.decide(tenant.adminKey, id, "approve");
       expect(admin).toMatchObject({ status: 403, code: "forbidden", reasons: ["not_an_approver"] });
+    });
+
+    it("is never by a key that the requester made, made through another one, or took over", async () => {
+      const mark = marker();
+      const both = await desk.person(tenant, ["developer", "operator"]);
+      const id = await desk.ask(both.key, "echo", mark);
+      const mine = { ...tenant, adminKey: both.key };
+      const puppet = await desk.person(mine, ["approver"], "user:somebody-else");
+      const borrowed = await desk.person(mine, ["approver"], approver.subject);
+      const middle = await desk.person(mine, ["operator"], "user:middle");
+      const through = await desk.person({ ...tenant, adminKey: middle.key }, ["approver"], "user:through");
+      const theirs = await desk.person(tenant, ["approver"]);
+      const taken = await lab.json(`/v1/keys/${theirs.kid}/rotate`, { key: both.key, body: { overlap_s: 60 } });
+      expect(taken.made_by).toEqual(expect.arrayContaining([both.subject]));
+      for (const key of [puppet.key, borrowed.key, through.key, taken.secret])
+        expect(await desk.decide(key, id, "approve")).toMatchObject({ status: 403, reasons: ["own_request"] });
+      expect(lab.upstream.about(mark)).toEqual([]);
+      expect(await desk.decide(theirs.key, id, "approve")).toMatchObject({ status: 200 });
+    });
+
+    it("is never over what was asked with a key that the approver made", async () => {
+      const deciding = await desk.person(tenant, ["approver", "operator"]);
+      const puppet = await desk.person({ ...tenant, adminKey: deciding.key }, ["developer"], "user:puppet");
+      const id = await desk.ask(puppet.key, "echo", marker());
+      const own = await desk.decide(deciding.key, id, "approve");
+      expect(own).toMatchObject({ status: 403, reasons: ["own_request"] });
+      expect(await desk.decide(approver.key, id, "approve")).toMatchObject({ status: 200 });
+    });
+
+    it("is not to be had by rotating the key of an operator of the cell, which only operators may", async () => {
+      const kid = lab.cell.adminKey.split("_")[3];
+      const own = { id: "default", adminKey: lab.cell.adminKey, apiKey: "" };
+      const admin = await desk.person(own, ["admin"]);
+      const taken = await lab.ask(`/v1/keys/${kid}/rotate`, { key: admin.key, body: {} });
+      expect(taken.status).toBe(403);
+    });
+
+    it("needs a key whose making is in the ledger twice over: roles that decide over others are audited in full", async () => {
+      const deciding = await desk.person(tenant, ["approver"]);
+      const asking = await desk.person(tenant, ["developer"]);
+      const { entries } = await readLedger(lab, tenant.adminKey);
+      const beside = ({ kid }: Person): string[] => {
+        const made = entries.find(({ detail }) => isJsonObject(detail.key) && detail.key.kid === kid);
+        return entries.filter(({ request }) => request === made?.request).map(({ kind }) => kind);
+      };
+      expect(beside(deciding)).toEqual(["data.changed", "key.created"]);
+      expect(beside(asking)).toEqual(["key.created"]);
     });
 
     it("counts once for each person, so that two people are two", async () => {
