@@ -41,6 +41,8 @@ export interface CellInfo {
   /** Public base URL of this cell, without `/v1`. */
   endpoint: string;
   /** `<version>+<digest>` of the running code. */
+  /** Where it runs; the jurisdiction where nothing finer is configured. */
+  region: string;
   release: string;
   /** True when it listens on loopback only: `/readyz` and `/metrics` are then open. */
   loopback: boolean;

@@ -39,6 +39,7 @@ export const attribution = (over: Partial<Attribution> = {}): Attribution => ({
   project: "default",
   environment: "default",
   cell: "local",
+  region: "local",
   source: "192.0.2.7",
   release: "0.1.0+sha256:4f1c",
   snapshot: `sha256:${"0".repeat(64)}`,
