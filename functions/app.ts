@@ -8,8 +8,9 @@ import { serve } from "./v1/seam.ts";
 
 export type Handler = (request: Request, runtime: Runtime) => Response | Promise<Response>;
 
-/** OpenAPI's `/v1/keys/{kid}` as Hono writes it. */
-const honoPath = (path: string): string => path.replace(/\{(\w+)\}/g, ":$1");
+/** OpenAPI's `/v1/keys/{kid}` as Hono writes it; a tail takes the rest of the path, slashes and all. */
+const honoPath = (path: string, tail?: true): string =>
+  path.replace(/\{(\w+)\}/g, ":$1").replace(/$/, tail ? "{.+}" : "");
 
 /** The cell's HTTP face: every route is an operation, through the one seam. */
 export function createApp(deps: Deps, operations: readonly Operation[]): Handler {
@@ -19,12 +20,13 @@ export function createApp(deps: Deps, operations: readonly Operation[]): Handler
   for (const operation of operations) {
     const handler = serve(operation, deps);
     for (const path of [operation.path, ...(operation.aliases ?? [])]) {
-      app.on(operation.method.toUpperCase(), honoPath(path), handler);
-      methods.set(path, [...(methods.get(path) ?? []), operation.method.toUpperCase()]);
+      const route = honoPath(path, operation.tail);
+      app.on(operation.method.toUpperCase(), route, handler);
+      methods.set(route, [...(methods.get(route) ?? []), operation.method.toUpperCase()]);
     }
   }
-  for (const [path, allowed] of methods)
-    app.all(honoPath(path), () => {
+  for (const [route, allowed] of methods)
+    app.all(route, () => {
       throw new ProblemError("method-not-allowed", { headers: { allow: allowed.join(", ") } });
     });
   /** For what no operation answers; the call's span ends here, because no seam will. */

@@ -11,14 +11,17 @@ import type { ControlDb } from "../shared/contracts/ports/control-db.ts";
 import type { ControlRepository } from "../shared/contracts/ports/control-repository.ts";
 import type { Engine } from "../shared/contracts/ports/engine.ts";
 import type { Keyring } from "../shared/contracts/ports/keyring.ts";
+import type { ObjectStore } from "../shared/contracts/ports/object-store.ts";
 import type { Policy } from "../shared/contracts/ports/policy.ts";
 import type { PolicyStore } from "../shared/contracts/ports/policy-store.ts";
 import type { PolicyTools } from "../shared/contracts/ports/policy-tools.ts";
 import type { RateLimiter } from "../shared/contracts/ports/rate-limiter.ts";
+import type { Signer } from "../shared/contracts/ports/signer.ts";
 import type { SessionStore } from "../shared/contracts/ports/session-store.ts";
 import type { TaskStore } from "../shared/contracts/ports/task-store.ts";
 import type { Span, Telemetry } from "../shared/contracts/ports/telemetry.ts";
 import type { Access, RecordedDecision, TenantState, TenantStore } from "../shared/contracts/ports/tenant-store.ts";
+import type { ReleaseLinks, StorePlacement } from "./evidence/task-predicate.ts";
 import type { RouterState } from "./inference/router-state.ts";
 import type { TenantCredentials } from "./inference/tenant-credentials.ts";
 import type { Authenticator } from "./pipeline/authenticate/authenticator.ts";
@@ -38,11 +41,11 @@ export interface Runtime {
 export interface CellInfo {
   id: string;
   jurisdiction: string;
+  /** Where it runs; the jurisdiction where nothing finer is configured. */
+  region: string;
   /** Public base URL of this cell, without `/v1`. */
   endpoint: string;
   /** `<version>+<digest>` of the running code. */
-  /** Where it runs; the jurisdiction where nothing finer is configured. */
-  region: string;
   release: string;
   /** True when it listens on loopback only: `/readyz` and `/metrics` are then open. */
   loopback: boolean;
@@ -73,6 +76,18 @@ export interface Deps {
   controlDb: ControlDb;
   /** The adapter of a configured provider under the given snapshot; null when it is unknown or its secret is missing. */
   engine(snapshot: Snapshot, provider: string): Engine | null;
+  /** Where ledgers are published; null where the cell has no archive, and so no evidence. */
+  archive: ObjectStore | null;
+  /** Null where the cell holds no signing keys, and so signs no evidence. */
+  signer: Signer | null;
+  /** Names the deployment in its logs: a log's origin is this, `/` and the tenant's id, or `_cell`. */
+  ledgerOrigin: string;
+  /** What the keys of one log's archive begin with, `/` included; a tenant's id, or `_cell`. */
+  logPrefix(name: string): string;
+  /** Every store of the cell, for its statement of residency. */
+  stores: readonly StorePlacement[];
+  /** Where the documents of the running release are. */
+  releaseLinks: ReleaseLinks;
   router: RouterState;
   tenantCredentials: TenantCredentials;
   authenticator: Authenticator;

@@ -82,6 +82,7 @@ function compileCandidate(declaration: Declaration, providers: ProvidersFile | n
       findings,
     ),
     weight: facts?.weight ?? 1,
+    ...(facts?.weights_digest === undefined ? {} : { weights_digest: facts.weights_digest }),
   };
 }
 

@@ -26,9 +26,21 @@ import { openApiDocument } from "../v1/openapi.ts";
 import { cellAttribution } from "./bootstrap.ts";
 import { policyDependencies, RENEWAL } from "./dependencies.ts";
 
+/** What evidence takes; a host without an archive or keys publishes none. */
+type EvidenceParts = Pick<Deps, "archive" | "signer" | "ledgerOrigin" | "logPrefix" | "stores" | "releaseLinks">;
+const NO_EVIDENCE: EvidenceParts = {
+  archive: null,
+  signer: null,
+  ledgerOrigin: "unpublished.invalid",
+  logPrefix: (name) => `${name}/`,
+  stores: [],
+  releaseLinks: { sbom: null, cbom: null, provenance: null },
+};
+
 /** What a host supplies; everything else is the same in every cell. */
 export type HostParts = Omit<
   Deps,
+  | keyof EvidenceParts
   | "engine"
   | "router"
   | "tenantCredentials"
@@ -38,16 +50,17 @@ export type HostParts = Omit<
   | "bodies"
   | "operation"
   | "openApi"
-> & {
-  /** Keeps the host at work on what no call waits for; told nothing of how it ends. */
-  defer(work: Promise<unknown>): void;
-  /** Room for the bodies of all calls; without it that of a process of its own. */
-  bodiesBytesMax?: number;
-  egress: Egress;
-  /** The value of a secret that the configuration names; null when it is not there. */
-  readSecret(ref: SecretRef): string | null;
-  version: string;
-};
+> &
+  Partial<EvidenceParts> & {
+    /** Keeps the host at work on what no call waits for; told nothing of how it ends. */
+    defer(work: Promise<unknown>): void;
+    /** Room for the bodies of all calls; without it that of a process of its own. */
+    bodiesBytesMax?: number;
+    egress: Egress;
+    /** The value of a secret that the configuration names; null when it is not there. */
+    readSecret(ref: SecretRef): string | null;
+    version: string;
+  };
 
 const BY_ID = new Map(OPERATIONS.map((operation) => [operation.id, operation]));
 
@@ -69,6 +82,7 @@ export function composeCell({
   const tools = policyTools({ store, clock, config, builtin, readSecret, pause: nextTurn });
   let document: string | null = null;
   const deps: Deps = {
+    ...NO_EVIDENCE,
     ...parts,
     policy,
     policyTools: tools,

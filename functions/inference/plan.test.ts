@@ -183,6 +183,7 @@ it("records every candidate once with what happened to it, so the route can be e
     chosen_by: "strategy:ordered",
     provider: "own",
     model: "a",
+    model_digest: expect.stringMatching(/^[0-9a-f]{64}$/),
     reasons: [
       { candidate: "cloud:b", outcome: "failed", reason: "timeout" },
       { candidate: "own:a", outcome: "chosen", reason: "fallback" },

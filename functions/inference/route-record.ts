@@ -1,4 +1,5 @@
 import type { RouteReason, RouteRecord } from "../../shared/contracts/task.ts";
+import { modelDigest } from "./model-digest.ts";
 import type { Plan } from "./plan.ts";
 
 /** How one try of a hop ended. */
@@ -26,6 +27,7 @@ export function routeRecord(plan: Plan, tries: readonly Try[]): RouteRecord {
     chosen_by: plan.chosenBy,
     provider: chosen?.candidate.provider ?? null,
     model: chosen?.candidate.model ?? null,
+    model_digest: chosen ? modelDigest(chosen.candidate, chosen.provider) : null,
     reasons: [...hops, ...plan.rejected],
   };
 }

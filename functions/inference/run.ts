@@ -126,6 +126,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
     disclaim(duties, call.reply, outcomes);
     const kept = keptUnder(deps, call, { duties, outcomes, session, request: asked, dataKey, keeper });
     keeper = kept.keeper;
+    if (session !== null && kept.onAnswer !== null) settlement.kept = session.id;
     const delivery: Delivery = {
       call,
       surface: view.surface,

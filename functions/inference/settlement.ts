@@ -55,6 +55,9 @@ export class Settlement {
   /** An engine may have run: its outcome belongs to the call's key. Before that the key is free for another try. */
   ran = false;
 
+  /** Id of the stored response that holds the answer; the closed record names it. */
+  kept: string | null = null;
+
   /** Usage of a whole answer, charged also when the answer is then withheld. */
   met: UsageRow[] | null = null;
 
@@ -127,6 +130,7 @@ export class Settlement {
           route: this.#route,
           result,
           detail: {
+            ...(this.kept !== null && status === "OK" ? { kept: this.kept } : {}),
             ...detail,
             ...(synthetic ? { synthetic } : {}),
             ...(this.#redaction === null ? {} : { redaction: this.#redaction }),

@@ -28,7 +28,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   Inference:
     "Model calls in the shapes of OpenAI, Azure and Anthropic. Each is one task: decided, held, routed, settled.",
   Models: "The model names that a tenant may use.",
-  Tasks: "How a call ran: status, route with reasons, usage and cost.",
+  Tasks: "How a call ran: status, route with reasons, usage and cost, and the signed evidence of it.",
   Responses: "Stored responses, where the tenant keeps content.",
   Conversations: "Ordered items with versions, sealed and expiring, where the tenant keeps content.",
   Tenants: "Settings, suspension and the compliance lock.",
@@ -42,7 +42,8 @@ export const TAGS: Readonly<Record<string, string>> = {
   Policies: "Signed Rego bundles of the tenant, and of the cell: kept, simulated, activated, rolled back.",
   Approvals: "Requests that wait for somebody's approval: looked at, approved, changed or rejected, and their results.",
   Decisions: "What policy decided and why, with what became of its obligations.",
-  Ledger: "The tenant's hash-chained log.",
+  Ledger:
+    "The tenant's hash-chained log, and for operators the cell's own: entries, tiles, checkpoints, signed exports.",
   Cell: "Liveness, readiness, metrics and documents of the cell itself.",
 };
 

@@ -7,7 +7,7 @@ rows := {
 		"workspace:read", "workspace:write", "project:read", "project:write", "environment:read", "environment:write",
 		"key:read", "key:write", "budget:read", "budget:write", "usage:read", "credential:read", "credential:write",
 		"ledger:read", "config:read", "policy:read", "policy:write", "policy:activate", "approval:read",
-		"approval:decide",
+		"approval:decide", "evidence:read", "evidence:salts",
 	},
 	"operator": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "model:read", "task:read", "usage:read",
@@ -17,11 +17,12 @@ rows := {
 	"auditor": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "model:read", "task:read", "usage:read",
 		"config:read", "policy:read", "ledger:read", "key:read", "budget:read", "credential:read",
-		"approval:read",
+		"approval:read", "evidence:read",
 	},
 	"developer": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "inference:invoke", "model:read",
 		"task:read", "session:read", "session:write", "usage:read", "budget:read", "approval:read",
+		"evidence:read", "evidence:salts",
 	},
 	"approver": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "model:read", "task:read", "budget:read",
@@ -31,6 +32,7 @@ rows := {
 
 cell_actions := {
 	"tenant:create", "tenant:list", "tenant:suspend", "tenant:delete", "cell:read", "cell:write", "cell:health",
+	"cell:audit",
 }
 
 test_each_role_may_do_what_its_row_names if {

@@ -149,6 +149,28 @@ export const LIMITS = {
   /** Larger values are kept in pieces of this size, well below a row's limit. */
   sqlChunkBytes: 1 * MiB,
   ledgerEntryBytesMax: 65_535,
+  /** DESIGN §7: up to so many unpublished entries wait for the longer of the two delays. */
+  logFewEntriesMax: 100,
+  logFewDelayMs: MINUTE,
+  logManyDelayMs: 10 * SECOND,
+  /** DESIGN §7: on request, at most once a second. */
+  logAskedMsMin: 1 * SECOND,
+  /** What a turn takes: a signature of 9 ms and about ten calls of the archive, each some tens of milliseconds. */
+  logTurnMs: 500,
+  /** A halted log is compared with its archive again. */
+  logRecheckMs: MINUTE,
+  /** A log without new entries: five reads a day. */
+  logIdleCheckMs: DAY,
+  /** DESIGN §7: partial tiles, until their full one is there. */
+  logPartialLockMs: 7 * DAY,
+  /** Newest rows that stay in the object: a minute of its 500 calls a second, at two entries each, about 80 MB. */
+  logRowsKept: 65_536,
+  /** One publication: 64 tiles and bundles; a backlog is published in so many pieces. */
+  logTurnEntriesMax: 16_384,
+  /** One step reads, hashes or deletes so many rows: some milliseconds in which the object answers nobody. */
+  logStepRowsMax: 512,
+  /** Without an archive nothing is ever published: asking again soon is of no use. */
+  logNoArchiveRetryMs: HOUR,
   /** Signature lines of a signed note: C2SP asks for at least 16; a log with a hundred witnesses fits. */
   noteSignaturesMax: 100,
   /** 100 lines with post-quantum signatures of 5 KB in base64 are 667 KB. */

@@ -171,6 +171,12 @@ export const PROBLEMS = {
     "approval_result_gone",
     "There is no result: it did not run, or what it answered is not kept any more",
   ),
+  "evidence-pending": problem(
+    409,
+    "invalid_request_error",
+    "evidence_pending",
+    "What is asked for is recorded, and not published yet",
+  ),
   "bundle-invalid": problem(
     422,
     "invalid_request_error",
@@ -206,6 +212,12 @@ export const PROBLEMS = {
   // cell
   "policy-unavailable": problem(503, "api_error", "policy_unavailable", "Policy cannot be decided now"),
   "store-unavailable": problem(503, "api_error", "store_unavailable", "A store of the cell does not answer"),
+  "evidence-unavailable": problem(
+    503,
+    "api_error",
+    "evidence_unavailable",
+    "This cell publishes no evidence now: its archive or its signer is missing",
+  ),
   draining: problem(503, "api_error", "draining", "The cell is shutting down"),
   misconfigured: problem(503, "api_error", "misconfigured", "The cell is not configured"),
   internal: problem(500, "api_error", "internal_error", "An internal error happened"),

@@ -24,6 +24,8 @@ export const RouteRecord = z.object({
   chosen_by: z.string(),
   provider: z.string().nullable(),
   model: z.string().nullable(),
+  /** SHA-256 hex of what computed it (docs/ledger.md §4); null where nothing computed, and in older records. */
+  model_digest: z.string().nullable().default(null),
   reasons: z.array(RouteReason),
 });
 export type RouteRecord = z.infer<typeof RouteRecord>;

@@ -20,6 +20,7 @@ const route: RouterDecisionV1["route"] = {
   chosen_by: "ordered",
   provider: "openai",
   model: "gpt-x",
+  model_digest: null,
   reasons: [{ candidate: "openai:gpt-x", outcome: "chosen", reason: "first" }],
 };
 

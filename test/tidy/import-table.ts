@@ -113,6 +113,13 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
     because: "redaction is a pure function over bodies",
   },
   {
+    files: /^functions\/evidence\//,
+    may: [contracts, crypto, /^functions\/evidence\//],
+    packages: [/^zod$/],
+    builtins: [],
+    because: "evidence is built by functions of what is proven: reading a log and signing are its callers'",
+  },
+  {
     files: /^functions\/config\//,
     may: [contracts, crypto, /^functions\/config\//, /^functions\/redaction\/select-detectors\.ts$/],
     packages: [/^zod$/, /^yaml$/],
@@ -126,7 +133,7 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
       crypto,
       telemetry,
       /^policies\/(?:engine|bundle|decide)\//,
-      /^functions\/(?:v1|pipeline|inference|dialects|redaction)\//,
+      /^functions\/(?:v1|pipeline|inference|dialects|redaction|evidence)\//,
       /^functions\/reference\/page\.ts$/,
       /^functions\/(?:app|env|context|problem)\.ts$/,
     ],

@@ -47,10 +47,11 @@ const detailOf = (task: TaskRow, end: Ending): JsonObject => ({
   usage: end.usage.map(({ meter, quantity }): JsonValue => ({ meter, quantity })),
 });
 
-const routeJson = ({ chosen_by, lane, model, provider, reasons, route }: RouteRecord): JsonObject => ({
+const routeJson = ({ chosen_by, lane, model, model_digest, provider, reasons, route }: RouteRecord): JsonObject => ({
   chosen_by,
   lane,
   model,
+  model_digest,
   provider,
   reasons: reasons.map(({ candidate, outcome, reason }): JsonValue => ({ candidate, outcome, reason })),
   route,

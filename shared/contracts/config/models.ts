@@ -42,6 +42,11 @@ const facts = {
   /** Which surfaces may be answered by this model; derived from `capabilities` when absent. */
   surfaces: z.array(z.enum(DIALECTS)).min(1).max(DIALECTS.length).optional(),
   weight: Weight.optional(),
+  /** Digest of the weights that the pool serves under this name; goes into evidence. */
+  weights_digest: z
+    .string()
+    .regex(/^sha256:[0-9a-f]{64}$/)
+    .optional(),
 };
 
 export const CandidateEntry = z.strictObject({ provider: ProviderName, model: ModelId, ...facts });

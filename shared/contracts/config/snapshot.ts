@@ -67,6 +67,8 @@ export interface Candidate {
   /** Nobody stated prices: `prices` are the documented conservative defaults. */
   prices_assumed?: boolean;
   weight: number;
+  /** `sha256:<hex>` of the weights, as the operators stated it. */
+  weights_digest?: string;
 }
 
 /** A name that callers use, resolved at activation. */

@@ -10,7 +10,12 @@ const ROUTES = OPERATIONS.flatMap((operation) =>
   [operation.path, ...(operation.aliases ?? [])].map((path) => ({
     operation,
     method: operation.method.toUpperCase(),
-    pattern: new RegExp(`^${path.replace(/[.]/g, "\\.").replace(/\{\w+\}/g, "[^/]+")}$`),
+    pattern: new RegExp(
+      `^${path
+        .replace(/[.]/g, "\\.")
+        .replace(/\{\w+\}$/, operation.tail ? ".+" : "[^/]+")
+        .replace(/\{\w+\}/g, "[^/]+")}$`,
+    ),
   })),
 );
 

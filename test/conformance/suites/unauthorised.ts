@@ -122,6 +122,7 @@ export function unauthorisedSuite(lab: Lab): void {
 /** Well-formed ids that nobody has. */
 const IDS: Readonly<Record<string, string>> = {
   model: "small",
+  path: "0/000",
   task_id: `task_${"0".repeat(26)}`,
   response_id: `resp_${"0".repeat(26)}_${"0".repeat(26)}`,
   conversation_id: `conv_${"0".repeat(26)}`,
