@@ -1,0 +1,58 @@
+import { EXIT, Refused, type Run, type Terminal, Usage } from "./command.ts";
+
+interface Command {
+  summary: string;
+  usage: string;
+  /** Loaded when it is asked for, so that no command starts with another one's modules. */
+  load(): Promise<Run>;
+}
+
+/** Every subcommand of `npx bailiwick`, a file each. */
+const COMMANDS: Readonly<Record<string, Command>> = {
+  keys: {
+    summary: "list, rotate, retire, revoke and forget the signing keys of a cell",
+    usage: "keys list|rotate|retire|revoke|forget [KID] [--home DIR | --document FILE]   (docs/keys.md)",
+    load: async () => (await import("./keys.ts")).keys,
+  },
+};
+
+const usage = (): string =>
+  `npx bailiwick <command>\n\n${Object.entries(COMMANDS)
+    .map(([name, { summary, usage }]) => `  ${name.padEnd(8)}${summary}\n          ${usage}\n`)
+    .join("")}`;
+
+async function input(bytesMax: number): Promise<string> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of process.stdin) {
+    bytes += piece.length;
+    if (bytes > bytesMax) throw new Refused(`standard input is longer than ${bytesMax} bytes`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString("utf8");
+}
+
+const terminal: Terminal = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  input,
+  variable: (name) => process.env[name],
+};
+
+const [name = "", ...words] = process.argv.slice(2);
+const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+if (command === undefined) {
+  const asked = ["", "help", "--help", "-h"].includes(name);
+  (asked && name !== "" ? terminal.out : terminal.err)(`${asked ? "" : `bailiwick: no command ${name}\n\n`}${usage()}`);
+  process.exitCode = asked && name !== "" ? EXIT.done : EXIT.usage;
+} else {
+  try {
+    process.exitCode = await (await command.load())(words, terminal);
+  } catch (cause) {
+    // Anything else is a bug and keeps its stack.
+    if (!(cause instanceof Refused || cause instanceof Usage)) throw cause;
+    terminal.err(`bailiwick: ${cause.message}\n`);
+    if (cause instanceof Usage) terminal.err(`usage: npx bailiwick ${command.usage}\n`);
+    process.exitCode = cause instanceof Usage ? EXIT.usage : EXIT.refused;
+  }
+}
