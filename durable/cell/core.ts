@@ -7,6 +7,7 @@ import { ok, type Result } from "../../shared/contracts/result.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
 import { chunkBytes } from "../runtime/byte-chunks.ts";
+import { type Bundles, NO_BUNDLES } from "../runtime/log/bundles.ts";
 import type { ObjectClass } from "../runtime/object-class.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
 import { CELL_MIGRATIONS } from "./migrations.ts";
@@ -84,12 +85,14 @@ export function system(
   });
 }
 
+/** May throw `InArchive`. */
 export const systemLedger = (
   sql: Sql,
   page: { from: number; limit: number },
+  bundles: Bundles = NO_BUNDLES,
 ): { entries: LedgerEntry[]; size: number; head: string } => {
   const { size, head } = headOf(sql);
-  return { entries: entriesFrom(sql, page.from, page.limit), size, head };
+  return { entries: entriesFrom(sql, page.from, page.limit, bundles), size, head };
 };
 
 /** Adds up; a name beyond the bound is counted as refused, never lost in silence. Throws on what no counter can add. */

@@ -3,28 +3,52 @@ import type { PolicyState } from "../../shared/contracts/ports/policy-store.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { StatementSigner } from "../../shared/crypto/policy-statement.ts";
 import { always } from "../runtime/always.ts";
+import { type ReadingBody, readingArchive } from "../runtime/log/archived-read.ts";
+import { CELL_LOG } from "../runtime/log/parts.ts";
+import { logPeriod } from "../runtime/log/period.ts";
+import { logState } from "../runtime/log/state.ts";
 import type { ObjectBody, ObjectHost } from "../runtime/object-class.ts";
 import type { PolicyLayerStore } from "../runtime/policy-layers.ts";
 import { activate, active, cellClass, count, registerTenant, system, systemLedger, tenants } from "./core.ts";
 import { EMPTY_LEDGER } from "./empty-ledger.ts";
+import { cellLog } from "./log.ts";
+import { type CellClass, cellObjectClass } from "./object-class.ts";
 import * as policy from "./policy.ts";
 import type { CellOrigin } from "./system-ledger.ts";
 
-/** The port over the cell's object in this process; it is provisioned by its first write. */
-export function embeddedCellStore(host: ObjectHost, origin: CellOrigin): CellStore {
+const UNPUBLISHED = cellObjectClass(null);
+
+/** The port over the cell's object in this process; it is provisioned by its first write. `of` is this host's class. */
+export function embeddedCellStore(host: ObjectHost, origin: CellOrigin, of: CellClass = UNPUBLISHED): CellStore {
   const { cell } = origin;
+  const logOrigin = () => of.log?.origin(CELL_LOG) ?? CELL_LOG;
+  const read = <T>(body: ReadingBody<T>) => readingArchive(of.log, CELL_LOG, (step) => host.call(of, cell, step), body);
   async function write<T>(body: ObjectBody<Result<T, never>>): Promise<T> {
-    return always(await host.provision(cellClass, cell, body));
+    return always(await host.provision(of, cell, body));
   }
   return {
     activate: (digest, files) => write((sql, env) => activate(sql, env, origin, digest, files)),
-    active: async () => (await host.call(cellClass, cell, active)) ?? null,
+    active: async () => (await host.call(of, cell, active)) ?? null,
     system: async (events) => {
       await write((sql, env) => system(sql, env, origin, events));
     },
-    systemLedger: async (page) => (await host.call(cellClass, cell, (sql) => systemLedger(sql, page))) ?? EMPTY_LEDGER,
+    systemLedger: async (page) =>
+      (await read((sql, _env, bundles) => systemLedger(sql, page, bundles))) ?? EMPTY_LEDGER,
+    systemLog: async () =>
+      (await host.call(of, cell, (sql) => logState(sql, cellLog.size(sql), logOrigin()))) ?? {
+        origin: logOrigin(),
+        size: 0,
+        published: null,
+        halted: null,
+        pruned: 0,
+      },
+    systemPeriod: async (period) =>
+      (await read((sql, env, bundles) => {
+        const asked = { size: cellLog.size(sql), origin: logOrigin(), publishes: of.log !== null, now_ms: env.now };
+        return logPeriod(sql, asked, period, bundles);
+      })) ?? { origin: logOrigin(), checkpoint: null, first: 0, count: 0, pending: null },
     count: (increments) => write((sql) => count(sql, increments)),
-    tenants: async (page) => (await host.call(cellClass, cell, (sql) => tenants(sql, page))) ?? [],
+    tenants: async (page) => (await host.call(of, cell, (sql) => tenants(sql, page))) ?? [],
     registerTenant: async (tenant) => {
       await write((sql, env) => registerTenant(sql, env, tenant));
     },

@@ -1,4 +1,5 @@
 import { BUNDLE_SHELF_SCHEMA } from "../runtime/bundle-shelf.ts";
+import { LOG_SCHEMA } from "../runtime/log/schema.ts";
 import type { Migration } from "../runtime/sql.ts";
 
 export const CELL_MIGRATIONS: readonly Migration[] = [
@@ -31,6 +32,7 @@ export const CELL_MIGRATIONS: readonly Migration[] = [
       // `2026-11-21T07:30:00.123Z`: the seconds, then the milliseconds behind the point.
       `UPDATE ledger SET at_ms = CAST(strftime('%s', json_extract(body, '$.at')) AS INTEGER) * 1000
          + CAST(substr(json_extract(body, '$.at'), 21, 3) AS INTEGER)`,
+      ...LOG_SCHEMA,
     ],
   },
 ];

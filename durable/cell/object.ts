@@ -1,30 +1,33 @@
 import { DurableObject } from "cloudflare:workers";
 import type { JsonObject } from "../../shared/contracts/json.ts";
-import type { ActiveSnapshot, SystemEvent } from "../../shared/contracts/ports/cell-store.ts";
+import type { ActiveSnapshot, CellStore, SystemEvent } from "../../shared/contracts/ports/cell-store.ts";
 import type { StatementSigner } from "../../shared/crypto/policy-statement.ts";
 import { always } from "../runtime/always.ts";
 import type { DurableState } from "../runtime/durable-object.ts";
 import { DurableObjectShell } from "../runtime/durable-object-shell.ts";
+import type { LogParts } from "../runtime/log/parts.ts";
 import type { ObjectHost } from "../runtime/object-class.ts";
 import type { PolicyLayerStore } from "../runtime/policy-layers.ts";
-import { activate, active, cellClass, count, registerTenant, system, systemLedger, tenants } from "./core.ts";
-import { embeddedCellPolicies } from "./embedded.ts";
-import { EMPTY_LEDGER } from "./empty-ledger.ts";
+import { activate, active, count, registerTenant, system, tenants } from "./core.ts";
+import { embeddedCellPolicies, embeddedCellStore } from "./embedded.ts";
+import { cellObjectClass } from "./object-class.ts";
 import type { CellOrigin } from "./system-ledger.ts";
 
 type Args<M extends keyof PolicyLayerStore> = Parameters<PolicyLayerStore[M]>;
 
 /**
  * The cell's own object on the Workers platform; provisioned by its first write. The entry's subclass gives it what signs
- * its statements.
+ * its statements, and where its ledger is published.
  */
 export class CellObject extends DurableObject {
   readonly #shell: DurableObjectShell;
   readonly #policies: (origin: CellOrigin) => PolicyLayerStore;
+  readonly #store: (origin: CellOrigin) => CellStore;
 
-  constructor(ctx: DurableState, env: unknown, sign: StatementSigner) {
+  constructor(ctx: DurableState, env: unknown, sign: StatementSigner, log: LogParts | null = null) {
     super(ctx, env);
-    const shell = new DurableObjectShell(ctx, cellClass);
+    const of = cellObjectClass(log);
+    const shell = new DurableObjectShell(ctx, of);
     this.#shell = shell;
     // The port's own code over the single object that this is.
     const host: ObjectHost = {
@@ -32,6 +35,7 @@ export class CellObject extends DurableObject {
       provision: (_of, _name, body) => shell.provision(body),
     };
     this.#policies = (origin) => embeddedCellPolicies(host, origin, sign);
+    this.#store = (origin) => embeddedCellStore(host, origin, of);
   }
 
   async activate(origin: CellOrigin, digest: string, files: JsonObject): Promise<ActiveSnapshot> {
@@ -43,8 +47,14 @@ export class CellObject extends DurableObject {
   async system(origin: CellOrigin, events: readonly SystemEvent[]): Promise<void> {
     await this.#shell.provision((sql, env) => system(sql, env, origin, events));
   }
-  async systemLedger(page: { from: number; limit: number }) {
-    return (await this.#shell.call((sql) => systemLedger(sql, page))) ?? EMPTY_LEDGER;
+  systemLedger(origin: CellOrigin, page: { from: number; limit: number }) {
+    return this.#store(origin).systemLedger(page);
+  }
+  systemLog(origin: CellOrigin) {
+    return this.#store(origin).systemLog();
+  }
+  systemPeriod(origin: CellOrigin, period: { from_ms: number; to_ms: number }) {
+    return this.#store(origin).systemPeriod(period);
   }
   async count(increments: Readonly<Record<string, number>>): Promise<Record<string, number>> {
     return { ...always(await this.#shell.provision((sql) => count(sql, increments))) };

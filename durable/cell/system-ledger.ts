@@ -7,6 +7,7 @@ import { encodeHex } from "../../shared/crypto/hex.ts";
 import { leafHash } from "../../shared/crypto/log/tree.ts";
 import { sha256Hex } from "../../shared/crypto/sha256.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
+import { type Bundles, NO_BUNDLES, textsOf } from "../runtime/log/bundles.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
 
 /** Which cell and which code write; no tenant can be called `_cell`. */
@@ -53,7 +54,7 @@ export function appendEvent(
     seq,
     at: new Date(atMs).toISOString(),
     kind: event.kind,
-    outcome: isFailure(event.kind) ? "failure" : "success",
+    outcome: isFailure(event.kind) || event.kind === "ledger.halted" ? "failure" : "success",
     action: operated?.action ?? "cell:record",
     task: null,
     detail: { ...event.detail, reason: clean(event.reason) },
@@ -133,18 +134,14 @@ export function lastOrigin(sql: Sql): CellOrigin | null {
   return last ? { cell: last.cell, region: last.region ?? "", release: last.release } : null;
 }
 
-export function entriesFrom(sql: Sql, from: number, limit: number): LedgerEntry[] {
-  return sql
-    .all<{ seq: number; body: string }>(
-      "SELECT seq, body FROM ledger WHERE seq >= ? ORDER BY seq LIMIT ?",
-      from,
-      Math.max(0, Math.min(limit, LIMITS.usageRowsMax)),
-    )
-    .map(({ seq, body }) => {
-      const value: unknown = JSON.parse(body);
-      if (!isJsonObject(value) || value.seq !== seq) throw new Error(`ledger entry ${seq} is unreadable`);
-      return value as unknown as LedgerEntry; // safe because: only `appendEvent` writes rows, and the place is checked
-    });
+/** May throw `InArchive`. */
+export function entriesFrom(sql: Sql, from: number, limit: number, bundles: Bundles = NO_BUNDLES): LedgerEntry[] {
+  const count = Math.max(0, Math.min(limit, LIMITS.usageRowsMax, headOf(sql).size - from));
+  return textsOf(sql, from, count, bundles).map((body, at) => {
+    const value: unknown = JSON.parse(body);
+    if (!isJsonObject(value) || value.seq !== from + at) throw new Error(`ledger entry ${from + at} is unreadable`);
+    return value as unknown as LedgerEntry; // safe because: only `appendEvent` writes rows, and the place is checked
+  });
 }
 
 type EventWindow = { kind: string; reason: string; source: string; first_seq: number; repeats: number };

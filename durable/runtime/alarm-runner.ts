@@ -2,7 +2,7 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Clock } from "../../shared/contracts/ports/clock.ts";
 import type { AlarmIndex, IndexedAlarm } from "./alarm-index.ts";
 import type { EmbeddedObject } from "./embedded-object.ts";
-import type { ObjectBody } from "./object-class.ts";
+import { EffectPostponed, type ObjectBody } from "./object-class.ts";
 import { type PendingCall, pendingCall } from "./pending-call.ts";
 
 /** The longest delay that timers take is 2^31 ms; looking once an hour costs nothing. */
@@ -110,14 +110,17 @@ export class AlarmRunner {
       this.#failures.delete(key);
       object.notBefore = 0;
     } catch (cause) {
-      onError(cause, alarm);
+      const postponed = cause instanceof EffectPostponed;
+      for (const one of postponed ? cause.causes : [cause]) onError(one, alarm);
       const failures = this.#failures.get(key) ?? 0;
-      this.#failures.set(key, failures + 1);
-      const notBefore =
-        clock.now() + Math.min(LIMITS.outboxRetryMsMin * 2 ** Math.min(failures, 30), LIMITS.outboxRetryMsMax);
+      if (postponed) this.#failures.delete(key);
+      else this.#failures.set(key, failures + 1);
+      const notBefore = postponed
+        ? 0
+        : clock.now() + Math.min(LIMITS.outboxRetryMsMin * 2 ** Math.min(failures, 30), LIMITS.outboxRetryMsMax);
       if (object) object.notBefore = notBefore;
       // Renewed below where the object still answers; this holds where it does not.
-      await index.put(alarm.class, alarm.name, notBefore);
+      if (!postponed) await index.put(alarm.class, alarm.name, notBefore);
     }
     if (object) await call(() => null, true);
   }

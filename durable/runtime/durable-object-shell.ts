@@ -4,7 +4,7 @@ import { encodeBase62 } from "../../shared/crypto/base62.ts";
 import type { DurableState } from "./durable-object.ts";
 import { type DurableSql, durableSql } from "./durable-sql.ts";
 import { isProvisioned, migrate } from "./migrate.ts";
-import { type ObjectBody, type ObjectClass, type ObjectHandle, provisioning } from "./object-class.ts";
+import { EffectPostponed, type ObjectBody, type ObjectClass, type ObjectHandle, provisioning } from "./object-class.ts";
 import type { CoreEnv } from "./sql.ts";
 
 /** 26 base62 characters hold 154 bits; 19 bytes are 152. */
@@ -66,9 +66,11 @@ export class DurableObjectShell implements ObjectHandle {
       this.#failures = 0;
       this.#notBefore = 0;
     } catch (cause) {
-      this.#report(cause);
-      const wait = Math.min(LIMITS.outboxRetryMsMin * 2 ** Math.min(this.#failures++, 30), LIMITS.outboxRetryMsMax);
-      this.#notBefore = Date.now() + wait;
+      const postponed = cause instanceof EffectPostponed;
+      for (const one of postponed ? cause.causes : [cause]) this.#report(one);
+      this.#failures = postponed ? 0 : this.#failures + 1;
+      const wait = LIMITS.outboxRetryMsMin * 2 ** Math.min(this.#failures - 1, 30);
+      this.#notBefore = postponed ? 0 : Date.now() + Math.min(wait, LIMITS.outboxRetryMsMax);
     }
     this.#inAlarm = false;
     this.#armed = null;

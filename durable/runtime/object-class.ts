@@ -40,6 +40,19 @@ export interface ObjectHost {
   provision<T, E>(of: ObjectClass, name: string, body: ObjectBody<Result<T, E>>): Promise<Result<T, E>>;
 }
 
+/**
+ * Effects failed whose next try stands in the object already, in its `nextDue`: hosts report the causes and add no wait of
+ * their own, so that one receiver that is away does not hold up another.
+ */
+export class EffectPostponed extends Error {
+  override readonly name = "EffectPostponed";
+  readonly causes: readonly unknown[];
+  constructor(causes: readonly unknown[]) {
+    super(causes.map((cause) => (cause instanceof Error ? cause.message : String(cause))).join("; "));
+    this.causes = causes;
+  }
+}
+
 /** Creates the object's tables around the first body that succeeds; a refused one leaves none behind. */
 export const provisioning =
   <T, E>(of: ObjectClass, body: ObjectBody<Result<T, E>>): ObjectBody<Result<T, E>> =>

@@ -24,6 +24,7 @@ export { decision, decisions, keepAlone } from "./core/decisions.ts";
 export { nextDue, sweep } from "./core/due.ts";
 export { dueFeed, feedDelivered, feedFailed } from "./core/feed.ts";
 export { createKey, listKeys, revokeKey, rotateKey } from "./core/keys.ts";
+export { log, period, proof, tenantLog } from "./core/log.ts";
 export {
   activateBundle,
   listBundles,

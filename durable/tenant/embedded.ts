@@ -3,21 +3,32 @@ import type { PolicyState } from "../../shared/contracts/ports/policy-store.ts";
 import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { StatementSigner } from "../../shared/crypto/policy-statement.ts";
+import { type ReadingBody, readingArchive } from "../runtime/log/archived-read.ts";
 import type { ObjectBody, ObjectClass, ObjectHost } from "../runtime/object-class.ts";
 import type { PolicyLayerStore } from "../runtime/policy-layers.ts";
 import * as core from "./core.ts";
+import type { TenantClass } from "./object-class.ts";
 import { shedding } from "./shedding.ts";
 
 const unknownTenant = { reason: "unknown_tenant" } as const;
 
 /** The port over objects in this process, or in a Durable Object over itself. `of` is this host's `tenantObjectClass`. */
-export function embeddedTenantStore(host: ObjectHost, of: ObjectClass): TenantStore {
+export function embeddedTenantStore(host: ObjectHost, of: TenantClass): TenantStore {
   async function call<T, E>(
     tenant: TenantId,
     body: ObjectBody<Result<T, E>>,
   ): Promise<Result<T, E | typeof unknownTenant>> {
     return (await host.call(of, tenant, body)) ?? err(unknownTenant);
   }
+  /** For steps that read entries, which may be pruned. */
+  async function read<T, E>(
+    tenant: TenantId,
+    body: ReadingBody<Result<T, E>>,
+  ): Promise<Result<T, E | typeof unknownTenant>> {
+    const value = await readingArchive(of.log, tenant, (step) => host.call(of, tenant, step), body);
+    return value ?? err(unknownTenant);
+  }
+  const origin = (tenant: TenantId): string => of.log?.origin(tenant) ?? tenant;
   return {
     provision: (tenant, spec) => host.provision(of, tenant, (sql, env) => core.provision(sql, env, tenant, spec)),
     lookup: (tenant, kid) => call(tenant, (sql) => ok(core.lookup(sql, kid))),
@@ -31,7 +42,7 @@ export function embeddedTenantStore(host: ObjectHost, of: ObjectClass): TenantSt
       return outcomes ?? requests.map(() => err(unknownTenant));
     },
     refuse: (tenant, access, refusal) => call(tenant, (sql, env) => core.refuse(sql, env, access, refusal)),
-    task: (tenant, access, task) => call(tenant, (sql, env) => core.task(sql, env, access, task)),
+    task: (tenant, access, task) => read(tenant, (sql, env, bundles) => core.task(sql, env, access, task, bundles)),
     usage: (tenant, access, query) => call(tenant, (sql, env) => core.usage(sql, env, access, query)),
     decision: (tenant, access, id) => call(tenant, (sql, env) => core.decision(sql, env, access, id)),
     decisions: (tenant, access, page) => call(tenant, (sql, env) => core.decisions(sql, env, access, page)),
@@ -61,7 +72,15 @@ export function embeddedTenantStore(host: ObjectHost, of: ObjectClass): TenantSt
     listCredentials: (tenant, access) => call(tenant, (sql, env) => core.listCredentials(sql, env, access)),
     credential: (tenant, access, ref) => call(tenant, (sql, env) => core.credential(sql, env, access, ref)),
     record: (tenant, entry) => call(tenant, (sql, env) => core.record(sql, env, entry)),
-    ledger: (tenant, access, page) => call(tenant, (sql, env) => core.ledgerPage(sql, env, access, page)),
+    log: (tenant, access) => call(tenant, (sql, env) => core.log(sql, env, access, origin(tenant))),
+    proof: (tenant, access, task) =>
+      read(tenant, (sql, env, bundles) => core.proof(sql, env, access, task, of.log !== null, bundles)),
+    period: (tenant, access, period) =>
+      read(tenant, (sql, env, bundles) =>
+        core.period(sql, env, access, period, { origin: origin(tenant), publishes: of.log !== null }, bundles),
+      ),
+    ledger: (tenant, access, page) =>
+      read(tenant, (sql, env, bundles) => core.ledgerPage(sql, env, access, page, bundles)),
   };
 }
 

@@ -1,7 +1,9 @@
 import { BUNDLE_SHELF_SCHEMA } from "../runtime/bundle-shelf.ts";
+import { LOG_SCHEMA } from "../runtime/log/schema.ts";
 import type { Migration } from "../runtime/sql.ts";
 import { APPROVAL_SCHEMA } from "./core/approvals.ts";
 import { DECISION_RING_SCHEMA } from "./core/decisions.ts";
+import { TASK_ENTRIES_SCHEMA } from "./core/task-entries.ts";
 import { KEY_MAKERS_SCHEMA } from "./key-makers.ts";
 
 /**
@@ -74,4 +76,5 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { id: 3, floor: 1, sql: DECISION_RING_SCHEMA },
   { id: 4, floor: 1, sql: APPROVAL_SCHEMA },
   { id: 5, floor: 1, sql: KEY_MAKERS_SCHEMA },
+  { id: 6, sql: [...LOG_SCHEMA, ...TASK_ENTRIES_SCHEMA] },
 ];

@@ -5,6 +5,7 @@ import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
 import type { StatementSigner } from "../../shared/crypto/policy-statement.ts";
 import type { DurableState } from "../runtime/durable-object.ts";
 import { DurableObjectShell } from "../runtime/durable-object-shell.ts";
+import type { LogParts } from "../runtime/log/parts.ts";
 import type { ObjectHost } from "../runtime/object-class.ts";
 import type { PolicyLayerStore } from "../runtime/policy-layers.ts";
 import { embeddedTenantPolicies, embeddedTenantStore } from "./embedded.ts";
@@ -24,6 +25,8 @@ export type PolicyArgs<M extends keyof PolicyLayerStore> = Parameters<PolicyLaye
 /** What only the entry knows: where events go (without a sink they wait in the ledger), and the key of statements. */
 export interface TenantParts {
   sink: EventSink | null;
+  /** Where the ledger is published; without it entries stay unpublished in the object. */
+  log?: LogParts | null;
   sign: StatementSigner;
 }
 
@@ -34,9 +37,9 @@ export class TenantObject extends DurableObject {
   readonly #policies: PolicyLayerStore;
   readonly #tenant: TenantId;
 
-  constructor(ctx: DurableState, env: unknown, { sink, sign }: TenantParts) {
+  constructor(ctx: DurableState, env: unknown, { sink, log = null, sign }: TenantParts) {
     super(ctx, env);
-    const of = tenantObjectClass(sink);
+    const of = tenantObjectClass(sink, log);
     const shell = new DurableObjectShell(ctx, of);
     this.#shell = shell;
     this.#tenant = shell.name as TenantId; // safe because: objects are named by tenant id, and `remote.ts` does it
@@ -138,6 +141,15 @@ export class TenantObject extends DurableObject {
   }
   record(...args: TenantArgs<"record">) {
     return this.#store.record(this.#tenant, ...args);
+  }
+  log(...args: TenantArgs<"log">) {
+    return this.#store.log(this.#tenant, ...args);
+  }
+  proof(...args: TenantArgs<"proof">) {
+    return this.#store.proof(this.#tenant, ...args);
+  }
+  period(...args: TenantArgs<"period">) {
+    return this.#store.period(this.#tenant, ...args);
   }
   ledger(...args: TenantArgs<"ledger">) {
     return this.#store.ledger(this.#tenant, ...args);

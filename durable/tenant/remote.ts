@@ -50,6 +50,9 @@ export function remoteTenantStore(objects: DurableNamespace<TenantObject>): Tena
     listCredentials: (tenant, ...args) => remoteCall(object(tenant).listCredentials(...args)),
     credential: (tenant, ...args) => remoteCall(object(tenant).credential(...args)),
     record: (tenant, ...args) => remoteCall(object(tenant).record(...args)),
+    log: (tenant, ...args) => remoteCall(object(tenant).log(...args)),
+    proof: (tenant, ...args) => remoteCall(object(tenant).proof(...args)),
+    period: (tenant, ...args) => remoteCall(object(tenant).period(...args)),
     ledger: (tenant, ...args) => remoteCall(object(tenant).ledger(...args)),
   };
 }

@@ -60,6 +60,8 @@ function refused(refusal: AdmitRefusal): ProblemError | StaleAccess {
     case "unknown_credential":
     case "unknown_tenant":
       return new StaleAccess(refusal.reason);
+    case "ledger_halted":
+      return new ProblemError("ledger-halted", { retryAfterMs: refusal.retry_after_ms });
     case "suspended":
       return new ProblemError("tenant-suspended");
     case "locked":

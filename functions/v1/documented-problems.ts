@@ -48,7 +48,7 @@ export function documentedProblems(operation: Operation): ReadonlySet<ProblemSlu
   return new Set([
     ...ANY,
     ...(gate === "public" ? [] : gate === "operations" ? IDENTIFIED : GOVERNED),
-    ...(gate === "governed" && effect !== "read" ? (["tenant-locked"] as const) : []),
+    ...(gate === "governed" && effect !== "read" ? (["tenant-locked", "ledger-halted"] as const) : []),
     ...(gate === "governed" && retry === "idempotency-key" ? (["idempotency-key-invalid"] as const) : []),
     ...(media ? WITH_BODY : []),
     ...(media === "application/json" ? WITH_JSON : []),

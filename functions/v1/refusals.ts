@@ -7,6 +7,7 @@ const PROBLEM_OF = {
   unknown_tenant: "stale",
   unknown_credential: "stale",
   stale: "stale",
+  ledger_halted: "ledger-halted",
   suspended: "tenant-suspended",
   locked: "tenant-locked",
   not_found: "not-found",
@@ -24,7 +25,7 @@ const PROBLEM_OF = {
 type Known = keyof typeof PROBLEM_OF;
 
 /** The value, or the refusal as a problem. Throws `ProblemError` or `StaleAccess`. */
-export function unwrap<T, E extends { reason: Known }>(
+export function unwrap<T, E extends { reason: Known; retry_after_ms?: number }>(
   result: Result<T, E>,
   detail?: Partial<Record<E["reason"], string>>,
 ): T {
@@ -35,5 +36,6 @@ export function unwrap<T, E extends { reason: Known }>(
   throw new ProblemError(slug, {
     ...(text ? { detail: text } : {}),
     ...(slug === "store-unavailable" ? { retryAfterMs: 1000 } : {}),
+    ...(result.error.retry_after_ms === undefined ? {} : { retryAfterMs: result.error.retry_after_ms }),
   });
 }

@@ -218,6 +218,12 @@ export const PROBLEMS = {
     "evidence_unavailable",
     "This cell publishes no evidence now: its archive or its signer is missing",
   ),
+  "ledger-halted": problem(
+    503,
+    "api_error",
+    "ledger_halted",
+    "The tenant's ledger and its archive disagree; nothing is admitted until they agree again",
+  ),
   draining: problem(503, "api_error", "draining", "The cell is shutting down"),
   misconfigured: problem(503, "api_error", "misconfigured", "The cell is not configured"),
   internal: problem(500, "api_error", "internal_error", "An internal error happened"),

@@ -55,6 +55,7 @@ function admitOne(sql: Sql, nowMs: number, request: AdmitRequest): AdmitOutcome 
 function decide(sql: Sql, nowMs: number, request: AdmitRequest, gate: Gate): Result<Admitted | Replay, AdmitRefusal> {
   const refused = accessRefusal(gate, nowMs, request.access);
   if (refused) return err(refused);
+  if (gate.halted) return err({ reason: "ledger_halted", retry_after_ms: LIMITS.logRecheckMs });
   if (gate.suspended) return err({ reason: "suspended" });
   if (gate.locked) return err({ reason: "locked" });
   const first = sql.get<FirstTime>(FIRST_TIME, request.task);
@@ -166,6 +167,7 @@ function refusalDetail(refusal: AdmitRefusal, known: boolean): JsonObject | null
   switch (refusal.reason) {
     case "suspended":
     case "locked":
+    case "ledger_halted":
       return {};
     case "rate_limited":
       return { dimension: refusal.state.dimension, unit: refusal.state.unit };

@@ -1,3 +1,4 @@
+import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Change, ChangeRefusal } from "../../../shared/contracts/ports/tenant-store.ts";
 import { err, type Result } from "../../../shared/contracts/result.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
@@ -10,8 +11,8 @@ export type Exempt = (gate: Gate) => boolean;
 const never: Exempt = () => false;
 
 /**
- * One change of the control plane in one transaction: access, suspension, lock, then `body`, which writes and ledgers. A
- * suspended or locked tenant refuses, and the refusal leaves its coalesced entry as a second step.
+ * One change of the control plane in one transaction: access, halt of the ledger, suspension, lock, then `body`, which
+ * writes and ledgers. What refuses here leaves its coalesced entry as a second step.
  */
 export function changing<T, E extends { reason: string }>(
   sql: Sql,
@@ -21,11 +22,15 @@ export function changing<T, E extends { reason: string }>(
   body: (ledger: LedgerWriter) => Result<T, E>,
   exempt: Exempt = never,
 ): Result<T, E | ChangeRefusal> {
-  let blocked: "suspended" | "locked" | null = null;
+  let blocked: "suspended" | "locked" | "ledger_halted" | null = null;
   const outcome = sql.transaction((): Result<T, E | ChangeRefusal> => {
     const gate = readGate(sql, access.kid);
     const refusal = accessRefusal(gate, env.now, access);
     if (refusal) return err(refusal);
+    if (gate.halted) {
+      blocked = "ledger_halted";
+      return err({ reason: blocked, retry_after_ms: LIMITS.logRecheckMs });
+    }
     if ((gate.suspended || gate.locked) && !exempt(gate)) {
       blocked = gate.suspended ? "suspended" : "locked";
       return err({ reason: blocked });

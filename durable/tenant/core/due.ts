@@ -1,8 +1,10 @@
 import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { nextLogDue } from "../../runtime/log/due.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { abandonDue } from "./abandon.ts";
 import { expireApprovals } from "./approvals.ts";
 import { closeWindows } from "./coalesce.ts";
+import { headOf } from "./ledger.ts";
 import { upkeep } from "./upkeep.ts";
 
 /** Tasks or windows that one sweep closes: a few milliseconds of work. */
@@ -24,8 +26,11 @@ const NEXT = `SELECT t.upkeep_ms, t.feed_retry_ms AS retry_ms,
     l.at_ms AS entry_ms
   FROM tenant t LEFT JOIN ledger l ON l.seq = t.feed_seq`;
 
-/** Unix milliseconds of the earliest due work; index look-ups only. `feeds`: whether events are delivered from here. */
-export function nextDue(sql: Sql, feeds: boolean): number | null {
+/**
+ * Unix milliseconds of the earliest due work; index look-ups only. `feeds`: whether events are delivered from here;
+ * `publishes`: whether the ledger is.
+ */
+export function nextDue(sql: Sql, feeds: boolean, publishes = false): number | null {
   const due = sql.get<Due>(NEXT);
   if (!due) return null;
   const times = [due.upkeep_ms];
@@ -33,6 +38,8 @@ export function nextDue(sql: Sql, feeds: boolean): number | null {
   if (due.window_ms !== null) times.push(due.window_ms);
   if (due.approval_ms !== null) times.push(due.approval_ms);
   if (feeds && due.entry_ms !== null) times.push(Math.max(due.entry_ms + LIMITS.outboxDelayMs, due.retry_ms));
+  const logMs = publishes ? nextLogDue(sql, headOf(sql).size) : null;
+  if (logMs !== null) times.push(logMs);
   return Math.min(...times);
 }
 

@@ -1,5 +1,6 @@
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { OutboxRow } from "../../../shared/contracts/ports/tenant-store.ts";
+import { type Bundles, NO_BUNDLES } from "../../runtime/log/bundles.ts";
 import type { Sql } from "../../runtime/sql.ts";
 import { eventsOf } from "./events.ts";
 import { headOf, parseEntry, readEntry } from "./ledger.ts";
@@ -21,8 +22,11 @@ export interface FeedBatch {
 /** An entry makes at most two rows. */
 const ENTRIES_MAX = Math.floor(LIMITS.outboxBatchMax / 2);
 
-/** The oldest undelivered events; null when there are none, or while a failed delivery backs off. */
-export function dueFeed(sql: Sql, nowMs: number): FeedBatch | null {
+/**
+ * The oldest undelivered events; null when there are none, or while a failed delivery backs off. May throw `InArchive` for
+ * the entry that opened a task long ago.
+ */
+export function dueFeed(sql: Sql, nowMs: number, bundles: Bundles = NO_BUNDLES): FeedBatch | null {
   const entries = sql
     .all<{ seq: number; body: string }>(
       `SELECT l.seq, l.body FROM tenant t JOIN ledger l ON l.seq >= t.feed_seq
@@ -36,7 +40,7 @@ export function dueFeed(sql: Sql, nowMs: number): FeedBatch | null {
   const near = new Map(entries.map((entry) => [entry.seq, entry]));
   const rows = entries.flatMap((entry) => {
     const opener = entry.kind === "task.opened" ? entry.seq : entry.detail.opened;
-    const opened = typeof opener === "number" ? (near.get(opener) ?? readEntry(sql, opener)) : null;
+    const opened = typeof opener === "number" ? (near.get(opener) ?? readEntry(sql, opener, bundles)) : null;
     return eventsOf(entry, opened);
   });
   const next = last.seq + 1;

@@ -5,7 +5,9 @@ import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { canonicalJson } from "../../../shared/crypto/canonical-json.ts";
 import { sha256Hex } from "../../../shared/crypto/sha256.ts";
 import { Known } from "../../runtime/known.ts";
+import { type Bundles, NO_BUNDLES, textsOf } from "../../runtime/log/bundles.ts";
 import type { Sql } from "../../runtime/sql.ts";
+import { noteTaskEntry } from "./task-entries.ts";
 
 /** `prev` of the first entry. */
 export const NO_HASH = "0".repeat(64);
@@ -87,6 +89,7 @@ export class LedgerWriter {
     const hash = sha256Hex(leaf.subarray(0, 1 + size));
     this.#sql.run("INSERT INTO ledger (seq, at_ms, hash, body) VALUES (?, ?, ?, ?)", seq, atMs, hash, body);
     HEAD.set(this.#sql, { size: seq + 1, hash, at_ms: atMs });
+    noteTaskEntry(this.#sql, draft.kind, draft.task, seq, atMs);
     return seq;
   }
 }
@@ -232,8 +235,8 @@ export function parseEntry(seq: number, body: string): LedgerEntry {
   return value as unknown as LedgerEntry; // safe because: only `append` writes rows, place and version are checked
 }
 
-export function readEntry(sql: Sql, seq: number): LedgerEntry {
+/** May throw `InArchive` for an entry that is pruned, unless this object still needed it. */
+export function readEntry(sql: Sql, seq: number, bundles: Bundles = NO_BUNDLES): LedgerEntry {
   const row = sql.get<{ body: string }>("SELECT body FROM ledger WHERE seq = ?", seq);
-  if (!row) throw new Error(`ledger entry ${seq} is missing`);
-  return parseEntry(seq, row.body);
+  return parseEntry(seq, row?.body ?? textsOf(sql, seq, 1, bundles)[0] ?? "");
 }

@@ -3,6 +3,7 @@ import type { Attribution, LedgerEntry, LedgerKind } from "../../../shared/contr
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Access, AccessRefusal } from "../../../shared/contracts/ports/tenant-store.ts";
 import { err, ok, type Result } from "../../../shared/contracts/result.ts";
+import { type Bundles, NO_BUNDLES, textsOf } from "../../runtime/log/bundles.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { accessRefusal, readGate } from "./access.ts";
 import { headOf, ledgerWriter, parseEntry } from "./ledger.ts";
@@ -24,7 +25,7 @@ export function record(
   env: CoreEnv,
   { kind, action, by, detail, dedupe }: Recorded,
 ): Result<{ seq: number }, never> {
-  if (kind.startsWith("task.") || kind === "tenant.provisioned")
+  if (kind.startsWith("task.") || kind.startsWith("ledger.") || kind === "tenant.provisioned")
     throw new RangeError("this kind is not recorded from outside");
   return sql.transaction(() => {
     const known = sql.get<{ seq: number }>("SELECT seq FROM recorded WHERE dedupe = ?", dedupe);
@@ -36,20 +37,21 @@ export function record(
   });
 }
 
-/** Entries in order, at most a page; `size` and `head` are those of the whole chain in the same instant. */
+/**
+ * Entries in order, at most a page; `size` and `head` are those of the whole chain in the same instant. May throw
+ * `InArchive`.
+ */
 export function ledgerPage(
   sql: Sql,
   env: CoreEnv,
   access: Access,
   page: { from: number; limit: number },
+  bundles: Bundles = NO_BUNDLES,
 ): Result<{ entries: LedgerEntry[]; size: number; head: string }, AccessRefusal> {
   const refusal = accessRefusal(readGate(sql, access.kid), env.now, access);
   if (refusal) return err(refusal);
-  const rows = sql.all<{ seq: number; body: string }>(
-    "SELECT seq, body FROM ledger WHERE seq >= ? ORDER BY seq LIMIT ?",
-    page.from,
-    Math.min(Math.max(0, page.limit), LIMITS.pageItemsMax),
-  );
   const { size, hash } = headOf(sql);
-  return ok({ entries: rows.map(({ seq, body }) => parseEntry(seq, body)), size, head: hash });
+  const count = Math.max(0, Math.min(page.limit, LIMITS.pageItemsMax, size - page.from));
+  const entries = textsOf(sql, page.from, count, bundles).map((text, at) => parseEntry(page.from + at, text));
+  return ok({ entries, size, head: hash });
 }

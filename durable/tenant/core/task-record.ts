@@ -4,6 +4,7 @@ import type { Access, AccessRefusal } from "../../../shared/contracts/ports/tena
 import { PROBLEMS } from "../../../shared/contracts/problems.ts";
 import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import { RouteRecord, TaskRecord } from "../../../shared/contracts/task.ts";
+import { type Bundles, NO_BUNDLES } from "../../runtime/log/bundles.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { accessRefusal, readGate } from "./access.ts";
 import { readEntry } from "./ledger.ts";
@@ -41,16 +42,18 @@ export function taskRecord(opened: LedgerEntry, last: LedgerEntry | null): TaskR
   });
 }
 
-/** Rows live 30 days; the ledger keeps the record for ever. */
+/** Rows live 30 days; the ledger keeps the record for ever. May throw `InArchive`. */
 export function task(
   sql: Sql,
   env: CoreEnv,
   access: Access,
   id: string,
+  bundles: Bundles = NO_BUNDLES,
 ): Result<TaskRecord, AccessRefusal | { reason: "not_found" }> {
   const refusal = accessRefusal(readGate(sql, access.kid), env.now, access);
   if (refusal) return err(refusal);
   const row = sql.get<{ seq: number; closed_seq: number | null }>("SELECT seq, closed_seq FROM task WHERE id = ?", id);
   if (!row) return err({ reason: "not_found" });
-  return ok(taskRecord(readEntry(sql, row.seq), row.closed_seq === null ? null : readEntry(sql, row.closed_seq)));
+  const read = (seq: number) => readEntry(sql, seq, bundles);
+  return ok(taskRecord(read(row.seq), row.closed_seq === null ? null : read(row.closed_seq)));
 }

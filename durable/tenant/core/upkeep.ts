@@ -3,6 +3,7 @@ import { ok } from "../../../shared/contracts/result.ts";
 import type { Sql } from "../../runtime/sql.ts";
 import { FIRST_MONTH, spansAt } from "./calendar.ts";
 import { UPKEEP_MS } from "./provision.ts";
+import { forgetTaskEntries } from "./task-entries.ts";
 import { TASK } from "./task-state.ts";
 
 /** Rows that one step looks at or deletes: some milliseconds of work. */
@@ -21,6 +22,7 @@ export function upkeep(sql: Sql, nowMs: number): boolean {
     const full = [
       forgetKeys(sql, nowMs, row.upkeep_seq),
       forgetTasks(sql, nowMs),
+      forgetTaskEntries(sql, nowMs, STEP_ROWS),
       // A bucket that is full again is as good as none.
       deleteSome(sql, "bucket", "id", "full_ms <= ?", nowMs),
       deleteSome(sql, "approval", "id", "state <> 'pending' AND expires_ms <= ?", nowMs - LIMITS.taskRowMsMax),

@@ -26,6 +26,7 @@ const PASSING: ReadonlySet<ProblemSlug> = new Set([
   "policy-unavailable",
   "store-unavailable",
   "draining",
+  "ledger-halted",
   "overloaded",
 ]);
 

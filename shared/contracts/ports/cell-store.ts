@@ -18,7 +18,10 @@ export interface SystemEvent {
     | "policy.bundle_stored"
     | "policy.activated"
     | "policy.rolled_back"
-    | "policy.canary";
+    | "policy.canary"
+    | "ledger.halted"
+    | "ledger.resumed"
+    | "signing_key.added";
   reason: string;
   source: string | null;
   detail: JsonObject;

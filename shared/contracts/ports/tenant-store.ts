@@ -156,6 +156,8 @@ export type AdmitRefusal =
   | { reason: "unknown_credential" }
   | { reason: "suspended" }
   | { reason: "locked" }
+  /** Ledger and archive disagree: see `LogState.halted`. */
+  | { reason: "ledger_halted"; retry_after_ms: number }
   | { reason: "key_reused" }
   | { reason: "in_progress"; task: TaskId; retry_after_ms: number }
   | { reason: "result_expired"; task: TaskId }
@@ -248,7 +250,11 @@ export interface Change {
   /** Who else has the caller's credential in their hands, as `KeyRecord.made_by` says; absent: nobody. */
   made_by?: readonly string[];
 }
-export type ChangeRefusal = AccessRefusal | { reason: "suspended" } | { reason: "locked" };
+export type ChangeRefusal =
+  | AccessRefusal
+  | { reason: "ledger_halted"; retry_after_ms: number }
+  | { reason: "suspended" }
+  | { reason: "locked" };
 
 /**
  * One tenant's credentials, budgets, admission and ledger. One writer per tenant: calls are serialisable within a
