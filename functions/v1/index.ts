@@ -7,6 +7,7 @@ import { listBudgets } from "./budgets/list.ts";
 import { createBudget, putBudget } from "./budgets/put.ts";
 import { openApi, reference } from "./cell/documents.ts";
 import { health, metrics, protectedResource, ready } from "./cell/health.ts";
+import { signingKeys } from "./cell/keys.ts";
 import {
   createConversation,
   deleteConversation,
@@ -23,7 +24,9 @@ import { createKey } from "./keys/create.ts";
 import { listKeys } from "./keys/list.ts";
 import { revokeKey } from "./keys/revoke.ts";
 import { rotateKey } from "./keys/rotate.ts";
-import { listLedger } from "./ledger/list.ts";
+import { exportCellLedger, exportLedger } from "./ledger/export.ts";
+import { listCellLedger, listLedger } from "./ledger/list.ts";
+import { readCellCheckpoint, readCellTile, readCheckpoint, readTile } from "./ledger/tiles.ts";
 import { getModel, listModels } from "./models/list.ts";
 import type { Operation } from "./operation.ts";
 import { activateBundle, getArchive, getBundle, listBundles } from "./policies/bundles.ts";
@@ -32,6 +35,7 @@ import { simulatePolicy } from "./policies/simulate.ts";
 import { endCanary, getPolicy, rollbackPolicy } from "./policies/state.ts";
 import { environmentOperations, projectOperations, workspaceOperations } from "./registry/scopes.ts";
 import { deleteResponse, getResponse, listResponseInput } from "./responses/stored.ts";
+import { getTaskEvidence } from "./tasks/evidence.ts";
 import { getTask } from "./tasks/get.ts";
 import { createTenant } from "./tenants/create.ts";
 import { getTenant } from "./tenants/get.ts";
@@ -49,6 +53,7 @@ export const OPERATIONS: readonly Operation[] = [
   listModels,
   getModel,
   getTask,
+  getTaskEvidence,
   getResponse,
   listResponseInput,
   deleteResponse,
@@ -99,10 +104,18 @@ export const OPERATIONS: readonly Operation[] = [
   logDecisions,
   getDecision,
   listLedger,
+  readCheckpoint,
+  readTile,
+  exportLedger,
+  listCellLedger,
+  readCellCheckpoint,
+  readCellTile,
+  exportCellLedger,
   health,
   ready,
   metrics,
   protectedResource,
+  signingKeys,
   openApi,
   reference,
 ];

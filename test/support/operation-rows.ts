@@ -29,6 +29,8 @@ export interface OperationRow {
   bytes?: { media: string; make(place: Place): Promise<Uint8Array> };
   /** A tenant of the configuration, because a tenant made at run time lacks what it takes. */
   configured?: string;
+  /** Needs an archive and signing keys, which the workerd cell of the suites does not have. */
+  needsArchive?: true;
   /** Lives in the control database, which the workerd cell of the suites does not have: it answers 503 there. */
   needsControlDb?: true;
 }
@@ -45,6 +47,31 @@ async function task({ lab, tenant }: Place): Promise<Record<string, string>> {
   await response.text();
   return { task_id: response.headers.get("x-bailiwick-task") ?? "" };
 }
+
+/** Asks until what was recorded is published; the first question has that done at once. */
+async function published(lab: Lab, path: string, key: string): Promise<Response> {
+  const ask = () => lab.ask(path, { key });
+  const answered = await eventually(ask, ({ status }) => status !== 404 && status !== 409, 30_000);
+  if (!answered.ok) throw new Error(`${path}: ${answered.status} ${await answered.text()}`);
+  return answered;
+}
+async function provenTask(place: Place): Promise<Record<string, string>> {
+  const path = await task(place);
+  await (await published(place.lab, `/v1/tasks/${path.task_id}/evidence`, place.tenant.adminKey)).body?.cancel();
+  return path;
+}
+/** The right edge of level 0. */
+async function edgeTile(lab: Lab, key: string, log: string): Promise<Record<string, string>> {
+  await (await published(lab, `${log}/export`, key)).body?.cancel();
+  const [, size = "0"] = (await (await published(lab, `${log}/checkpoint`, key)).text()).split("\n");
+  const [n, width] = [Math.floor(Number(size) / 256), Number(size) % 256];
+  return { path: `0/${String(width === 0 ? n - 1 : n).padStart(3, "0")}${width === 0 ? "" : `.p/${width}`}` };
+}
+const exportable = async (place: Place) => void (await edgeTile(place.lab, place.tenant.adminKey, "/v1/ledger"));
+const cellExportable = async ({ lab }: Place) => void (await edgeTile(lab, lab.cell.adminKey, "/v1/cell/ledger"));
+const ofTheLog = "a tile's path is of each log's own";
+const needsArchive = true as const;
+const byCellOperator = true as const;
 
 const response = made("/v1/responses", { model: "small", input: "x", store: true }, "response_id");
 const conversation = made("/v1/conversations", { items: [] }, "conversation_id");
@@ -180,7 +207,24 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "credentials.list": {},
   "credentials.delete": { path: credential },
   "usage.report": {},
+  "tasks.evidence": { needsArchive, path: provenTask },
   "ledger.list": {},
+  "ledger.checkpoint": { needsArchive, before: exportable },
+  "ledger.tile": {
+    needsArchive,
+    nobodys: ofTheLog,
+    path: ({ lab, tenant }) => edgeTile(lab, tenant.adminKey, "/v1/ledger"),
+  },
+  "ledger.export": { needsArchive, before: exportable },
+  "cell.ledger.list": { byCellOperator },
+  "cell.ledger.checkpoint": { needsArchive, byCellOperator, before: cellExportable },
+  "cell.ledger.tile": {
+    needsArchive,
+    byCellOperator,
+    nobodys: ofTheLog,
+    path: ({ lab }) => edgeTile(lab, lab.cell.adminKey, "/v1/cell/ledger"),
+  },
+  "cell.ledger.export": { needsArchive, byCellOperator, before: cellExportable },
   "policies.get": {},
   "policies.bundles.put": { configured, bytes: { media: "application/gzip", make: bundle } },
   "policies.bundles.list": {},
@@ -210,7 +254,11 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
 
 /** Why a row cannot be tried in a cell; null when it can. */
 export const missingFor = (row: OperationRow, lab: Lab): string | null =>
-  row.needsControlDb && !hasControlDb(lab) ? "this cell has no control database" : null;
+  row.needsControlDb && !hasControlDb(lab)
+    ? "this cell has no control database"
+    : row.needsArchive && lab.cell.runtime === "workerd"
+      ? "this cell has no archive"
+      : null;
 
 /** An embedded cell has its own; a workerd cell has PostgreSQL where this machine does. */
 const hasControlDb = (lab: Lab): boolean => lab.cell.runtime !== "workerd" || postgresBinaries() !== null;
