@@ -11,6 +11,7 @@ import { type Bundles, NO_BUNDLES } from "../runtime/log/bundles.ts";
 import type { ObjectClass } from "../runtime/object-class.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
 import { CELL_MIGRATIONS } from "./migrations.ts";
+import { noteSigningKey } from "./signing-keys.ts";
 import {
   appendEvent,
   type CellOrigin,
@@ -80,7 +81,8 @@ export function system(
   events: readonly SystemEvent[],
 ): Result<null, never> {
   return sql.transaction(() => {
-    for (const event of events) noteEvent(sql, env, origin, event);
+    for (const event of events)
+      (event.kind === "signing_key.added" ? noteSigningKey : noteEvent)(sql, env, origin, event);
     return ok(null);
   });
 }

@@ -1,6 +1,7 @@
 import { BUNDLE_SHELF_SCHEMA } from "../runtime/bundle-shelf.ts";
 import { LOG_SCHEMA } from "../runtime/log/schema.ts";
 import type { Migration } from "../runtime/sql.ts";
+import { SIGNING_KEY_SCHEMA } from "./signing-keys.ts";
 
 export const CELL_MIGRATIONS: readonly Migration[] = [
   {
@@ -35,4 +36,5 @@ export const CELL_MIGRATIONS: readonly Migration[] = [
       ...LOG_SCHEMA,
     ],
   },
+  { id: 4, sql: [...SIGNING_KEY_SCHEMA] },
 ];

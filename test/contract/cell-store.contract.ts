@@ -62,6 +62,24 @@ export function cellStoreContract(name: string, open: () => CellStore): void {
       expect(part).toEqual({ entries: [entries[3]], size, head });
     });
 
+    it("names each signing key once, however many isolates begin to use it", async () => {
+      const cell = open();
+      const added = (kid: string): SystemEvent => ({
+        kind: "signing_key.added",
+        reason: "first_use",
+        source: null,
+        detail: { kid, alg: "Ed25519", not_before: "2026-11-21T00:00:00.000Z" },
+      });
+      await Promise.all([cell.system([added("a"), added("b")]), cell.system([added("b"), added("a")])]);
+      await cell.system([added("c"), added("a")]);
+      const { entries } = await cell.systemLedger(all);
+      expect(entries.map(({ kind, outcome, detail }) => [kind, outcome, detail.kid]).sort()).toEqual(
+        ["a", "b", "c"].map((kid) => ["signing_key.added", "success", kid]),
+      );
+      expect(entries[0]?.detail).toMatchObject({ alg: "Ed25519", not_before: "2026-11-21T00:00:00.000Z" });
+      await expect(cell.system([{ ...added(""), detail: {} }])).rejects.toThrow();
+    });
+
     it("coalesces repeats of one failure and tells apart what differs, so that a guesser cannot fill the disk", async () => {
       const cell = open();
       for (let round = 0; round < 5; round++) {

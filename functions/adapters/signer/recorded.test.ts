@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Signer, VerifierKey } from "../../../shared/contracts/ports/signer.ts";
-import { SignerUnavailable } from "../../../shared/contracts/ports/signer.ts";
+import type { SystemEvent } from "../../../shared/contracts/ports/cell-store.ts";
+import { type Signer, SignerUnavailable } from "../../../shared/contracts/ports/signer.ts";
 import { encodeBase64 } from "../../../shared/crypto/log/base64.ts";
 import type { KeyPair } from "./key-document.ts";
 import { ms, pairOf } from "./key-pairs.fixture.ts";
@@ -17,13 +17,15 @@ const begun = ms("2026-11-10T00:00:00Z");
 function world(pairs: KeyPair[]) {
   const state = { pairs, ledger: [] as string[][], reachable: true };
   const inner = keySetSigner({ pairs: () => state.pairs, clock });
-  const record = async (keys: readonly VerifierKey[]) => {
-    if (!state.reachable) throw new SignerUnavailable("the cell's ledger did not answer");
-    state.ledger.push(
-      keys.map(({ alg, not_before_ms }) => `${alg} ${new Date(not_before_ms).toISOString().slice(0, 10)}`),
-    );
+  const ledger = {
+    async system(events: readonly SystemEvent[]) {
+      if (!state.reachable) throw new Error("the object did not answer");
+      state.ledger.push(
+        events.map(({ kind, detail }) => `${kind} ${detail.alg} ${String(detail.not_before).slice(0, 10)}`),
+      );
+    },
   };
-  return { state, inner, signer: recordedSigner({ signer: inner, record, clock }) };
+  return { state, inner, signer: recordedSigner({ signer: inner, ledger, clock }) };
 }
 
 describe("a recorded signer", () => {
@@ -31,10 +33,12 @@ describe("a recorded signer", () => {
     const { state, signer } = world([pairOf(1)]);
     await signer.signCheckpoint(checkpoint);
     await signer.signCheckpoint(checkpoint);
-    expect(state.ledger).toEqual([["Ed25519 2026-11-01", "ML-DSA-65 2026-11-01"]]);
+    expect(state.ledger).toEqual([["signing_key.added Ed25519 2026-11-01", "signing_key.added ML-DSA-65 2026-11-01"]]);
     state.pairs = [pairOf(1), pairOf(2, { notBeforeMs: begun })];
     await signer.signCheckpoint(checkpoint);
-    expect(state.ledger.slice(1)).toEqual([["Ed25519 2026-11-10", "ML-DSA-65 2026-11-10"]]);
+    expect(state.ledger.slice(1)).toEqual([
+      ["signing_key.added Ed25519 2026-11-10", "signing_key.added ML-DSA-65 2026-11-10"],
+    ]);
   });
 
   it("says nothing of keys that do not sign yet or any more", async () => {
@@ -45,7 +49,7 @@ describe("a recorded signer", () => {
       pairOf(4, { notAfterMs: begun }),
     ]);
     await signer.signCheckpoint(checkpoint);
-    expect(state.ledger).toEqual([["Ed25519 2026-11-01", "ML-DSA-65 2026-11-01"]]);
+    expect(state.ledger).toEqual([["signing_key.added Ed25519 2026-11-01", "signing_key.added ML-DSA-65 2026-11-01"]]);
   });
 
   it("gives no signature out while the ledger cannot be written, so that no key signs unseen", async () => {
@@ -61,7 +65,7 @@ describe("a recorded signer", () => {
     const { state, inner } = world([pairOf(1)]);
     const old = await inner.keys();
     const stale: Signer = { ...inner, keys: async () => old };
-    const signer = recordedSigner({ signer: stale, record: async () => {}, clock });
+    const signer = recordedSigner({ signer: stale, ledger: { system: async () => {} }, clock });
     await signer.signCheckpoint(checkpoint);
     state.pairs = [pairOf(1), pairOf(2, { notBeforeMs: begun })];
     await expect(signer.signCheckpoint(checkpoint)).rejects.toThrow(SignerUnavailable);

@@ -32,7 +32,10 @@ export interface CellStore {
   /** Records an activation; the same digest twice in a row is one activation. */
   activate(digest: string, files: JsonObject): Promise<ActiveSnapshot>;
   active(): Promise<ActiveSnapshot | null>;
-  /** Repeats of the same kind, reason and source within 10 s coalesce into one entry with a count. */
+  /**
+   * Repeats of the same failure (kind, reason and source) within 10 s coalesce into one entry with a count. A
+   * `signing_key.added` is written once for each `kid` in its detail.
+   */
   system(events: readonly SystemEvent[]): Promise<void>;
   systemLedger(page: { from: number; limit: number }): Promise<{ entries: LedgerEntry[]; size: number; head: string }>;
   /** The system ledger's log. */
