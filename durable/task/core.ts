@@ -6,6 +6,7 @@ import { chunkBytes, joinBytes } from "../runtime/byte-chunks.ts";
 import { dropEverything } from "../runtime/migrate.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
 import { dueTimers, setTimer } from "../runtime/timers.ts";
+import { forgetLog, loseTask } from "./detached.ts";
 import { dropPayload, EFFECT_TIMERS } from "./run.ts";
 
 export type TaskResultRefusal = { reason: "not_found" } | { reason: "expired" };
@@ -53,13 +54,25 @@ export function readResult(sql: Sql, env: CoreEnv): Result<StoredResult, TaskRes
 
 /** Unix milliseconds of the earliest work that `sweep` does, or null. */
 export const sweepDue = (sql: Sql): number | null =>
-  sql.get<{ due_ms: number | null }>("SELECT min(due_ms) AS due_ms FROM _timers WHERE kind NOT IN ('run', 'notify')")
-    ?.due_ms ?? null;
+  sql.get<{ due_ms: number | null }>(
+    `SELECT min(due_ms) AS due_ms FROM _timers WHERE kind NOT IN (${[...EFFECT_TIMERS].map((kind) => `'${kind}'`).join(", ")})`,
+  )?.due_ms ?? null;
 
-/** One result and one payload, their bytes in rows of at most `LIMITS.sqlChunkBytes`, until the tombstone ends too. */
+/** More kinds than one task has timers. */
+const TIMERS_MAX = 12;
+
+/** One result, one payload, one log, their bytes in rows of at most `LIMITS.sqlChunkBytes`, until the tombstone ends too. */
 export function sweep(sql: Sql, env: CoreEnv): boolean {
-  for (const { kind, key } of dueTimers(sql, env.now, 5)) {
+  for (const { kind, key } of dueTimers(sql, env.now, TIMERS_MAX)) {
     if (EFFECT_TIMERS.has(kind)) continue;
+    if (kind === "lost") {
+      loseTask(sql, env);
+      continue;
+    }
+    if (kind === "log") {
+      forgetLog(sql);
+      continue;
+    }
     if (kind === "forget") {
       dropEverything(sql);
       return false;

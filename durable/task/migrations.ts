@@ -1,5 +1,6 @@
 import type { Migration } from "../runtime/sql.ts";
 import { TIMERS_SCHEMA } from "../runtime/timers.ts";
+import { DETACHED_SCHEMA } from "./detached.ts";
 import { RUN_SCHEMA } from "./run.ts";
 
 export const TASK_MIGRATIONS: readonly Migration[] = [
@@ -12,4 +13,5 @@ export const TASK_MIGRATIONS: readonly Migration[] = [
     ],
   },
   { id: 2, floor: 1, sql: RUN_SCHEMA },
+  { id: 3, floor: 1, sql: DETACHED_SCHEMA },
 ];

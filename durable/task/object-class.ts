@@ -1,29 +1,58 @@
 import { TaskId, TenantId } from "../../shared/contracts/ids.ts";
+import type { JobQueue } from "../../shared/contracts/ports/job-queue.ts";
 import type { Runner } from "../../shared/contracts/ports/runner.ts";
 import type { ObjectClass, ObjectHandle } from "../runtime/object-class.ts";
 import { nextTimer } from "../runtime/timers.ts";
 import { sweep, sweepDue } from "./core.ts";
+import { dueJob, jobSent } from "./detached.ts";
 import { TASK_MIGRATIONS } from "./migrations.ts";
-import { dueWork, notified } from "./run.ts";
+import { dueWork, reminded } from "./run.ts";
 
-/** What hosts must know of tasks. Without a runner nothing is run or told, and what is due waits. */
-export const taskObjectClass = (runner: Runner | null): ObjectClass => ({
+/** What tasks need of the world: who runs them, and where jobs for workers go. */
+export interface TaskParts {
+  runner: Runner;
+  /** Null in a cell without pools: jobs wait in their tasks. */
+  queue: Pick<JobQueue, "send"> | null;
+}
+
+/** What hosts must know of tasks. Without parts nothing is run, sent or told, and what is due waits. */
+export const taskObjectClass = (parts: TaskParts | null): ObjectClass => ({
   name: "task",
   migrations: TASK_MIGRATIONS,
-  nextDue: runner === null ? sweepDue : nextTimer,
+  nextDue: parts === null ? sweepDue : nextTimer,
   sweep,
-  ...(runner === null ? {} : { effects: (object: ObjectHandle) => perform(object, runner) }),
+  ...(parts === null ? {} : { effects: (object: ObjectHandle) => perform(object, parts) }),
 });
 
 /** Tasks of a host that runs nothing. */
 export const taskClass = taskObjectClass(null);
 
-async function perform(object: ObjectHandle, runner: Runner): Promise<void> {
+/** Each piece of due work by itself: one that fails holds up no other, and is tried again. */
+async function perform(object: ObjectHandle, { runner, queue }: TaskParts): Promise<void> {
   const due = await object.call(dueWork);
   if (!due) return;
   const [tenant, task] = object.name.split(":");
   const about = [TenantId.parse(tenant), TaskId.parse(task)] as const;
+  const work: Promise<unknown>[] = [];
   // If we crash after the receiver was told, it is told again, under the same id.
-  if (due.notify) await runner.notify(...about).then(() => object.call(notified));
-  if (due.run) await runner.run(...about);
+  if (due.notify) work.push(runner.notify(...about).then(() => object.call((sql) => reminded(sql, "notify"))));
+  if (due.callback) work.push(runner.callback(...about).then(() => object.call((sql) => reminded(sql, "callback"))));
+  if (due.run) work.push(runner.run(...about));
+  if (due.carry) work.push(runner.carry(...about));
+  if (queue !== null) work.push(sendJob(object, queue));
+  const failures = (await Promise.allSettled(work)).filter((outcome) => outcome.status === "rejected");
+  if (failures.length === 1) throw failures[0]?.reason;
+  if (failures.length > 1)
+    throw new AggregateError(
+      failures.map(({ reason }) => reason),
+      "work of a task failed",
+    );
+}
+
+async function sendJob(object: ObjectHandle, queue: Pick<JobQueue, "send">): Promise<void> {
+  const job = await object.call(dueJob);
+  if (!job) return;
+  await queue.send(job);
+  // If we crash here the job is sent twice; the second one finds the task leased or finished.
+  await object.call(jobSent);
 }

@@ -1,22 +1,32 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Runner } from "../../shared/contracts/ports/runner.ts";
+import type { DetachedTask, LiveFrames, LogEnd, LogHead, LogPart } from "../../shared/contracts/ports/task-log.ts";
 import type { StoredResult, TaskPayload } from "../../shared/contracts/ports/task-store.ts";
-import { err, type Result } from "../../shared/contracts/result.ts";
+import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { DurableState } from "../runtime/durable-object.ts";
 import { DurableObjectShell } from "../runtime/durable-object-shell.ts";
 import { putResult, readResult, type TaskResultRefusal } from "./core.ts";
-import { taskObjectClass } from "./object-class.ts";
+import { taskLogs } from "./log-store.ts";
+import { encodeLogItem } from "./log-wire.ts";
+import { type TaskParts, taskObjectClass } from "./object-class.ts";
 import * as run from "./run.ts";
 
 const notFound = err({ reason: "not_found" } as const);
+/** The hub's name of the one task that this object is. */
+const SELF = "";
 
-/** One task on the Workers platform: its result, and what it waits to do. */
+/** One task on the Workers platform: its result, what it waits to do, and its log. */
 export class TaskObject extends DurableObject {
   readonly #shell: DurableObjectShell;
+  readonly #logs: ReturnType<typeof taskLogs>;
 
-  constructor(ctx: DurableState, env: unknown, runner: Runner | null = null) {
+  constructor(ctx: DurableState, env: unknown, parts: TaskParts | null = null) {
     super(ctx, env);
-    this.#shell = new DurableObjectShell(ctx, taskObjectClass(runner));
+    const shell = new DurableObjectShell(ctx, taskObjectClass(parts));
+    this.#shell = shell;
+    this.#logs = taskLogs({
+      call: (_name, body) => shell.call(body),
+      provision: (_name, body) => shell.provision(body),
+    });
   }
 
   async putResult(result: StoredResult): Promise<void> {
@@ -45,6 +55,60 @@ export class TaskObject extends DurableObject {
 
   async endRun(fence: number, end: { done: true } | { done: false; retry_ms: number }) {
     return (await this.#shell.call((sql, env) => run.endRun(sql, env, fence, end))) ?? notFound;
+  }
+
+  detach(task: DetachedTask) {
+    return this.#logs.detach(SELF, task);
+  }
+  detached() {
+    return this.#logs.detached(SELF);
+  }
+  detachedCall() {
+    return this.#logs.detachedCall(SELF);
+  }
+  leaseTask(lifeMs: number) {
+    return this.#logs.leaseTask(SELF, lifeMs);
+  }
+  renewTask(fence: number, options: { life_ms: number; wait_ms: number }) {
+    return this.#logs.renewTask(SELF, fence, options);
+  }
+  releaseTask(fence: number, retryMs: number) {
+    return this.#logs.releaseTask(SELF, fence, retryMs);
+  }
+  openLog(fence: number, head: LogHead) {
+    return this.#logs.openLog(SELF, fence, head);
+  }
+  showLog(fence: number, live: LiveFrames) {
+    return this.#logs.showLog(SELF, fence, live);
+  }
+  appendLog(fence: number, part: LogPart) {
+    return this.#logs.appendLog(SELF, fence, part);
+  }
+  closeLog(fence: number, end: LogEnd) {
+    return this.#logs.closeLog(SELF, fence, end);
+  }
+  /** As bytes: the platform carries byte streams only. */
+  async watchLog(after: number) {
+    const watched = await this.#logs.watchLog(SELF, after);
+    if (!watched.ok) return watched;
+    const items = watched.value.getReader();
+    return ok(
+      new ReadableStream({
+        type: "bytes",
+        async pull(controller) {
+          const { done, value } = await items.read();
+          if (done) controller.close();
+          else controller.enqueue(encodeLogItem(value));
+        },
+        cancel: (cause) => items.cancel(cause),
+      }),
+    );
+  }
+  cancelTask() {
+    return this.#logs.cancelTask(SELF);
+  }
+  forgetTask() {
+    return this.#logs.forgetTask(SELF);
   }
 
   alarm(): Promise<void> {

@@ -25,7 +25,7 @@ type Run = { state: "waiting" | "due" | "leased" | "done"; fence: number; attemp
 const RUN = "SELECT state, fence, attempts, lease_until_ms FROM run";
 
 /** Timers that the alarm's effects serve; the others are served by its sweep. */
-export const EFFECT_TIMERS: ReadonlySet<string> = new Set(["run", "notify"]);
+export const EFFECT_TIMERS: ReadonlySet<string> = new Set(["run", "notify", "send", "carry", "callback"]);
 
 export function putPayload(sql: Sql, env: CoreEnv, payload: TaskPayload): Result<null, never> {
   if (sql.get("SELECT 1 AS found FROM payload WHERE digest = ?", payload.digest) !== undefined) return ok(null);
@@ -119,25 +119,37 @@ export function endRun(
   return ok(null);
 }
 
-/** What the alarm is to do outside of the object. A notification is moved on before it is tried: it is never lost, and never tried in a hurry. */
-export function dueWork(sql: Sql, env: CoreEnv): { run: boolean; notify: boolean } {
-  let notify = false;
-  let run = false;
-  for (const { kind, key } of dueTimers(sql, env.now, 4)) {
-    if (kind === "run") run = true;
-    if (kind !== "notify") continue;
-    notify = true;
+export interface DueWork {
+  run: boolean;
+  notify: boolean;
+  carry: boolean;
+  callback: boolean;
+}
+
+/** Reminders that are sent again until they were heard, so many times, with waits that double. */
+const REMINDERS = {
+  notify: { triesMax: LIMITS.approvalNotifyTriesMax, msMin: LIMITS.approvalNotifyMsMin },
+  callback: { triesMax: LIMITS.callbackTriesMax, msMin: LIMITS.callbackMsMin },
+} as const;
+
+/** What the alarm is to do outside of the object. A reminder is moved on before it is tried: it is never lost, and never tried in a hurry. */
+export function dueWork(sql: Sql, env: CoreEnv): DueWork {
+  const due: DueWork = { run: false, notify: false, carry: false, callback: false };
+  for (const { kind, key } of dueTimers(sql, env.now, 8)) {
+    if (kind === "run" || kind === "carry") due[kind] = true;
+    if (kind !== "notify" && kind !== "callback") continue;
+    due[kind] = true;
+    const { triesMax, msMin } = REMINDERS[kind];
     const tries = Number(key) + 1;
-    clearTimer(sql, "notify", key);
-    const wait = LIMITS.approvalNotifyMsMin * 2 ** (tries - 1);
-    if (tries < LIMITS.approvalNotifyTriesMax)
-      setTimer(sql, { kind: "notify", key: String(tries), due_ms: env.now + wait });
+    clearTimer(sql, kind, key);
+    if (tries < triesMax) setTimer(sql, { kind, key: String(tries), due_ms: env.now + msMin * 2 ** (tries - 1) });
   }
-  return { run, notify };
+  return due;
 }
 
 /** The one that was to be told, was. */
-export const notified = (sql: Sql): void => sql.run("DELETE FROM _timers WHERE kind = 'notify'");
+export const reminded = (sql: Sql, kind: keyof typeof REMINDERS): void =>
+  sql.run("DELETE FROM _timers WHERE kind = ?", kind);
 
 /** The payload's time is over and no run took it. */
 export function dropPayload(sql: Sql): void {

@@ -120,7 +120,11 @@ export function composeCell({
   return {
     deps,
     handle: createApp(deps, OPERATIONS),
-    runner: approvalRunner(deps, OPERATIONS, { egress, readSecret }),
+    runner: {
+      ...approvalRunner(deps, OPERATIONS, { egress, readSecret }),
+      carry: () => Promise.reject(new Error("no detached tasks here")),
+      callback: () => Promise.reject(new Error("no detached tasks here")),
+    },
     pull: new BundlePull({
       ...{ store, tools, tenants, egress, config, clock, telemetry },
       by: (snapshot) => cellAttribution(cell, snapshot, "bundle-pull"),

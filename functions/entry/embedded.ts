@@ -114,7 +114,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   );
   // Alarms may come before the cell is composed: what they are to run waits for it.
   const composed = Promise.withResolvers<Runner>();
-  const taskClass = taskObjectClass(laterRunner(composed.promise));
+  const taskClass = taskObjectClass({ runner: laterRunner(() => composed.promise), queue: null });
   const objects = openEmbeddedHost({
     home,
     clock,

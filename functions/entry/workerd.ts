@@ -3,6 +3,7 @@ import type { DurableState } from "../../durable/runtime/durable-object.ts";
 import { TaskObject as Task } from "../../durable/task/object.ts";
 import { TenantObject as Tenant } from "../../durable/tenant/object.ts";
 import type { EventSink } from "../../shared/contracts/ports/event-sink.ts";
+import { laterRunner } from "../../shared/contracts/ports/runner.ts";
 import { type StatementSigner, statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
 import { describeError } from "../../shared/telemetry/log-line.ts";
 import { systemClock } from "../adapters/clock/system.ts";
@@ -32,11 +33,7 @@ export class CellObject extends Cell {
 /** A task whose waiting work is run in its own isolate, through the seam of the whole cell. */
 export class TaskObject extends Task {
   constructor(ctx: DurableState, env: Bindings) {
-    const runner = () => isolateOf(env).cell.then((cell) => cell.runner);
-    super(ctx, env, {
-      run: async (tenant, task) => (await runner()).run(tenant, task),
-      notify: async (tenant, task) => (await runner()).notify(tenant, task),
-    });
+    super(ctx, env, { runner: laterRunner(async () => (await isolateOf(env).cell).runner), queue: null });
   }
 }
 

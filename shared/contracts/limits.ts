@@ -435,6 +435,17 @@ export const LIMITS = {
   workerFrameBytesMax: 1 * MiB,
   /** A run that is not renewed for so long is lost; renewed at a third. */
   runLeaseMs: 30 * SECOND,
+  /** Leases of one task: a request that ends its workers is not given to a fourth. */
+  detachedAttemptsMax: 3,
+  /** A job that nobody took is sent again: the queue may have lost it, or keep it from everybody. */
+  jobResendMs: 5 * MINUTE,
+  /** Tries of one callback, with waits from 1 s that double: about 17 minutes. */
+  callbackTriesMax: 10,
+  callbackMsMin: 1 * SECOND,
+  /** Bytes of recent frames that a task keeps in memory for those who watch; whoever is slower reads what is durable. */
+  logLiveBytesMax: 1 * MiB,
+  /** Those who watch one task at once. */
+  watchersMax: 1_000,
   /** The log of a task is flushed with its first frame, then this often or every so many frames. */
   logFlushMs: 250,
   logFlushFrames: 64,

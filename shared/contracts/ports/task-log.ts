@@ -6,12 +6,12 @@ import type { OutgoingJob } from "./job-queue.ts";
 export interface DetachedTask {
   /** The sealed call; bound to the object `task/<id>/call`. */
   sealed: Uint8Array;
-  /** Sent to the queue until that was acknowledged; null: the task's own alarm runs it (`Runner.run`). */
+  /** Sent to the queue until that was acknowledged; null: `Runner.carry` carries the task out. */
   job: OutgoingJob | null;
   deadline: UnixMs;
-  /** The log, the call and the result are kept until then. */
+  /** Call and log are kept until then. */
   expires_ms: UnixMs;
-  /** Called by `Runner.callback` once the task has ended. */
+  /** `Runner.callback` is called once the task has ended, until it succeeds. */
   callback: boolean;
 }
 
@@ -25,83 +25,103 @@ export interface LogHead {
   headers: Readonly<Record<string, string>>;
 }
 
-/** How a log ended. `failed`: its last frames tell the error; a reader destroys the connection behind them. */
+/** How a log ended. `failed`: its last frames tell the error; a reader of a stream destroys the connection behind them. */
 export type LogEnd = "complete" | "failed";
 
-/** One flush: frames `from` … `from + frames - 1`. */
+/** One flush: frames `from` … `from + frames - 1`, counted from 1. */
 export interface LogPart {
   from: number;
   frames: number;
-  /** Sealed length-prefixed frames (`shared/contracts/log-frames`), bound to `task/<id>/log/<from>`. */
+  /** Sealed `encodeFrames(…)`, bound to the object `task/<id>/log/<from>`; at most `sqlChunkBytes`. */
   sealed: Uint8Array;
 }
 
-/** What watchers are sent at once, before it is durable; never stored as such. */
+/** Frames that watchers see before they are durable; never stored as such. */
 export interface LiveFrames {
   from: number;
   frames: readonly Uint8Array[];
 }
 
-/** What a watcher reads, in order and without gaps. */
+/** What a watcher reads, in order, without gaps and without repeats. The head comes with the first frame, or the end. */
 export type LogItem =
   | { kind: "head"; head: LogHead }
   | { kind: "part"; part: LogPart }
   | { kind: "live"; live: LiveFrames }
-  /** A run was lost before anything was delivered; the next one is under way. */
-  | { kind: "restarted" }
   | { kind: "end"; end: LogEnd };
 
 export interface DetachedState {
-  phase: "queued" | "running" | "finalizing" | "done" | "canceled";
+  phase: "queued" | "running" | "done";
   head: LogHead | null;
   /** Frames that are durable. */
   frames: number;
   end: LogEnd | null;
   cancel: boolean;
+  /** Leases so far. */
   attempts: number;
+  deadline: UnixMs;
+  /** Whether a worker of a pool carries it out. */
+  queued: boolean;
 }
 
+/** A detached task in somebody's hands, as it stands now. */
+export interface LeasedTask extends DetachedState {
+  fence: number;
+}
+
+export type LeaseTaskRefusal =
+  | { reason: "not_found" }
+  | { reason: "finished" }
+  | { reason: "leased"; retry_after_ms: number };
 export type FenceRefusal = { reason: "not_found" } | { reason: "fenced" };
 
 /**
- * The log of one detached task, in its task's object. Single writer by fence; durable before a call resolves, except that
- * `live` frames reach those who watch at once. A watcher misses nothing and sees nothing twice, whenever it comes.
+ * The log of one detached task, in its task's object. One writer by fence; durable before a call resolves, except that
+ * `showLog` reaches those who watch at once. A watcher misses nothing and sees nothing twice, whenever it comes.
  */
 export interface TaskLog {
   /** Repeated for the same task it changes nothing. */
   detach(tenant: TenantId, task: TaskId, detached: DetachedTask): Promise<void>;
-  /** The sealed call. */
   detached(
     tenant: TenantId,
     task: TaskId,
-  ): Promise<Result<{ sealed: Uint8Array; state: DetachedState }, { reason: "not_found" } | { reason: "expired" }>>;
-  /** Prolongs a lease of `leaseRun`; `cancel` says that the caller wants the run to end. */
-  renewRun(
+  ): Promise<Result<DetachedState, { reason: "not_found" } | { reason: "expired" }>>;
+  /** The sealed call; it is forgotten with the end of the task. */
+  detachedCall(
+    tenant: TenantId,
+    task: TaskId,
+  ): Promise<Result<Uint8Array, { reason: "not_found" } | { reason: "expired" }>>;
+  /** Takes the task for `life_ms`, under a fence higher than any before. Whoever gets it ends it, `cancel` or not. */
+  leaseTask(tenant: TenantId, task: TaskId, life_ms: number): Promise<Result<LeasedTask, LeaseTaskRefusal>>;
+  /** Prolongs the lease, then answers as soon as the task is to be cancelled, at the latest after `wait_ms`. */
+  renewTask(
     tenant: TenantId,
     task: TaskId,
     fence: number,
-    life_ms: number,
+    options: { life_ms: number; wait_ms: number },
   ): Promise<Result<{ cancel: boolean }, FenceRefusal>>;
-  /** Written once a run; the same head again is a no-op, another one after delivered frames is `fenced`. */
+  /** Gives the lease up before the end: the task is taken up again after `retry_ms`. */
+  releaseTask(tenant: TenantId, task: TaskId, fence: number, retry_ms: number): Promise<Result<null, FenceRefusal>>;
+  /** Before the first frame; until there is one, a later head replaces it. Afterwards another head is `fenced`. */
   openLog(tenant: TenantId, task: TaskId, fence: number, head: LogHead): Promise<Result<null, FenceRefusal>>;
-  /** Shows frames to those who watch; resolves at once, durable with the next `appendLog`. */
-  showLog(tenant: TenantId, task: TaskId, fence: number, live: LiveFrames): Promise<Result<null, FenceRefusal>>;
+  /** Frames behind the first durable one, for those who watch; `appendLog` makes them durable. */
+  showLog(tenant: TenantId, task: TaskId, fence: number, live: LiveFrames): Promise<void>;
+  /** `from` is the next frame; what is there already is a no-op. */
   appendLog(
     tenant: TenantId,
     task: TaskId,
     fence: number,
     part: LogPart,
   ): Promise<Result<{ cancel: boolean }, FenceRefusal>>;
-  /** Ends log and run, after settlement. */
+  /** Ends log and task, after settlement. */
   closeLog(tenant: TenantId, task: TaskId, fence: number, end: LogEnd): Promise<Result<null, FenceRefusal>>;
-  /** Durable parts after frame `after`, then what comes, until the end. Cancelling the stream only stops watching. */
+  /** Durable parts behind frame `after`, then what comes, until the end. Cancelling the stream only stops watching. */
   watchLog(
     tenant: TenantId,
     task: TaskId,
     after: number,
-  ): Promise<Result<ReadableStream<LogItem>, { reason: "not_found" } | { reason: "expired" }>>;
-  /** Asks the run to end; a task that nobody runs yet will never be run. Idempotent; a finished one stays as it is. */
+  ): Promise<Result<ReadableStream<LogItem>, { reason: "not_found" } | { reason: "expired" } | { reason: "too_many" }>>;
+  /** Asks for the end of the task. One that nobody has is ended by `Runner.carry`; a finished one stays as it is. */
   cancelTask(tenant: TenantId, task: TaskId): Promise<Result<DetachedState, { reason: "not_found" }>>;
-  /** Forgets call, log and result; the tombstone stays. */
+  /** Forgets call and log of a finished task; that it was, stays known. */
   forgetTask(tenant: TenantId, task: TaskId): Promise<Result<null, { reason: "not_found" } | { reason: "running" }>>;
 }

@@ -1,5 +1,6 @@
 import type { TaskId, TenantId, UnixMs } from "../ids.ts";
 import type { Result } from "../result.ts";
+import type { TaskLog } from "./task-log.ts";
 
 /** What a repeated key is answered with: the delivered bytes, sealed under the tenant's data key. */
 export interface StoredResult {
@@ -32,7 +33,7 @@ export interface RunLease {
  * Results of keyed tasks, and payloads and runs of tasks that wait. One object per task; durable before a call resolves;
  * content only as sealed bytes.
  */
-export interface TaskStore {
+export interface TaskStore extends TaskLog {
   /** The same digest again keeps the first payload. */
   putPayload(tenant: TenantId, task: TaskId, payload: TaskPayload): Promise<void>;
   payload(

@@ -1,0 +1,196 @@
+import { describe, expect, it } from "vitest";
+import type { UnixMs } from "../../shared/contracts/ids.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { DetachedTask, LogHead } from "../../shared/contracts/ports/task-log.ts";
+import { migrate } from "../runtime/migrate.ts";
+import { openMemorySql } from "../runtime/node-sql.ts";
+import type { CoreEnv } from "../runtime/sql.ts";
+import { nextTimer } from "../runtime/timers.ts";
+import { sweep, sweepDue } from "./core.ts";
+import * as core from "./detached.ts";
+import { appendLog, closeLog, openLog, readLog } from "./log.ts";
+import { TASK_MIGRATIONS } from "./migrations.ts";
+import { dueWork } from "./run.ts";
+
+const LIFE_MS = 10_000;
+const HEAD: LogHead = { status: 200, content_type: "text/event-stream", stream: true, headers: {} };
+const at = (ms: number) => ms as UnixMs; // safe because: a test's own milliseconds
+const JOB = { queue: { pool: "p", class: "interactive" as const }, body: "{}", tenant: "t", traceparent: "" };
+
+function open(over: Partial<DetachedTask> = {}) {
+  const sql = openMemorySql();
+  const env: CoreEnv = { now: 1_000_000, mint: () => "0".repeat(26) };
+  migrate(sql, TASK_MIGRATIONS);
+  const task: DetachedTask = {
+    sealed: new Uint8Array([1, 2, 3]),
+    job: JOB,
+    deadline: at(env.now + 60_000),
+    expires_ms: at(env.now + 600_000),
+    callback: false,
+    ...over,
+  };
+  core.detach(sql, env, task);
+  const lease = () => {
+    const leased = core.leaseTask(sql, env, LIFE_MS);
+    if (!leased.ok) throw new Error(leased.error.reason);
+    return leased.value;
+  };
+  const frame = (fence: number, from: number) =>
+    appendLog(sql, fence, { from, frames: 1, sealed: new Uint8Array([from]) });
+  return { sql, env, task, lease, frame };
+}
+const fenced = { ok: false, error: { reason: "fenced" } };
+
+describe("a detached task", () => {
+  it("is sent to the queue at once, and again only when nobody took it for minutes", () => {
+    const { sql, env, lease } = open();
+    expect(nextTimer(sql)).toBe(env.now);
+    expect(core.dueJob(sql, env)).toEqual(JOB);
+    core.jobSent(sql, env);
+    expect(core.dueJob(sql, env)).toBeNull();
+    env.now += LIMITS.jobResendMs;
+    expect(core.dueJob(sql, env)).toEqual(JOB);
+    lease();
+    expect(core.dueJob(sql, env)).toBeNull();
+  });
+
+  it("without a job is carried out from here", () => {
+    const { sql, env } = open({ job: null });
+    expect(core.dueJob(sql, env)).toBeNull();
+    expect(dueWork(sql, env).carry).toBe(true);
+  });
+
+  it("is kept as it was first said, so that a repeated call changes nothing", () => {
+    const { sql, env, task } = open();
+    core.detach(sql, env, { ...task, sealed: new Uint8Array([9]) });
+    expect(core.detachedCall(sql)).toEqual({ ok: true, value: new Uint8Array([1, 2, 3]) });
+  });
+
+  it("has one holder at a time, and the next one shuts the first out of everything", () => {
+    const { sql, env, lease, frame } = open();
+    const first = lease();
+    expect(core.leaseTask(sql, env, LIFE_MS)).toEqual({
+      ok: false,
+      error: { reason: "leased", retry_after_ms: LIFE_MS },
+    });
+    env.now += LIFE_MS;
+    sweep(sql, env);
+    const second = lease();
+    expect(second).toMatchObject({ fence: first.fence + 1, attempts: 2, frames: 0 });
+    expect(openLog(sql, first.fence, HEAD)).toEqual(fenced);
+    expect(frame(first.fence, 1)).toEqual(fenced);
+    expect(core.renewTask(sql, env, first.fence, LIFE_MS)).toEqual(fenced);
+    expect(core.releaseTask(sql, env, first.fence, 0)).toEqual(fenced);
+    expect(closeLog(sql, env, first.fence, "complete")).toEqual(fenced);
+    expect(openLog(sql, second.fence, HEAD).ok).toBe(true);
+    expect(frame(second.fence, 1)).toEqual({ ok: true, value: { cancel: false } });
+  });
+
+  it("whose lease is over is sent for again at once", () => {
+    const { sql, env, lease } = open();
+    core.jobSent(sql, env);
+    lease();
+    env.now += LIFE_MS;
+    expect(sweepDue(sql)).toBe(env.now);
+    sweep(sql, env);
+    expect(core.dueJob(sql, env)).toEqual(JOB);
+  });
+
+  it("that was begun too often is ended by hand in place of being given to a further worker", () => {
+    const { sql, env, lease } = open();
+    for (let attempt = 1; attempt < LIMITS.detachedAttemptsMax; attempt++) core.releaseTask(sql, env, lease().fence, 0);
+    expect(dueWork(sql, env).carry).toBe(false);
+    core.releaseTask(sql, env, lease().fence, 0);
+    expect(dueWork(sql, env).carry).toBe(true);
+  });
+
+  it("that nobody took by its deadline is ended by hand", () => {
+    const { sql, env, task } = open();
+    core.jobSent(sql, env);
+    expect(dueWork(sql, env).carry).toBe(false);
+    env.now = task.deadline;
+    expect(dueWork(sql, env).carry).toBe(true);
+  });
+
+  it("that is cancelled in the queue is ended by hand, one that runs tells whoever has it", () => {
+    const waiting = open();
+    expect(core.cancelTask(waiting.sql, waiting.env)).toMatchObject({
+      ok: true,
+      value: { phase: "queued", cancel: true },
+    });
+    expect(dueWork(waiting.sql, waiting.env).carry).toBe(true);
+    const running = open();
+    const { fence } = running.lease();
+    core.cancelTask(running.sql, running.env);
+    expect(dueWork(running.sql, running.env).carry).toBe(false);
+    expect(core.renewTask(running.sql, running.env, fence, LIFE_MS)).toEqual({ ok: true, value: { cancel: true } });
+    openLog(running.sql, fence, HEAD);
+    expect(running.frame(fence, 1)).toEqual({ ok: true, value: { cancel: true } });
+  });
+
+  it("that has ended cannot be leased or cancelled, keeps its log for its readers and not its call", () => {
+    const { sql, env, lease, frame } = open({ callback: true });
+    const { fence } = lease();
+    openLog(sql, fence, HEAD);
+    frame(fence, 1);
+    expect(closeLog(sql, env, fence, "complete")).toEqual({ ok: true, value: null });
+    expect(closeLog(sql, env, fence, "complete")).toEqual({ ok: true, value: null });
+    expect(core.leaseTask(sql, env, LIFE_MS)).toEqual({ ok: false, error: { reason: "finished" } });
+    expect(core.cancelTask(sql, env)).toMatchObject({
+      ok: true,
+      value: { phase: "done", cancel: false, end: "complete" },
+    });
+    expect(core.detachedCall(sql)).toEqual({ ok: false, error: { reason: "expired" } });
+    expect(readLog(sql, env, 0)).toMatchObject({ ok: true, value: { frames: 1, end: "complete" } });
+    expect(dueWork(sql, env)).toMatchObject({ callback: true, carry: false });
+  });
+
+  it("is forgotten when its time is over, and that it was is known for a month", () => {
+    const { sql, env, task, lease, frame } = open();
+    const { fence } = lease();
+    openLog(sql, fence, HEAD);
+    frame(fence, 1);
+    closeLog(sql, env, fence, "complete");
+    env.now = task.expires_ms;
+    expect(readLog(sql, env, 0)).toEqual({ ok: false, error: { reason: "expired" } });
+    sweep(sql, env);
+    expect(sql.all("SELECT 1 FROM log_part")).toEqual([]);
+    expect(core.leaseTask(sql, env, LIFE_MS)).toEqual({ ok: false, error: { reason: "finished" } });
+    expect(nextTimer(sql)).toBe(1_000_000 + LIMITS.taskRowMsMax);
+  });
+
+  it("can be forgotten early by its caller, not while it runs", () => {
+    const { sql, env, lease } = open();
+    const { fence } = lease();
+    expect(core.forgetTask(sql, env)).toEqual({ ok: false, error: { reason: "running" } });
+    openLog(sql, fence, HEAD);
+    closeLog(sql, env, fence, "failed");
+    expect(core.forgetTask(sql, env)).toEqual({ ok: true, value: null });
+    expect(readLog(sql, env, 0)).toEqual({ ok: false, error: { reason: "expired" } });
+  });
+});
+
+describe("a log", () => {
+  it("takes another head until something was delivered, and none afterwards: a caller never sees two answers", () => {
+    const { sql, lease, frame } = open();
+    const { fence } = lease();
+    openLog(sql, fence, HEAD);
+    expect(openLog(sql, fence, { ...HEAD, status: 503 }).ok).toBe(true);
+    openLog(sql, fence, HEAD);
+    frame(fence, 1);
+    expect(openLog(sql, fence, HEAD).ok).toBe(true);
+    expect(openLog(sql, fence, { ...HEAD, status: 503 })).toEqual(fenced);
+  });
+
+  it("takes the next frame only: nothing is written twice, and a gap is a defect", () => {
+    const { sql, env, lease, frame } = open();
+    const { fence } = lease();
+    openLog(sql, fence, HEAD);
+    frame(fence, 1);
+    frame(fence, 1);
+    expect(() => frame(fence, 3)).toThrow(RangeError);
+    frame(fence, 2);
+    const page = readLog(sql, env, 1);
+    expect(page).toMatchObject({ ok: true, value: { frames: 2, parts: [{ from: 2, frames: 1 }] } });
+  });
+});

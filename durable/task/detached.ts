@@ -1,0 +1,239 @@
+import type { UnixMs } from "../../shared/contracts/ids.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { OutgoingJob } from "../../shared/contracts/ports/job-queue.ts";
+import type {
+  DetachedState,
+  DetachedTask,
+  FenceRefusal,
+  LeasedTask,
+  LeaseTaskRefusal,
+  LogEnd,
+  LogHead,
+} from "../../shared/contracts/ports/task-log.ts";
+import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import { chunkBytes, joinBytes } from "../runtime/byte-chunks.ts";
+import type { CoreEnv, Sql } from "../runtime/sql.ts";
+import { clearTimer, setTimer } from "../runtime/timers.ts";
+
+/**
+ * A detached task and whoever has it.
+ *
+ * ```
+ * queued ──lease──▶ running ──close──▶ done
+ *    ▲                 │
+ *    └── release, or the lease is over
+ * ```
+ * Timers: `send` (the job is not in the queue yet), `carry` (somebody is to take it up, or to end it), `lost` (the lease is
+ * over), `callback`, `log` (call and log are forgotten), `forget` (the tombstone).
+ */
+export const DETACHED_SCHEMA: readonly string[] = [
+  `CREATE TABLE detached (
+    one INTEGER PRIMARY KEY CHECK (one = 1), phase TEXT NOT NULL, fence INTEGER NOT NULL, attempts INTEGER NOT NULL,
+    lease_until_ms INTEGER NOT NULL, cancel INTEGER NOT NULL, deadline_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
+    callback INTEGER NOT NULL, bytes INTEGER NOT NULL, job TEXT, head TEXT, frames INTEGER NOT NULL, ended TEXT
+  )`,
+  "CREATE TABLE call_chunk (at INTEGER PRIMARY KEY, sealed BLOB NOT NULL)",
+  "CREATE TABLE log_part (first INTEGER PRIMARY KEY, frames INTEGER NOT NULL, sealed BLOB NOT NULL)",
+];
+
+type Row = {
+  phase: "queued" | "running" | "done";
+  fence: number;
+  attempts: number;
+  lease_until_ms: number;
+  cancel: number;
+  deadline_ms: number;
+  expires_ms: number;
+  callback: number;
+  bytes: number;
+  job: string | null;
+  head: string | null;
+  frames: number;
+  ended: LogEnd | null;
+};
+const ROW =
+  "SELECT phase, fence, attempts, lease_until_ms, cancel, deadline_ms, expires_ms, callback, bytes, job, head, frames, ended FROM detached";
+
+export const detachedRow = (sql: Sql): Row | undefined => sql.get<Row>(ROW);
+
+export function detach(sql: Sql, env: CoreEnv, task: DetachedTask): Result<null, never> {
+  if (detachedRow(sql)) return ok(null);
+  sql.run(
+    `INSERT INTO detached (one, phase, fence, attempts, lease_until_ms, cancel, deadline_ms, expires_ms, callback, bytes, job, head, frames, ended)
+     VALUES (1, 'queued', 0, 0, 0, 0, ?, ?, ?, ?, ?, NULL, 0, NULL)`,
+    task.deadline,
+    task.expires_ms,
+    task.callback ? 1 : 0,
+    task.sealed.byteLength,
+    task.job === null ? null : JSON.stringify(task.job),
+  );
+  chunkBytes(task.sealed).forEach((chunk, at) => {
+    sql.run("INSERT INTO call_chunk (at, sealed) VALUES (?, ?)", at, chunk);
+  });
+  takeUp(sql, env.now, task.job !== null, task.deadline);
+  setTimer(sql, { kind: "log", key: "", due_ms: task.expires_ms });
+  setTimer(sql, { kind: "forget", key: "", due_ms: Math.max(task.expires_ms, env.now + LIMITS.taskRowMsMax) });
+  return ok(null);
+}
+
+/** A worker is sent for, or the task is carried out from here; either way it is ended once it is too late. */
+function takeUp(sql: Sql, atMs: number, queued: boolean, deadlineMs: number): void {
+  if (queued) setTimer(sql, { kind: "send", key: "", due_ms: atMs });
+  setTimer(sql, { kind: "carry", key: "", due_ms: queued ? Math.max(deadlineMs, atMs) : atMs });
+}
+
+const stateOf = (row: Row): DetachedState => ({
+  phase: row.phase,
+  head: row.head === null ? null : (JSON.parse(row.head) as LogHead), // safe because: `openLog` wrote it
+  frames: row.frames,
+  end: row.ended,
+  cancel: row.cancel === 1,
+  attempts: row.attempts,
+  deadline: row.deadline_ms as UnixMs, // safe because: `detach` was given one
+  queued: row.job !== null,
+});
+
+/** `expired` once the log was forgotten. */
+export function detachedState(
+  sql: Sql,
+  env: CoreEnv,
+): Result<DetachedState, { reason: "not_found" } | { reason: "expired" }> {
+  const row = detachedRow(sql);
+  if (!row) return err({ reason: "not_found" });
+  return row.expires_ms <= env.now ? err({ reason: "expired" }) : ok(stateOf(row));
+}
+
+export function detachedCall(sql: Sql): Result<Uint8Array, { reason: "not_found" } | { reason: "expired" }> {
+  const row = detachedRow(sql);
+  if (!row) return err({ reason: "not_found" });
+  const chunks = sql.all<{ sealed: Uint8Array }>("SELECT sealed FROM call_chunk ORDER BY at");
+  if (chunks.length === 0 && row.bytes > 0) return err({ reason: "expired" });
+  return ok(
+    joinBytes(
+      chunks.map(({ sealed }) => sealed),
+      row.bytes,
+    ),
+  );
+}
+
+export function leaseTask(sql: Sql, env: CoreEnv, lifeMs: number): Result<LeasedTask, LeaseTaskRefusal> {
+  const row = detachedRow(sql);
+  if (!row) return err({ reason: "not_found" });
+  if (row.phase === "done") return err({ reason: "finished" });
+  if (row.phase === "running" && row.lease_until_ms > env.now)
+    return err({ reason: "leased", retry_after_ms: row.lease_until_ms - env.now });
+  const next: Row = {
+    ...row,
+    phase: "running",
+    fence: row.fence + 1,
+    attempts: row.attempts + 1,
+    lease_until_ms: env.now + lifeMs,
+  };
+  sql.run(
+    "UPDATE detached SET phase = 'running', fence = ?, attempts = ?, lease_until_ms = ?",
+    next.fence,
+    next.attempts,
+    next.lease_until_ms,
+  );
+  clearTimer(sql, "send", "");
+  clearTimer(sql, "carry", "");
+  // If whoever has it dies, this is when somebody else is sent for, under a higher fence.
+  setTimer(sql, { kind: "lost", key: "", due_ms: next.lease_until_ms });
+  return ok({ ...stateOf(next), fence: next.fence });
+}
+
+/** The row when `fence` has the task now; a lease that ran out but that nobody else took still holds. */
+export function held(sql: Sql, fence: number): Result<Row, FenceRefusal> {
+  const row = detachedRow(sql);
+  if (!row) return err({ reason: "not_found" });
+  return row.phase === "running" && row.fence === fence ? ok(row) : err({ reason: "fenced" });
+}
+
+export function renewTask(
+  sql: Sql,
+  env: CoreEnv,
+  fence: number,
+  lifeMs: number,
+): Result<{ cancel: boolean }, FenceRefusal> {
+  const row = held(sql, fence);
+  if (!row.ok) return row;
+  const until = env.now + lifeMs;
+  sql.run("UPDATE detached SET lease_until_ms = ?", until);
+  setTimer(sql, { kind: "lost", key: "", due_ms: until });
+  return ok({ cancel: row.value.cancel === 1 });
+}
+
+export function releaseTask(sql: Sql, env: CoreEnv, fence: number, retryMs: number): Result<null, FenceRefusal> {
+  const row = held(sql, fence);
+  if (!row.ok) return row;
+  giveBack(sql, env.now + retryMs, row.value);
+  return ok(null);
+}
+
+/** The lease is over and whoever had it is shut out. */
+export function loseTask(sql: Sql, env: CoreEnv): void {
+  clearTimer(sql, "lost", "");
+  const row = detachedRow(sql);
+  if (row?.phase === "running" && row.lease_until_ms <= env.now) giveBack(sql, env.now, row);
+}
+
+function giveBack(sql: Sql, atMs: number, row: Row): void {
+  clearTimer(sql, "lost", "");
+  sql.run("UPDATE detached SET phase = 'queued'");
+  takeUp(sql, atMs, row.job !== null, row.deadline_ms);
+  // What nobody may run any more is ended by hand.
+  if (row.cancel === 1 || row.attempts >= LIMITS.detachedAttemptsMax)
+    setTimer(sql, { kind: "carry", key: "", due_ms: atMs });
+}
+
+export function cancelTask(sql: Sql, env: CoreEnv): Result<DetachedState, { reason: "not_found" }> {
+  const row = detachedRow(sql);
+  if (!row) return err({ reason: "not_found" });
+  if (row.phase === "done") return ok(stateOf(row));
+  if (row.cancel === 0) {
+    sql.run("UPDATE detached SET cancel = 1");
+    if (row.phase === "queued") setTimer(sql, { kind: "carry", key: "", due_ms: env.now });
+  }
+  return ok(stateOf({ ...row, cancel: 1 }));
+}
+
+/** The task has ended: nobody takes it up again, and its call is not needed any more. */
+export function finishTask(sql: Sql, env: CoreEnv, row: Row, end: LogEnd): void {
+  sql.run("UPDATE detached SET phase = 'done', ended = ?", end);
+  sql.run("DELETE FROM call_chunk");
+  for (const kind of ["send", "carry", "lost"]) clearTimer(sql, kind, "");
+  if (row.callback === 1) setTimer(sql, { kind: "callback", key: "0", due_ms: env.now });
+}
+
+/** The job that is not in the queue yet, or null. */
+export function dueJob(sql: Sql, env: CoreEnv): OutgoingJob | null {
+  const due = sql.get("SELECT 1 AS found FROM _timers WHERE kind = 'send' AND due_ms <= ?", env.now);
+  const job = due === undefined ? null : (detachedRow(sql)?.job ?? null);
+  return job === null ? null : (JSON.parse(job) as OutgoingJob); // safe because: `detach` wrote it
+}
+
+/**
+ * The queue has the job. Should it lose it, or keep it from everybody, it is sent again; whoever receives both finds the
+ * task leased or finished.
+ */
+export function jobSent(sql: Sql, env: CoreEnv): void {
+  if (detachedRow(sql)?.phase === "queued")
+    setTimer(sql, { kind: "send", key: "", due_ms: env.now + LIMITS.jobResendMs });
+}
+
+/** Call and log, not the tombstone. */
+export function forgetLog(sql: Sql): void {
+  sql.run("DELETE FROM call_chunk");
+  sql.run("DELETE FROM log_part");
+  clearTimer(sql, "log", "");
+}
+
+export function forgetTask(sql: Sql, env: CoreEnv): Result<null, { reason: "not_found" } | { reason: "running" }> {
+  const row = detachedRow(sql);
+  if (!row) return err({ reason: "not_found" });
+  if (row.phase !== "done") return err({ reason: "running" });
+  forgetLog(sql);
+  sql.run("UPDATE detached SET expires_ms = ?, head = NULL", Math.min(row.expires_ms, env.now));
+  sql.run("DELETE FROM _timers WHERE kind = 'callback'");
+  return ok(null);
+}

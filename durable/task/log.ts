@@ -1,0 +1,77 @@
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { FenceRefusal, LogEnd, LogHead, LogPart } from "../../shared/contracts/ports/task-log.ts";
+import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
+import type { CoreEnv, Sql } from "../runtime/sql.ts";
+import { detachedRow, finishTask, held } from "./detached.ts";
+
+export function openLog(sql: Sql, fence: number, head: LogHead): Result<null, FenceRefusal> {
+  const row = held(sql, fence);
+  if (!row.ok) return row;
+  const text = canonicalJson({ ...head, headers: { ...head.headers } });
+  if (row.value.head === text) return ok(null);
+  if (row.value.frames > 0) return err({ reason: "fenced" });
+  sql.run("UPDATE detached SET head = ?", text);
+  return ok(null);
+}
+
+export function appendLog(
+  sql: Sql,
+  fence: number,
+  { from, frames, sealed }: LogPart,
+): Result<{ cancel: boolean }, FenceRefusal> {
+  if (frames < 1 || sealed.byteLength > LIMITS.sqlChunkBytes) throw new RangeError("a part of a log is out of bounds");
+  const row = held(sql, fence);
+  if (!row.ok) return row;
+  const { head, frames: durable, cancel } = row.value;
+  if (head === null) throw new RangeError("a log has no head yet");
+  if (from + frames - 1 <= durable) return ok({ cancel: cancel === 1 });
+  if (from !== durable + 1) throw new RangeError("a part of a log leaves a gap");
+  sql.run("INSERT INTO log_part (first, frames, sealed) VALUES (?, ?, ?)", from, frames, sealed);
+  sql.run("UPDATE detached SET frames = ?", from + frames - 1);
+  return ok({ cancel: cancel === 1 });
+}
+
+export function closeLog(sql: Sql, env: CoreEnv, fence: number, end: LogEnd): Result<null, FenceRefusal> {
+  const row = detachedRow(sql);
+  // Said twice: the answer to the first was lost.
+  if (row?.phase === "done" && row.fence === fence && row.ended === end) return ok(null);
+  const mine = held(sql, fence);
+  if (!mine.ok) return mine;
+  if (mine.value.head === null) throw new RangeError("a log has no head yet");
+  finishTask(sql, env, mine.value, end);
+  return ok(null);
+}
+
+/** What a watcher behind frame `after` can be given now. */
+export interface LogPage {
+  head: LogHead | null;
+  parts: LogPart[];
+  /** Frames that are durable. */
+  frames: number;
+  end: LogEnd | null;
+}
+
+/** Rows that one look answers: at most some MiB. */
+const PAGE_PARTS = 8;
+
+export function readLog(
+  sql: Sql,
+  env: CoreEnv,
+  after: number,
+): Result<LogPage, { reason: "not_found" } | { reason: "expired" }> {
+  const row = detachedRow(sql);
+  if (!row) return err({ reason: "not_found" });
+  if (row.expires_ms <= env.now) return err({ reason: "expired" });
+  const parts = sql.all<{ first: number; frames: number; sealed: Uint8Array }>(
+    "SELECT first, frames, sealed FROM log_part WHERE first + frames > ? ORDER BY first LIMIT ?",
+    after + 1,
+    PAGE_PARTS,
+  );
+  return ok({
+    head: row.head === null ? null : (JSON.parse(row.head) as LogHead), // safe because: `openLog` wrote it
+    parts: parts.map(({ first, frames, sealed }) => ({ from: first, frames, sealed })),
+    frames: row.frames,
+    end: row.ended,
+  });
+}

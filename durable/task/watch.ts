@@ -1,0 +1,95 @@
+import type { LogItem } from "../../shared/contracts/ports/task-log.ts";
+import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import type { LogHub } from "./hub.ts";
+import type { LogPage } from "./log.ts";
+
+type Gone = { reason: "not_found" } | { reason: "expired" };
+
+/** Reads durable parts behind a frame. */
+export type ReadPage = (after: number) => Promise<Result<LogPage, Gone>>;
+
+/**
+ * What is durable behind frame `after`, then frames as they come, then the end. A pull looks first at recent frames in
+ * memory, then at what is durable, then waits; a slow reader holds nobody up and reads durable parts. A part may begin
+ * before the next frame: readers drop what they have.
+ */
+export async function watch(
+  hub: LogHub,
+  name: string,
+  after: number,
+  read: ReadPage,
+): Promise<Result<ReadableStream<LogItem>, Gone | { reason: "too_many" }>> {
+  const first = await read(after);
+  if (!first.ok) return first;
+  let next = after + 1;
+  let headed = false;
+  let woken = true;
+  let wake: (() => void) | null = null;
+  const leave = hub.join(name, () => {
+    woken = true;
+    wake?.();
+  });
+  if (leave === null) return err({ reason: "too_many" });
+
+  async function advance(controller: ReadableStreamDefaultController<LogItem>): Promise<void> {
+    for (;;) {
+      const frames = headed ? hub.recent(name, next) : [];
+      if (frames.length > 0) {
+        controller.enqueue({ kind: "live", live: { from: next, frames } });
+        next += frames.length;
+        return;
+      }
+      if (!woken) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        wake = null;
+        continue;
+      }
+      woken = false;
+      const page = await read(next - 1);
+      // It expired while it was watched: what came is all there is, and it is not the end.
+      if (!page.ok) throw new Error("the log is not kept any more");
+      const { head, parts, end } = page.value;
+      if (head !== null && !headed && (parts.length > 0 || end !== null)) {
+        headed = true;
+        controller.enqueue({ kind: "head", head });
+      }
+      for (const part of parts) {
+        controller.enqueue({ kind: "part", part });
+        next = part.from + part.frames;
+      }
+      if (parts.length > 0) {
+        // There may be more than one page.
+        woken = true;
+        return;
+      }
+      if (end !== null) {
+        controller.enqueue({ kind: "end", end });
+        controller.close();
+        leave?.();
+        return;
+      }
+    }
+  }
+
+  return ok(
+    new ReadableStream<LogItem>(
+      {
+        async pull(controller) {
+          try {
+            await advance(controller);
+          } catch (cause) {
+            leave();
+            throw cause;
+          }
+        },
+        cancel() {
+          leave();
+          wake?.();
+        },
+      },
+      { highWaterMark: 0 },
+    ),
+  );
+}
