@@ -129,6 +129,7 @@ export const settleRequest = (task: TaskId, over: Partial<SettleRequest> = {}): 
     chosen_by: "ordered",
     provider: "pool-a",
     model: "chat-small-1",
+    model_digest: null,
     reasons: [{ candidate: "pool-a:chat-small-1", outcome: "chosen", reason: "first healthy candidate" }],
   },
   result: "none",
