@@ -16,12 +16,13 @@ import type { Policy } from "../shared/contracts/ports/policy.ts";
 import type { PolicyStore } from "../shared/contracts/ports/policy-store.ts";
 import type { PolicyTools } from "../shared/contracts/ports/policy-tools.ts";
 import type { RateLimiter } from "../shared/contracts/ports/rate-limiter.ts";
-import type { Signer } from "../shared/contracts/ports/signer.ts";
 import type { SessionStore } from "../shared/contracts/ports/session-store.ts";
+import type { Signer } from "../shared/contracts/ports/signer.ts";
 import type { TaskStore } from "../shared/contracts/ports/task-store.ts";
 import type { Span, Telemetry } from "../shared/contracts/ports/telemetry.ts";
 import type { Access, RecordedDecision, TenantState, TenantStore } from "../shared/contracts/ports/tenant-store.ts";
 import type { ReleaseLinks, StorePlacement } from "./evidence/task-predicate.ts";
+import type { Outcomes } from "./inference/obligations/outcomes.ts";
 import type { RouterState } from "./inference/router-state.ts";
 import type { TenantCredentials } from "./inference/tenant-credentials.ts";
 import type { Authenticator } from "./pipeline/authenticate/authenticator.ts";
@@ -82,7 +83,7 @@ export interface Deps {
   signer: Signer | null;
   /** Names the deployment in its logs: a log's origin is this, `/` and the tenant's id, or `_cell`. */
   ledgerOrigin: string;
-  /** What the keys of one log's archive begin with, `/` included; a tenant's id, or `_cell`. */
+  /** What the keys of one log's archive begin with, as its publisher has it; a tenant's id, or `_cell`. */
   logPrefix(name: string): string;
   /** Every store of the cell, for its statement of residency. */
   stores: readonly StorePlacement[];
@@ -141,6 +142,8 @@ export interface Call<Body = unknown, Params = unknown, Query = unknown> extends
   policyInput: PolicyInput;
   /** The decision as the tenant's object keeps it. */
   decisionRecord: RecordedDecision;
+  /** How the obligations of the decision end, for its record; a call that is admitted keeps its own with its settlement. */
+  outcomes: Outcomes;
   /** What the operation's own `prepare` found, before the decision. */
   prepared: unknown;
   params: Params;
@@ -156,5 +159,5 @@ export interface Call<Body = unknown, Params = unknown, Query = unknown> extends
 /** A call before policy was asked about it. */
 export type Undecided<Body = unknown, Params = unknown, Query = unknown> = Omit<
   Call<Body, Params, Query>,
-  "decided" | "policyInput" | "decisionRecord" | "prepared"
+  "decided" | "policyInput" | "decisionRecord" | "outcomes" | "prepared"
 >;

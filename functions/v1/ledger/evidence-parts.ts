@@ -16,6 +16,12 @@ export function archiveOf({ archive }: Pick<Deps, "archive">): ObjectStore {
   return archive;
 }
 
+/** What the keys of one log's archive begin with, as its publisher joins it. */
+export function prefixOf({ logPrefix }: Pick<Deps, "logPrefix">, name: string): string {
+  const prefix = logPrefix(name);
+  return prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`;
+}
+
 /** The signer. Throws `evidence-unavailable` in a cell that has none. */
 export function signerOf({ signer }: Pick<Deps, "signer">): Signer {
   if (signer === null) throw new ProblemError("evidence-unavailable", { detail: "This cell has no signing keys." });

@@ -10,7 +10,7 @@ import { tarOf } from "../../evidence/tar.ts";
 import { READ } from "../input.ts";
 import { type Operation, operation, type Reply } from "../operation.ts";
 import { archivedLog } from "./archived-log.ts";
-import { archiveOf, evidenceCall, evidencePending, refuseHalted, signerOf } from "./evidence-parts.ts";
+import { archiveOf, evidenceCall, evidencePending, prefixOf, refuseHalted, signerOf } from "./evidence-parts.ts";
 import { CELL_LOG, type LogFace, TENANT_LOG } from "./log-face.ts";
 import { periodOf, refuseTooLarge } from "./period-of.ts";
 import { streamReply } from "./stream-reply.ts";
@@ -30,7 +30,7 @@ async function published(deps: Deps, call: Call, face: LogFace, query: ExportQue
   const { origin, checkpoint, first, count, pending } = await source.period(asked);
   if (pending !== null) throw evidencePending(pending.retry_after_ms);
   if (checkpoint === null) throw evidencePending(LIMITS.evidenceRetryMs);
-  const log = archivedLog(archive, deps.logPrefix(source.name), checkpoint.size);
+  const log = archivedLog(archive, prefixOf(deps, source.name), checkpoint.size);
   const period: ExportPeriod = {
     origin,
     fromMs: asked.from_ms,

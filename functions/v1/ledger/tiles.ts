@@ -4,7 +4,7 @@ import { ProblemError } from "../../problem.ts";
 import { READ } from "../input.ts";
 import { type Operation, operation, type Reply } from "../operation.ts";
 import { archived } from "./archived-log.ts";
-import { archiveOf, evidenceCall } from "./evidence-parts.ts";
+import { archiveOf, evidenceCall, prefixOf } from "./evidence-parts.ts";
 import { CELL_LOG, type LogFace, TENANT_LOG } from "./log-face.ts";
 
 const common = ({ action, credential }: LogFace) =>
@@ -50,7 +50,7 @@ const tileOf = (face: LogFace): Operation =>
       const tile = parseTilePath(`tile/${call.params.path}`);
       if (tile === null || !within(tile, published?.size ?? 0)) throw new ProblemError("not-found");
       const path = tile.kind === "tile" ? tilePath(tile) : entriesPath(tile);
-      const body = await evidenceCall(archived(archive, `${deps.logPrefix(log.name)}${path}`));
+      const body = await evidenceCall(archived(archive, `${prefixOf(deps, log.name)}${path}`));
       if (body === null) throw new ProblemError("not-found");
       return { kind: "bytes", status: 200, contentType: "application/octet-stream", body, headers: IMMUTABLE };
     },
