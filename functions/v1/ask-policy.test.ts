@@ -3,7 +3,7 @@ import type { Actor } from "../../shared/contracts/actor.ts";
 import type { Decided, Decision } from "../../shared/contracts/decision.ts";
 import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../../shared/contracts/ids.ts";
 import { PolicyUnavailable } from "../../shared/contracts/ports/policy.ts";
-import type { Refusal } from "../../shared/contracts/ports/tenant-store.ts";
+import type { RecordedDecision, Refusal } from "../../shared/contracts/ports/tenant-store.ts";
 import { err, ok } from "../../shared/contracts/result.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { tenantState } from "../../test/support/identity.ts";
@@ -39,6 +39,7 @@ function cellThat(answers: Partial<Decision> | Error, store: { down?: Error; unr
   const clock = new TestClock();
   const ids = randomIds(clock);
   const refused: Refusal[] = [];
+  const kept: RecordedDecision[] = [];
   const recorded: { kind: string; action: string; detail: unknown; dedupe: string }[] = [];
   const logged: string[] = [];
   let executed = 0;
@@ -54,7 +55,14 @@ function cellThat(answers: Partial<Decision> | Error, store: { down?: Error; unr
     sample: { ratio: 0, followParent: false },
   });
   const deps = {
-    cell: { id: "local", jurisdiction: "local", region: "local", endpoint: "http://cell", loopback: true, release: "1+0" },
+    cell: {
+      id: "local",
+      jurisdiction: "local",
+      region: "local",
+      endpoint: "http://cell",
+      loopback: true,
+      release: "1+0",
+    },
     clock,
     ids,
     config: { current: () => ({ digest: "d", tenants: {} }) },
@@ -70,6 +78,10 @@ function cellThat(answers: Partial<Decision> | Error, store: { down?: Error; unr
       async refuse(_tenant: unknown, _access: unknown, refusal: Refusal) {
         if (store.down) throw store.down;
         refused.push(refusal);
+        return ok(null);
+      },
+      async keepDecision(_tenant: unknown, _access: unknown, decision: RecordedDecision) {
+        kept.push(decision);
         return ok(null);
       },
       async record(_tenant: unknown, entry: (typeof recorded)[number]) {
@@ -105,6 +117,7 @@ function cellThat(answers: Partial<Decision> | Error, store: { down?: Error; unr
   const handle = createApp(deps, [show]);
   return {
     refused,
+    kept,
     recorded,
     logged,
     metrics: () => telemetry.exposition(),
@@ -172,7 +185,7 @@ describe("a limit on latency", () => {
 
 describe("what the seam carries out itself", () => {
   it("is a disclaimer on the answer, and an entry in the ledger under full audit", async () => {
-    const { ask, recorded } = cellThat({
+    const { ask, recorded, kept } = cellThat({
       obligations: [
         { id: "audit_level", params: { level: "full" } },
         { id: "disclaimer", params: { text: "Experimental" } },
@@ -181,6 +194,21 @@ describe("what the seam carries out itself", () => {
     const response = await ask();
     expect([response.status, response.headers.get("x-bailiwick-disclaimer")]).toEqual([200, "Experimental"]);
     expect(recorded).toMatchObject([{ kind: "data.read", action: "model:read", detail: { operation: "models.list" } }]);
+    expect(kept).toMatchObject([
+      {
+        id: expect.stringMatching(/^dec_/),
+        obligations: [
+          { id: "disclaimer", outcome: "applied", note: "x-bailiwick-disclaimer" },
+          { id: "audit_level", outcome: "applied", note: "full, entry 1" },
+        ],
+      },
+    ]);
+  });
+
+  it("is kept with its decision for reads that owed it alone, so that all others stay as cheap as they were", async () => {
+    const { ask, kept } = cellThat({});
+    expect((await ask()).status).toBe(200);
+    expect(kept).toEqual([]);
   });
 
   it("and what cannot be written refuses the call, so that nothing is read without its entry", async () => {
@@ -189,5 +217,8 @@ describe("what the seam carries out itself", () => {
     const response = await ask();
     expect([response.status, (await response.json()).reasons]).toEqual([403, ["obligation_failed"]]);
     expect([executed(), refused[0]?.reason]).toEqual([0, "obligation_failed"]);
+    expect(refused[0]?.decision?.obligations).toEqual([
+      { id: "audit_level", outcome: "failed", note: "unknown_tenant" },
+    ]);
   });
 });

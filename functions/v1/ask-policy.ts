@@ -1,6 +1,6 @@
 import type { Decided, PolicyInput } from "../../shared/contracts/decision.ts";
 import { type ApprovalEvidence, PolicyUnavailable } from "../../shared/contracts/ports/policy.ts";
-import type { Access } from "../../shared/contracts/ports/tenant-store.ts";
+import type { Access, RecordedDecision } from "../../shared/contracts/ports/tenant-store.ts";
 import type { Call, Deps, Undecided } from "../context.ts";
 import { ProblemError, StaleAccess } from "../problem.ts";
 import type { Operation, Prepared } from "./operation.ts";
@@ -78,16 +78,34 @@ export async function recordRefusal(
   call: Call,
   refusal: ProblemError,
 ): Promise<void> {
-  const { decided, policyInput, decisionRecord, actor, access, by, task } = call;
+  const { decided, policyInput, actor, access, by, task } = call;
   deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: refusal.slug });
   const recorded = await deps.tenants.refuse(actor.scopes.tenant, access satisfies Access, {
     by,
     task,
     action: policyInput.action,
     reason: reasonOf(decided, refusal),
-    decision: decisionRecord,
+    decision: withOutcomes(call),
   });
   if (!recorded.ok) throw new StaleAccess(recorded.error.reason);
+}
+
+/** The decision as it is kept, with how its obligations ended so far. */
+function withOutcomes({ decisionRecord, outcomes }: Pick<Call, "decisionRecord" | "outcomes">): RecordedDecision {
+  const obligations = outcomes.list();
+  return obligations.length === 0 ? decisionRecord : { ...decisionRecord, obligations };
+}
+
+/**
+ * Keeps the decision of a call that is not admitted, with how its obligations ended so far; again, when more of them have
+ * ended. One durable call. Throws `StaleAccess`.
+ */
+export async function keepDecided(
+  deps: Pick<Deps, "tenants">,
+  call: Pick<Call, "actor" | "access" | "decisionRecord" | "outcomes">,
+): Promise<void> {
+  const kept = await deps.tenants.keepDecision(call.actor.scopes.tenant, call.access, withOutcomes(call));
+  if (!kept.ok) throw new StaleAccess(kept.error.reason);
 }
 
 /** What refused: an obligation of an allowed call refuses by its own code, not by why the call was allowed. */

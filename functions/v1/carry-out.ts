@@ -2,6 +2,7 @@ import type { JsonObject } from "../../shared/contracts/json.ts";
 import type { Obligation } from "../../shared/contracts/policy/obligations.ts";
 import type { Call, Deps } from "../context.ts";
 import { disclaim } from "../inference/obligations/disclaimer.ts";
+import { ofKind } from "../inference/obligations/duties.ts";
 import type { Operation } from "./operation.ts";
 
 /** A duty of an operation that is no inference view could not be carried out: the call is refused. */
@@ -18,19 +19,32 @@ type Carried = Pick<Operation, "id" | "action" | "effect" | "enforces">;
 export async function carryOut(deps: Deps, operation: Carried, call: Call): Promise<void> {
   const { obligations } = call.decided.decision;
   const left = obligations.filter(({ id }) => !operation.enforces?.includes(id));
-  disclaim(left, call.reply);
-  for (const obligation of left)
-    if (obligation.id === "audit_level" && obligation.params.level === "full")
-      await audit(deps, operation, call, obligations);
+  disclaim(left, call.reply, call.outcomes);
+  for (const duty of ofKind(left, "audit_level")) {
+    const problem = await auditDuty(deps, operation, call, duty);
+    if (problem) throw problem;
+  }
 }
 
-async function audit(deps: Deps, operation: Carried, call: Call, obligations: readonly Obligation[]): Promise<void> {
+/** An entry of its own in the tenant's ledger under full audit, durable before this resolves; the failure, if there is one. */
+export async function auditDuty(
+  deps: Pick<Deps, "tenants">,
+  operation: Pick<Operation, "id" | "action" | "effect">,
+  call: Call,
+  duty: Extract<Obligation, { id: "audit_level" }>,
+  more: JsonObject = {},
+): Promise<ObligationFailed | null> {
+  if (duty.params.level !== "full") {
+    call.outcomes.applied(duty, duty.params.level);
+    return null;
+  }
   const { kind, id } = call.policyInput.resource;
   const detail: JsonObject = {
     operation: operation.id,
     resource: id === null ? kind : `${kind}/${id}`,
     audit: "full",
-    obligations: obligations.map((obligation) => obligation.id),
+    obligations: call.decided.decision.obligations.map((obligation) => obligation.id),
+    ...more,
   };
   const recorded = await deps.tenants.record(call.actor.scopes.tenant, {
     kind: operation.effect === "read" ? "data.read" : "data.changed",
@@ -39,5 +53,10 @@ async function audit(deps: Deps, operation: Carried, call: Call, obligations: re
     detail,
     dedupe: `audit:${call.request}`,
   });
-  if (!recorded.ok) throw new ObligationFailed(`audit_level: ${recorded.error.reason}`);
+  if (recorded.ok) {
+    call.outcomes.applied(duty, `full, entry ${recorded.value.seq}`);
+    return null;
+  }
+  call.outcomes.failed(duty, recorded.error.reason);
+  return new ObligationFailed(`audit_level: ${recorded.error.reason}`);
 }

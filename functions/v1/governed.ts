@@ -1,6 +1,7 @@
 import type { PolicyInput } from "../../shared/contracts/decision.ts";
 import type { ApprovalEvidence } from "../../shared/contracts/ports/policy.ts";
 import type { Call, Deps, Incoming, Undecided } from "../context.ts";
+import { Outcomes } from "../inference/obligations/outcomes.ts";
 import { attributionOf } from "../pipeline/attribution.ts";
 import { deadlineOf, deadlineUnder } from "../pipeline/deadline.ts";
 import { decisionRecord } from "../pipeline/decision-record.ts";
@@ -8,9 +9,9 @@ import { idempotencyKeyOf } from "../pipeline/idempotency-key.ts";
 import { labelsOf } from "../pipeline/labels.ts";
 import { privacyOf } from "../pipeline/privacy.ts";
 import { step } from "../pipeline/step.ts";
-import { ProblemError, StaleAccess } from "../problem.ts";
+import { ProblemError } from "../problem.ts";
 import { approvalRequired } from "./approvals/approval-required.ts";
-import { askPolicy, policyInputOf, recordRefusal } from "./ask-policy.ts";
+import { askPolicy, keepDecided, policyInputOf, recordRefusal } from "./ask-policy.ts";
 import { carryOut, ObligationFailed } from "./carry-out.ts";
 import { denied, refusalOf } from "./enforce.ts";
 import type { Identified } from "./identify.ts";
@@ -30,7 +31,7 @@ export interface Occasion {
   /** Who approved what is asked; policy counts it live. */
   approval: ApprovalEvidence | null;
   /** Durable before the effect: everything has allowed the call by then. */
-  beforeEffect: (() => Promise<void>) | null;
+  beforeEffect: ((call: Call) => Promise<void>) | null;
 }
 export const REQUESTED: Occasion = { point: "request", approval: null, beforeEffect: null };
 
@@ -82,6 +83,7 @@ export async function governed(
       snapshot: snapshot.digest,
       atMs: incoming.receivedMs,
     }),
+    outcomes: new Outcomes(),
     by: attributionOf(actor, incoming, deps.cell, snapshot.digest, decided),
   };
   const record = (refusal: ProblemError): Promise<void> => recordRefusal(deps, call, refusal);
@@ -106,14 +108,14 @@ export async function governed(
     if (thrown instanceof ObligationFailed) return refuse(denied(["obligation_failed"]));
     throw thrown;
   }
-  await keepOfChange(deps, operation, call);
-  await occasion.beforeEffect?.();
+  if (keepsOwn(operation, call)) await keepDecided(deps, call);
+  await occasion.beforeEffect?.(call);
   return operation.execute(deps, call);
 }
 
-/** Inference keeps its decision with its admission; a change of the control plane keeps its own, so that it can be explained. */
-async function keepOfChange(deps: Deps, operation: Operation, call: Call): Promise<void> {
-  if (operation.surface !== undefined || operation.effect === "read") return;
-  const kept = await deps.tenants.keepDecision(call.actor.scopes.tenant, call.access, call.decisionRecord);
-  if (!kept.ok) throw new StaleAccess(kept.error.reason);
-}
+/**
+ * Inference keeps its decision with its admission. A change of the control plane keeps its own, so that it can be
+ * explained, and so does a read that owed something; a read that owed nothing costs no durable call for it.
+ */
+const keepsOwn = ({ surface, effect }: Operation, { decided }: Call): boolean =>
+  surface === undefined && (effect !== "read" || decided.decision.obligations.length > 0);

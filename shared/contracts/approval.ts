@@ -1,6 +1,8 @@
+import type { z } from "zod";
 import type { Role } from "./actor.ts";
 import type { LayerApproval, PolicyLayerName } from "./decision.ts";
 import type { ApprovalId, TaskId, UnixMs } from "./ids.ts";
+import { PolicyInput } from "./policy/input.ts";
 
 /**
  * ```
@@ -51,6 +53,19 @@ export interface ApprovalSubject {
   digest: string;
 }
 
+/** Of the input over which an approved run was decided: what a kept answer is asked about again. Facts, never content. */
+export const AskedOfRun = PolicyInput.pick({
+  candidates: true,
+  classification: true,
+  features: true,
+  grants: true,
+  intent: true,
+  markings: true,
+  privacy: true,
+  purpose: true,
+});
+export type AskedOfRun = z.infer<typeof AskedOfRun>;
+
 /** An approval as its tenant's object keeps it; the proposal itself is sealed in the task's object. */
 export interface ApprovalRecord {
   id: ApprovalId;
@@ -72,6 +87,8 @@ export interface ApprovalRecord {
   expires_ms: UnixMs;
   decided_ms: UnixMs | null;
   finished_ms: UnixMs | null;
+  /** What policy was asked about the run besides who and what, for whoever reads its answer; absent: it has not begun. */
+  asked?: AskedOfRun;
   /** How the run ended: the status of its answer, and the code when it is a problem. */
   outcome: { status: number; code: string | null } | null;
 }

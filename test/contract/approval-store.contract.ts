@@ -175,6 +175,21 @@ export function approvalStoreContract(name: string, store: () => TenantStore): v
       expect(await kinds(tenant)).toEqual(["approval.requested", "approval.approved", "approval.executed"]);
     });
 
+    it("is approved again when its own runner takes it back, and not once it is over", async () => {
+      const tenant = await fresh();
+      await ask(tenant);
+      const step = (to: "running" | "approved") => store().runApproval(tenant, taskId(1), { to }, attribution());
+      expect(await step("approved")).toEqual(err({ reason: "not_approved" }));
+      await decide(tenant);
+      expect(await step("approved")).toEqual(err({ reason: "not_approved" }));
+      await step("running");
+      expect(await step("approved")).toMatchObject({ ok: true, value: { state: "approved" } });
+      expect(await step("running")).toMatchObject({ ok: true, value: { state: "running" } });
+      const outcome = { status: 200, code: null };
+      await store().runApproval(tenant, taskId(1), { to: "done", outcome }, attribution());
+      expect(await step("approved")).toEqual(err({ reason: "not_approved" }));
+    });
+
     it("is expired to every reader from its hour on, and nobody approves it then", async () => {
       const tenant = await fresh();
       await ask(tenant, 1, { expires_ms: inMs(-1) });

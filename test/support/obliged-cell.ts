@@ -26,6 +26,7 @@ import { mint } from "../../functions/v1/keys/mint.ts";
 import type { Decided, Decision, PolicyInput } from "../../shared/contracts/decision.ts";
 import { TenantId } from "../../shared/contracts/ids.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
+import type { ObligationOutcome } from "../../shared/contracts/policy/obligations.ts";
 import type { Egress } from "../../shared/contracts/ports/egress.ts";
 import type { StoredResult } from "../../shared/contracts/ports/task-store.ts";
 import { err, ok } from "../../shared/contracts/result.ts";
@@ -187,6 +188,17 @@ export async function obligedCell(upstream: Upstream) {
       return {
         id,
         ask,
+        /** Kept decisions about one operation that have outcomes, newest first. */
+        async outcomes(operation: string): Promise<ObligationOutcome[][]> {
+          const found = await tenants.lookup(id, null);
+          if (!found.ok) throw new Error(found.error.reason);
+          const access = { kid: null, versions: { credential: 0, ...found.value.state.versions } };
+          const page = await tenants.decisions(id, access, { limit: 100, before: null });
+          if (!page.ok) throw new Error(page.error.reason);
+          return page.value.decisions.flatMap(({ record, obligations }) =>
+            obligations !== null && JSON.parse(record).operation === operation ? [obligations] : [],
+          );
+        },
         /** Ledger entries of one kind. */
         async entries(kind: string): Promise<{ detail: JsonObject }[]> {
           await Promise.all(deferred.splice(0));

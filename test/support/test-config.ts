@@ -13,6 +13,7 @@ export const POLICY_TENANTS = {
   approvals: "policyapprovals",
   approvalShapes: "policyshapes",
   asked: "policyasked",
+  results: "policyresults",
 } as const;
 
 /** What a test may put into place of the standard files; a name that is absent keeps the standard one. */

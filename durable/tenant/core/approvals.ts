@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { Role } from "../../../shared/contracts/actor.ts";
 import type { ApprovalRecord, ApprovalState } from "../../../shared/contracts/approval.ts";
-import { APPROVAL_STATES } from "../../../shared/contracts/approval.ts";
+import { APPROVAL_STATES, AskedOfRun } from "../../../shared/contracts/approval.ts";
 import type { ApprovalId, TaskId, UnixMs } from "../../../shared/contracts/ids.ts";
 import type { JsonObject } from "../../../shared/contracts/json.ts";
 import type { Attribution, LedgerKind } from "../../../shared/contracts/ledger.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
-import type { GivenVerdict, NewApproval } from "../../../shared/contracts/ports/approval-store.ts";
+import type { GivenVerdict, NewApproval, RunStep } from "../../../shared/contracts/ports/approval-store.ts";
 import type { Access, AccessRefusal, Change, ChangeRefusal } from "../../../shared/contracts/ports/tenant-store.ts";
-import { err, ok, type Result } from "../../../shared/contracts/result.ts";
+import { err, ok, type Result, unreachable } from "../../../shared/contracts/result.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { accessRefusal, readGate } from "./access.ts";
 import { afterVerdict, stateAt, type VerdictError } from "./approval-state.ts";
@@ -59,6 +59,7 @@ const Body = z.object({
   ),
   decided_ms: z.number().nullable(),
   finished_ms: z.number().nullable(),
+  asked: AskedOfRun.optional(),
   outcome: z.object({ status: z.number(), code: z.string().nullable() }).nullable(),
 });
 type Row = {
@@ -280,7 +281,7 @@ export function runApproval(
   sql: Sql,
   env: CoreEnv,
   task: TaskId,
-  step: { to: "running" } | { to: "done"; outcome: NonNullable<ApprovalRecord["outcome"]> },
+  step: RunStep,
   by: Attribution,
 ): Result<ApprovalRecord, { reason: "not_found" } | { reason: "not_approved" }> {
   return sql.transaction((): Result<ApprovalRecord, { reason: "not_found" } | { reason: "not_approved" }> => {
@@ -288,12 +289,11 @@ export function runApproval(
     if (!record) return err({ reason: "not_found" });
     // Begun once: a runner whose lease ran out finds that another one did, or that it is over.
     if (step.to === "running" && record.state !== "approved") return err({ reason: "not_approved" });
+    // Taken back only by who began it: any other runner finds `running`, and ends it for good.
+    if (step.to === "approved" && record.state !== "running") return err({ reason: "not_approved" });
     if (record.state === "done") return ok(record);
     if (record.state !== "approved" && record.state !== "running") return err({ reason: "not_approved" });
-    const after: ApprovalRecord =
-      step.to === "running"
-        ? { ...record, state: "running" }
-        : { ...record, state: "done", finished_ms: unixMs(env.now), outcome: step.outcome };
+    const after = afterStep(record, unixMs(env.now), step);
     save(sql, after);
     if (step.to === "done")
       note(
@@ -306,6 +306,19 @@ export function runApproval(
       );
     return ok(after);
   });
+}
+
+function afterStep(record: ApprovalRecord, nowMs: UnixMs, step: RunStep): ApprovalRecord {
+  switch (step.to) {
+    case "running":
+      return { ...record, state: "running", ...(step.asked ? { asked: step.asked } : {}) };
+    case "approved":
+      return { ...record, state: "approved" };
+    case "done":
+      return { ...record, state: "done", finished_ms: nowMs, outcome: step.outcome };
+    default:
+      return unreachable(step);
+  }
 }
 
 /** Closes what waited beyond its life, each with its entry; bounded. Answers how many. */

@@ -19,7 +19,7 @@ export const DECISION_RING_SCHEMA: readonly string[] = [
   "CREATE INDEX decision_by_id ON decision (id)",
 ];
 
-const KEEP = "INSERT INTO decision (n, id, settled, record) VALUES (?, ?, NULL, ?)";
+const KEEP = "INSERT INTO decision (n, id, settled, record) VALUES (?, ?, ?, ?)";
 /** The number of the next decision. */
 const NEXT = new Known<number>("decision");
 
@@ -30,24 +30,38 @@ export function checkDecision(decision: RecordedDecision | undefined): void {
 }
 
 /** Part of the caller's step: one statement, and now and then one more, when the oldest are let go. */
-export function keepDecision(sql: Sql, { id, record }: RecordedDecision): void {
+export function keepDecision(sql: Sql, { id, record, obligations }: RecordedDecision): void {
   const n = NEXT.get(sql) ?? sql.get<{ n: number }>("SELECT coalesce(max(n), -1) + 1 AS n FROM decision")?.n ?? 0;
-  sql.run(KEEP, n, id, record);
+  sql.run(KEEP, n, id, obligations === undefined ? null : settledText(obligations, []), record);
   if (n % LIMITS.decisionsForgottenAtOnce === 0)
     sql.run("DELETE FROM decision WHERE n <= ?", n - LIMITS.decisionsKeptMax);
   NEXT.set(sql, n + 1);
 }
 
-/** A decision of a call that neither admission nor refusal keeps. */
+/** A decision of a call that neither admission nor refusal keeps; kept again, it gets the outcomes that are told now. */
 export function keepAlone(sql: Sql, env: CoreEnv, access: Access, kept: RecordedDecision): Result<null, AccessRefusal> {
   checkDecision(kept);
   const refusal = accessRefusal(readGate(sql, access.kid), env.now, access);
   if (refusal) return err(refusal);
   return sql.transaction(() => {
-    keepDecision(sql, kept);
+    if (sql.get("SELECT 1 AS found FROM decision WHERE id = ?", kept.id))
+      settleDecision(sql, kept.id, kept.obligations);
+    else keepDecision(sql, kept);
     return ok(null);
   });
 }
+
+/** Nothing is lost to what is told beside it: what would not fit an entry, or the ring, is left out. */
+export const boundedOutcomes = (obligations: readonly ObligationOutcome[]): ObligationOutcome[] =>
+  obligations
+    .slice(0, LIMITS.obligationOutcomesMax)
+    .map(({ note, ...outcome }) => ({ ...outcome, note: note?.slice(0, LIMITS.obligationNoteCharsMax) ?? null }));
+
+const settledText = (obligations: readonly ObligationOutcome[] | null, further: readonly RecordedDecision[]): string =>
+  JSON.stringify({
+    obligations: obligations === null ? null : boundedOutcomes(obligations),
+    further: further.map(({ id }) => id),
+  });
 
 /** Adds to the decision that admitted a task how it went on; nothing happens to one that the ring has let go. */
 export function settleDecision(
@@ -56,10 +70,8 @@ export function settleDecision(
   obligations: readonly ObligationOutcome[] | undefined,
   further: readonly RecordedDecision[] = [],
 ): void {
-  if (admittedBy !== null && (obligations !== undefined || further.length > 0)) {
-    const settled = { obligations: obligations ?? null, further: further.map(({ id }) => id) };
-    sql.run("UPDATE decision SET settled = ? WHERE id = ?", JSON.stringify(settled), admittedBy);
-  }
+  if (admittedBy !== null && (obligations !== undefined || further.length > 0))
+    sql.run("UPDATE decision SET settled = ? WHERE id = ?", settledText(obligations ?? null, further), admittedBy);
   for (const decision of further) keepDecision(sql, decision);
 }
 

@@ -1,6 +1,5 @@
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { NANO_USD_MAX } from "../../../shared/contracts/money.ts";
-import type { ObligationOutcome } from "../../../shared/contracts/policy/obligations.ts";
 import type {
   RecordedDecision,
   Settled,
@@ -11,7 +10,7 @@ import type {
 import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { closeTask, correctTask, type Ending } from "./close.ts";
-import { settleDecision } from "./decisions.ts";
+import { boundedOutcomes, settleDecision } from "./decisions.ts";
 import { forgetKey } from "./idempotency.ts";
 import { ledgerWriter } from "./ledger.ts";
 import { readTask } from "./task-rows.ts";
@@ -59,16 +58,11 @@ const endingOf = (request: SettleRequest): Ending => ({
   route: request.route,
   result: request.result,
   call: request.detail,
-  ...(request.obligations ? { obligations: bounded(request.obligations) } : {}),
+  ...(request.obligations ? { obligations: boundedOutcomes(request.obligations) } : {}),
   ...(request.decisions ? { decisions: keepable(request.decisions) } : {}),
 });
 
-/** A settlement is never lost to what is told beside it: what would not fit an entry, or the ring, is left out. */
-const bounded = (obligations: readonly ObligationOutcome[]): ObligationOutcome[] =>
-  obligations
-    .slice(0, LIMITS.obligationOutcomesMax)
-    .map(({ note, ...outcome }) => ({ ...outcome, note: note?.slice(0, LIMITS.obligationNoteCharsMax) ?? null }));
-
+/** A settlement is never lost to what is told beside it: what would not fit the ring is left out. */
 const keepable = (decisions: readonly RecordedDecision[]): RecordedDecision[] =>
   decisions.filter(({ record }) => record.length <= LIMITS.decisionRecordBytesMax).slice(0, LIMITS.decisionsPerTaskMax);
 

@@ -8,7 +8,8 @@ import { utf8 } from "../../../shared/crypto/utf8.ts";
 import { SseSplitter } from "../../dialects/sse.ts";
 import { ProblemError } from "../../problem.ts";
 import { concat } from "../result-keeper.ts";
-import { Outcomes } from "./outcomes.ts";
+import { ofKind } from "./duties.ts";
+import type { Outcomes } from "./outcomes.ts";
 import { OutputDuty } from "./output-duty.ts";
 
 export interface Undeliverable {
@@ -25,9 +26,9 @@ export function replayedUnder(
   duties: readonly Obligation[],
   stored: Pick<StoredResult, "status" | "stream">,
   body: Uint8Array,
+  outcomes: Outcomes,
 ): Result<Uint8Array, Undeliverable> {
-  return undeliverable(() => {
-    const output = new OutputDuty(surface, duties, new Outcomes());
+  return undeliverable(outcomes, surface, duties, (output) => {
     if (!output.redacts || stored.status >= 400) return body;
     if (!stored.stream) return utf8(JSON.stringify(output.whole(parse(body))));
     const splitter = new SseSplitter();
@@ -44,14 +45,30 @@ export function replayedUnder(
 }
 
 /** Stored JSON as the present decision lets it be delivered: a response, items of a conversation. */
-export const storedUnder = (duties: readonly Obligation[], value: JsonObject): Result<JsonObject, Undeliverable> =>
-  undeliverable(() => new OutputDuty("openai.responses", duties, new Outcomes()).whole(value));
+export const storedUnder = (
+  duties: readonly Obligation[],
+  value: JsonObject,
+  outcomes: Outcomes,
+): Result<JsonObject, Undeliverable> =>
+  undeliverable(outcomes, "openai.responses", duties, (output) => output.whole(value));
 
-function undeliverable<T>(work: () => T): Result<T, Undeliverable> {
+/** The outcome of each `redact_output` is recorded either way. */
+function undeliverable<T>(
+  outcomes: Outcomes,
+  surface: Dialect,
+  duties: readonly Obligation[],
+  work: (output: OutputDuty) => T,
+): Result<T, Undeliverable> {
   try {
-    return ok(work());
+    const output = new OutputDuty(surface, duties, outcomes);
+    const made = work(output);
+    output.replayed();
+    return ok(made);
   } catch (cause) {
-    if (!(cause instanceof ProblemError)) return err({ id: "redact_output", cause });
+    if (!(cause instanceof ProblemError)) {
+      for (const duty of ofKind(duties, "redact_output")) outcomes.failed(duty, "the answer cannot be read");
+      return err({ id: "redact_output", cause });
+    }
     return err({ id: "redact_output", cause: cause.cause });
   }
 }

@@ -1,6 +1,7 @@
 import type { PolicyInput } from "../../../shared/contracts/decision.ts";
 import type { ApprovalEvidence } from "../../../shared/contracts/ports/policy.ts";
 import type { Call, Deps } from "../../context.ts";
+import { Outcomes } from "../../inference/obligations/outcomes.ts";
 import { decisionRecord } from "../../pipeline/decision-record.ts";
 import { askPolicy } from "../ask-policy.ts";
 
@@ -24,6 +25,7 @@ export async function askedAgain(
       snapshot: call.snapshot.digest,
       atMs: call.receivedMs,
     }),
+    outcomes: new Outcomes(),
     by: { ...call.by, decision: decided.id, policy: decided.policy_digest },
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Actor } from "../../../shared/contracts/actor.ts";
 import type { Decided, Decision, Obligation, PolicyInput } from "../../../shared/contracts/decision.ts";
-import type { Refusal } from "../../../shared/contracts/ports/tenant-store.ts";
+import type { RecordedDecision, Refusal } from "../../../shared/contracts/ports/tenant-store.ts";
 import { err, ok } from "../../../shared/contracts/result.ts";
 import { tenantState } from "../../../test/support/identity.ts";
 import type { Call, Deps } from "../../context.ts";
@@ -37,6 +37,7 @@ async function verdictUnder(onCall: Partial<Decision>, onVerdict: Partial<Decisi
   const asked: PolicyInput[] = [];
   const recorded: { action: string; by: { decision: string } }[] = [];
   const refused: Refusal[] = [];
+  const kept: RecordedDecision[] = [];
   const deps = {
     policy: {
       async decide(input: PolicyInput) {
@@ -49,6 +50,10 @@ async function verdictUnder(onCall: Partial<Decision>, onVerdict: Partial<Decisi
       async record(_tenant: unknown, entry: (typeof recorded)[number]) {
         recorded.push(entry);
         return recordable ? ok({ seq: 1 }) : err({ reason: "unknown_tenant" });
+      },
+      async keepDecision(_tenant: unknown, _access: unknown, decision: RecordedDecision) {
+        kept.push(decision);
+        return ok(null);
       },
       async refuse(_tenant: unknown, _access: unknown, refusal: Refusal) {
         refused.push(refusal);
@@ -83,7 +88,7 @@ async function verdictUnder(onCall: Partial<Decision>, onVerdict: Partial<Decisi
     reply: {},
   } as unknown as Call; // safe because: nothing else of it is read
   const problem: unknown = await answerVerdict(deps, call).catch((thrown: unknown) => thrown);
-  return { problem, asked, recorded, refused, reply: call.reply };
+  return { problem, asked, recorded, refused, kept, reply: call.reply };
 }
 
 describe("a verdict given by a Responses item", () => {
@@ -96,12 +101,21 @@ describe("a verdict given by a Responses item", () => {
   });
 
   it("owes what either decision demands, so that no audit and no disclaimer is lost on this way", async () => {
-    const { recorded, reply } = await verdictUnder(
+    const { recorded, reply, kept } = await verdictUnder(
       { obligations: [says("One")] },
       { obligations: [FULL, says("Two")] },
     );
     expect(recorded).toMatchObject([{ action: "approval:decide", by: { decision: "dec_verdict" } }]);
     expect(reply).toEqual({ "x-bailiwick-disclaimer": "One | Two" });
+    expect(kept).toMatchObject([
+      {
+        id: "dec_verdict",
+        obligations: [
+          { id: "disclaimer", outcome: "applied" },
+          { id: "audit_level", outcome: "applied" },
+        ],
+      },
+    ]);
     expect((await verdictUnder({ obligations: [FULL] }, {})).recorded).toHaveLength(1);
   });
 

@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject } from "../../../shared/contracts/json.ts
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Call, Deps } from "../../context.ts";
 import { ProblemError } from "../../problem.ts";
-import { recordRefusal } from "../ask-policy.ts";
+import { keepDecided, recordRefusal } from "../ask-policy.ts";
 import { carryOut, ObligationFailed } from "../carry-out.ts";
 import { denied, refusalOf } from "../enforce.ts";
 import type { Reply } from "../operation.ts";
@@ -99,4 +99,5 @@ async function carriedOut(deps: Deps, call: Call, deciding: Call): Promise<void>
     if (thrown instanceof ObligationFailed) return refuse(denied(["obligation_failed"]));
     throw thrown;
   }
+  await keepDecided(deps, deciding);
 }

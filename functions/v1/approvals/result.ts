@@ -1,11 +1,11 @@
+import type { AskedOfRun } from "../../../shared/contracts/approval.ts";
+import { type PolicyInput, stricterPrivacy } from "../../../shared/contracts/decision.ts";
 import { ApprovalPath } from "../../../shared/contracts/http/approvals.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
-import { open } from "../../../shared/crypto/open.ts";
+import { Classification, stricterClassification } from "../../../shared/contracts/policy/labels.ts";
+import type { TaskRecord } from "../../../shared/contracts/task.ts";
 import type { Call, Deps } from "../../context.ts";
-import { disclaim } from "../../inference/obligations/disclaimer.ts";
-import { allDuties } from "../../inference/obligations/duties.ts";
-import { refuseFor } from "../../inference/obligations/refuse.ts";
-import { replayedUnder } from "../../inference/obligations/replayed.ts";
+import { deliverKept } from "../../inference/deliver-kept.ts";
 import { ProblemError } from "../../problem.ts";
 import { recordRefusal } from "../ask-policy.ts";
 import { denied, refusalOf } from "../enforce.ts";
@@ -35,30 +35,19 @@ export const getApprovalResult = operation({
     const { record, state } = reached;
     if (!isRequester(call.actor, state.id, record)) throw new ProblemError("not-found");
     const asked = finished(deps, reached);
-    const present = await decidedNow(deps, call, reached, asked);
-    const stored = await deps.tasks.result(state.id, record.task);
-    if (!stored.ok) throw gone(record.state);
-    const dataKey = await deps.keyring.openDataKey(state.id, state.data_key);
-    const opened = await open(dataKey, { tenant: state.id, object: record.task }, stored.value.sealed);
-    if (!opened.ok) throw new Error(`stored result of ${record.task} does not open: ${opened.error.reason}`);
-    const duties = allDuties(present.decided.decision);
-    const delivered = asked.surface
-      ? replayedUnder(asked.surface, duties, stored.value, opened.value)
-      : { ok: true as const, value: opened.value };
-    if (!delivered.ok) throw await refuseFor(deps, present, delivered.error.id, delivered.error.cause);
-    disclaim(duties, call.reply);
-    return {
-      kind: "bytes",
-      status: stored.value.status,
-      contentType: stored.value.content_type,
-      body: delivered.value,
-      headers: {
-        "x-bailiwick-approval": record.id,
-        "x-bailiwick-task": record.task,
-        "idempotent-replayed": "true",
-        "cache-control": "no-store",
-      },
-    };
+    // What never began left a problem and no answer: that is the requester's to read.
+    const began = record.asked !== undefined || record.outcome?.code === null;
+    const present = began ? await decidedNow(deps, call, reached, asked) : { call, ran: null };
+    return deliverKept(deps, present.call, {
+      task: record.task,
+      dataKey: state.data_key,
+      operation: { id: asked.id, action: asked.action, surface: asked.surface ?? null },
+      // What was sent is forgotten once it ran.
+      request: null,
+      record: present.ran,
+      gone: () => gone(record.state),
+      headers: { "x-bailiwick-approval": record.id },
+    });
   },
 });
 
@@ -81,12 +70,20 @@ function finished(deps: Deps, { record: { state, operation: id } }: Reached): Op
 
 /**
  * A kept answer passes the policy of today as a running call would: asked again over the operation that was approved, for
- * the actor who reads it. What was sent is forgotten, so there are neither candidates nor features.
+ * the actor who reads it, with what the run was asked with and the one candidate that answered it.
  */
-async function decidedNow(deps: Deps, call: Call, { record }: Reached, asked: Operation): Promise<Call> {
+async function decidedNow(
+  deps: Deps,
+  call: Call,
+  { record, state, access }: Reached,
+  asked: Operation,
+): Promise<{ call: Call; ran: TaskRecord | null }> {
   const { action, resource } = record;
+  const found = await deps.tenants.task(state.id, access, record.task);
+  const ran = found.ok ? found.value : null;
   const policyInput = {
     ...call.policyInput,
+    ...(record.asked ? askedThen(call.policyInput, record.asked, ran) : {}),
     action,
     resource,
     operation: asked.id,
@@ -99,7 +96,22 @@ async function decidedNow(deps: Deps, call: Call, { record }: Reached, asked: Op
   const enforces = asked.surface ? (asked.enforces ?? []) : [];
   const { decision, reasons } = decided.decision;
   const refusal = decision === "REQUIRE_HITL" ? denied(reasons) : refusalOf(decided, { enforces });
-  if (!refusal) return present;
+  if (!refusal) return { call: present, ran };
   await recordRefusal(deps, present, refusal);
   throw refusal;
 }
+
+/** What the run was asked with; what the tenant's configuration says of calls by now counts where it is stricter. */
+function askedThen(now: PolicyInput, then: AskedOfRun, ran: TaskRecord | null): AskedOfRun {
+  const used = ran?.route?.reasons.find(({ outcome }) => outcome === "chosen")?.candidate;
+  return {
+    ...then,
+    candidates: used === undefined ? then.candidates : then.candidates.filter(({ id }) => id === used),
+    classification: stricter(now.classification, then.classification),
+    markings: [...new Set([...then.markings, ...now.markings])],
+    privacy: stricterPrivacy(now.privacy, then.privacy),
+  };
+}
+
+const stricter = (a: string | null, b: string | null): string | null =>
+  stricterClassification(Classification.nullable().parse(a), Classification.nullable().parse(b));

@@ -1,5 +1,6 @@
 import type { Actor } from "../../../shared/contracts/actor.ts";
-import type { ApprovalRecord } from "../../../shared/contracts/approval.ts";
+import type { ApprovalRecord, AskedOfRun } from "../../../shared/contracts/approval.ts";
+import type { PolicyInput } from "../../../shared/contracts/decision.ts";
 import type { TaskId, TenantId } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Runner } from "../../../shared/contracts/ports/runner.ts";
@@ -11,7 +12,7 @@ import type { Deps, Incoming } from "../../context.ts";
 import { attributionOf } from "../../pipeline/attribution.ts";
 import { actorOfKey, keyInForce } from "../../pipeline/authenticate/key-verifier.ts";
 import { asProblem } from "../../pipeline/problem-response.ts";
-import { ProblemError, problemDocument } from "../../problem.ts";
+import { ProblemError, problemDocument, StaleAccess } from "../../problem.ts";
 import { governed, refuseState } from "../governed.ts";
 import type { Identified } from "../identify.ts";
 import { parseInput } from "../input.ts";
@@ -25,8 +26,8 @@ import { sendWebhook, type WebhookParts } from "./webhook.ts";
 const PASSING: ReadonlySet<ProblemSlug> = new Set([
   "policy-unavailable",
   "store-unavailable",
-  "draining",
   "ledger-halted",
+  "draining",
   "overloaded",
 ]);
 
@@ -38,7 +39,11 @@ const LEASE_MS = LIMITS.deadlineMsDefault + LIMITS.abandonGraceMs;
  * policy are asked live, and what was approved is evidence, not permission. A run that was begun and then lost is never
  * begun again: a provider may have done its part.
  */
-export function approvalRunner(deps: Deps, operations: readonly Operation[], parts: WebhookParts): Runner {
+export function approvalRunner(
+  deps: Deps,
+  operations: readonly Operation[],
+  parts: WebhookParts,
+): Pick<Runner, "run" | "notify"> {
   const byId = new Map(operations.map((operation) => [operation.id, operation]));
   return {
     async run(tenant, task) {
@@ -48,8 +53,14 @@ export function approvalRunner(deps: Deps, operations: readonly Operation[], par
       const { fence, attempts } = leased.value;
       const leave = deps.lifecycle.enter();
       try {
-        const run = await prepared(deps, byId, tenant, task);
-        const again = run !== null && !(await carryOut(deps, run)) && attempts < LIMITS.approvalRunTriesMax;
+        const runOnce = async () => {
+          const run = await prepared(deps, byId, tenant, task);
+          return { run, ended: run === null ? ("over" as const) : await carryOut(deps, run) };
+        };
+        let { run, ended } = await runOnce();
+        // As the seam does for a caller: decided again, once, on what is in force now.
+        if (ended === "stale") ({ run, ended } = await runOnce());
+        const again = ended !== "over" && attempts < LIMITS.approvalRunTriesMax;
         if (run !== null && !again) await finishUnrun(deps, run);
         // If we crash here the run is leased once more, finds its approval done, and ends.
         const end = again ? { done: false as const, retry_ms: LIMITS.approvalRunRetryMs } : { done: true as const };
@@ -142,12 +153,13 @@ function incomingOf(deps: Deps, task: TaskId): Incoming {
   };
 }
 
-/** Runs it; false when nothing was done and it is worth another try. */
-async function carryOut(deps: Deps, run: Run): Promise<boolean> {
+/** Runs it. Unless it is `over`, nothing was done and it is worth another try: `stale`, at once. */
+async function carryOut(deps: Deps, run: Run): Promise<"over" | "later" | "stale"> {
   const { record, waiting, operation, identified, incoming } = run;
   const { tenant } = identified.actor.scopes;
   const { params, query, body } = waiting.proposal;
   const by = attributionOf(identified.actor, incoming, deps.cell, deps.config.current().digest, null);
+  let begun = false;
   try {
     const refused = refuseState(operation, identified);
     if (refused) throw refused;
@@ -160,28 +172,58 @@ async function carryOut(deps: Deps, run: Run): Promise<boolean> {
     const reply = await governed(operation, deps, incoming, identified, input, {
       point: "approved",
       approval: evidenceOf(record),
-      async beforeEffect() {
-        // From here on the run is never begun again.
-        const begun = await deps.tenants.runApproval(tenant, record.task, { to: "running" }, by);
+      async beforeEffect({ policyInput }) {
+        // From here on the run is never begun again, unless its own runner finds that nothing was done.
+        const asked = askedOf(policyInput);
+        const running = await deps.tenants.runApproval(tenant, record.task, { to: "running", asked }, by);
         // Whose lease ran out may have begun it meanwhile; how far it came, nobody knows.
-        if (!begun.ok) throw new ProblemError("outcome-unknown");
+        if (!running.ok) throw new ProblemError("outcome-unknown");
+        begun = true;
       },
     });
     const answer = await keepAnswer(deps, identified.state, record.task, answered(operation, reply));
     await finished(deps, tenant, record, by, { status: answer.status, code: null });
     incoming.span.end("ok");
   } catch (thrown) {
+    if (thrown instanceof StaleAccess) {
+      incoming.span.end("error");
+      if (!begun) return "stale";
+      // Refused before it did anything. If we crash before this is durable, the run counts as lost.
+      const back = await deps.tenants.runApproval(tenant, record.task, { to: "approved" }, by);
+      // Another runner has ended it meanwhile.
+      return back.ok ? "stale" : "over";
+    }
     const problem = asProblem(thrown);
     if (PASSING.has(problem.slug)) {
       incoming.span.end("error");
-      return false;
+      return "later";
     }
     if (problem.slug === "internal")
       deps.telemetry.log.error("approval.run", thrown, { request: incoming.request, task: record.task });
     await ended(deps, identified.state, record, incoming, problem);
   }
-  return true;
+  return "over";
 }
+
+const askedOf = ({
+  candidates,
+  classification,
+  features,
+  grants,
+  intent,
+  markings,
+  privacy,
+  purpose,
+}: PolicyInput): AskedOfRun => ({
+  candidates,
+  classification,
+  features,
+  ...(grants === undefined ? {} : { grants }),
+  intent,
+  markings,
+  privacy,
+  purpose,
+});
 
 /** After the last try: what could not be decided is over. */
 const finishUnrun = async (deps: Deps, { record, identified, incoming }: Run): Promise<void> => {

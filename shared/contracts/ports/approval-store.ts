@@ -1,11 +1,11 @@
-import type { ApprovalRecord, ApprovalState, Verdict } from "../approval.ts";
+import type { ApprovalRecord, ApprovalState, AskedOfRun, Verdict } from "../approval.ts";
 import type { ApprovalId, TaskId, TenantId } from "../ids.ts";
 import type { Result } from "../result.ts";
 import type { Access, AccessRefusal, Change, ChangeRefusal } from "./tenant-store.ts";
 
 export type NewApproval = Omit<
   ApprovalRecord,
-  "state" | "verdicts" | "created_ms" | "decided_ms" | "finished_ms" | "outcome"
+  "state" | "verdicts" | "created_ms" | "decided_ms" | "finished_ms" | "asked" | "outcome"
 >;
 export type VerdictRefusal =
   | ChangeRefusal
@@ -18,6 +18,12 @@ export type VerdictRefusal =
   | { reason: "own_request" }
   /** No demand of a layer that this actor may speak for, with a role that they hold. */
   | { reason: "not_an_approver" };
+
+/** `asked`: what policy was asked about the run that begins. */
+export type RunStep =
+  | { to: "running"; asked?: AskedOfRun }
+  | { to: "approved" }
+  | { to: "done"; outcome: NonNullable<ApprovalRecord["outcome"]> };
 
 /** A verdict as its giver's credential allows it: the layers that they may speak for, and those whom they act for. */
 export type GivenVerdict = Omit<Verdict, "layer" | "at_ms"> & {
@@ -66,11 +72,14 @@ export interface ApprovalStore {
     access: Access,
     page: { state: ApprovalState | null; subject: string | null; before: string | null; limit: number },
   ): Promise<Result<{ approvals: ApprovalRecord[]; next: string | null }, AccessRefusal>>;
-  /** The run of a task begins (`approved → running`), once for all runners, or ends; ending it again changes nothing. */
+  /**
+   * The run of a task begins (`approved → running`), once for all runners, or ends; ending it again changes nothing. Whoever
+   * has begun it may say that nothing was done (`running → approved`), so that it may begin anew.
+   */
   runApproval(
     tenant: TenantId,
     task: TaskId,
-    step: { to: "running" } | { to: "done"; outcome: NonNullable<ApprovalRecord["outcome"]> },
+    step: RunStep,
     by: Change["by"],
   ): Promise<
     Result<ApprovalRecord, { reason: "unknown_tenant" } | { reason: "not_found" } | { reason: "not_approved" }>

@@ -101,10 +101,12 @@ export interface IdempotencyClaim {
 export interface RecordedDecision {
   id: DecisionId;
   record: string;
+  /** How the obligations ended that were carried out by then. */
+  obligations?: readonly ObligationOutcome[];
 }
 /** A decision that is still kept, with what became of it. */
-export interface KeptDecision extends RecordedDecision {
-  /** Null until its task was settled with any. */
+export interface KeptDecision extends Omit<RecordedDecision, "obligations"> {
+  /** Null until its task was settled with any, or it was kept with some. */
   obligations: ObligationOutcome[] | null;
   /** What was decided later for the same task: fallback hops and the like. */
   further: DecisionId[];
@@ -154,10 +156,10 @@ export type AdmitRefusal =
   | { reason: "unknown_tenant" }
   | { reason: "stale"; which: keyof Versions; current: Versions }
   | { reason: "unknown_credential" }
-  | { reason: "suspended" }
-  | { reason: "locked" }
   /** Ledger and archive disagree: see `LogState.halted`. */
   | { reason: "ledger_halted"; retry_after_ms: number }
+  | { reason: "suspended" }
+  | { reason: "locked" }
   | { reason: "key_reused" }
   | { reason: "in_progress"; task: TaskId; retry_after_ms: number }
   | { reason: "result_expired"; task: TaskId }
@@ -280,7 +282,10 @@ export interface TenantStore extends ApprovalStore {
     task: TaskId,
   ): Promise<Result<TaskRecord, AccessRefusal | { reason: "not_found" }>>;
   usage(tenant: TenantId, access: Access, query: UsageQuery): Promise<Result<UsageGroup[], AccessRefusal>>;
-  /** Keeps the decision that let a change through, so that it can be explained as those of calls and refusals can. */
+  /**
+   * Keeps the decision that let a change through, or a read that it obliged to something, so that it can be explained as
+   * those of calls and refusals can. One that is kept already gets the outcomes that are told now.
+   */
   keepDecision(tenant: TenantId, access: Access, decision: RecordedDecision): Promise<Result<null, AccessRefusal>>;
   /** One of the last 4,096 decisions that admitted or refused a call, or was made on its way. */
   decision(

@@ -213,6 +213,22 @@ export function approvalsSuite(lab: Lab): void {
       expect(beside(asking)).toEqual(["key.created"]);
     });
 
+    it("gives no answer to a request that would need more approval today, over the model that answered it", async () => {
+      const other = await lab.configuredTenant(POLICY_TENANTS.results);
+      await demandApprovals(lab, other, { models: { echo: {} } });
+      const [asking, deciding] = [await desk.person(other, ["developer"]), await desk.person(other, ["approver"])];
+      const id = await desk.ask(asking.key, "echo", marker());
+      await desk.decide(deciding.key, id, "approve");
+      await desk.done(deciding.key, id);
+      const result = () => lab.ask(`/v1/approvals/${id}/result`, { key: asking.key });
+      expect((await result()).status).toBe(200);
+      await demandApprovals(lab, other, { models: { echo: { approvers: 2 } } });
+      const withheld = await result();
+      expect([withheld.status, (await withheld.json()).reasons]).toEqual([403, ["example_model"]]);
+      await demandApprovals(lab, other, { models: { dear: { approvers: 2 } } });
+      expect((await result()).status).toBe(200);
+    });
+
     it("counts once for each person, so that two people are two", async () => {
       const mark = marker();
       const id = await desk.ask(requester.key, "dear", mark);
