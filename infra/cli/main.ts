@@ -14,6 +14,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     usage: "keys list|rotate|retire|revoke|forget [KID] [--home DIR | --document FILE]   (docs/keys.md)",
     load: async () => (await import("./keys.ts")).keys,
   },
+  verify: {
+    summary: "verify a task's evidence, an export of the ledger or a log's archive, offline",
+    usage:
+      "verify FILE [--keys FILE] [--checkpoint FILE] [--request-body FILE] [--response-body FILE] [--json]   (docs/verify.md)",
+    load: async () => (await import("./verify.ts")).verify,
+  },
 };
 
 const usage = (): string =>
