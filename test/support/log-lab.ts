@@ -59,10 +59,16 @@ export class LogLab {
   #sql: NodeSql;
   #copies = 0;
 
-  constructor(archive: (now: () => number) => ObjectStore, bounds: LogBounds = SMALL) {
+  /** `from`: begins with a copy of that database, at its time. */
+  constructor(archive: (now: () => number) => ObjectStore, bounds: LogBounds = SMALL, from?: LogLab) {
     this.archive = archive(() => this.env.now);
     this.bounds = bounds;
+    if (from) {
+      this.env.now = from.env.now;
+      copyFileSync(from.backup(), join(this.#folder, "object"));
+    }
     this.#sql = this.#open();
+    if (from) return;
     migrate(this.#sql, TENANT_MIGRATIONS);
     provision(this.#sql, this.env, TENANT, provisionSpec());
   }

@@ -22,6 +22,14 @@ export class MemoryObjectStore implements ObjectStore {
     this.#now = now;
   }
 
+  /** Another store with the same objects. */
+  clone(now: () => number): MemoryObjectStore {
+    const copy = new MemoryObjectStore(now);
+    copy.#versions = this.#versions;
+    for (const [key, versions] of this.objects) copy.objects.set(key, [...versions]);
+    return copy;
+  }
+
   async check() {
     return ok(null);
   }
