@@ -1089,7 +1089,8 @@ class Evidence:
             claim = member(stated, name, (dict, type(None)), "commitments")
             claimed = None if claim is None else member(claim, "digest", (str, type(None)), name)
             need(same(claimed, digest), f"the commitment of the {name} is not what the entries say", index)
-            need(digest is None or _HEX_HASH.fullmatch(claimed or ""), f"the commitment of the {name} is malformed", index)
+            formed = digest is None or _HEX_HASH.fullmatch(claimed or "")
+            need(formed, f"the commitment of the {name} is malformed", index)
             salt = None if claim is None else member(claim, "salt", (str, type(None)), name)
             need(salt is None or _HEX_SALT.fullmatch(salt), f"the salt of the {name} is not 16 bytes in hex")
             said.append(f"{name}: {self._open(name, claimed, salt)}")
@@ -1108,7 +1109,8 @@ class Evidence:
         if self.own is None:
             return "not checked: none was given"
         kept = self.own.note
-        self.own.trust(self.ring, self.note.origin, self._signed_between()[0] if kept.size >= self.note.size else -FOREVER)
+        earliest = self._signed_between()[0] if kept.size >= self.note.size else -FOREVER
+        self.own.trust(self.ring, self.note.origin, earliest)
         if kept.size != self.note.size:
             return f"not checked: it is of size {kept.size}, the evidence's of {self.note.size}"
         need(kept.root == self.note.root, f"the log has another root at size {kept.size} than you kept")
@@ -1405,7 +1407,7 @@ class Export:
             need(name in predicate and same(predicate[name], value), f"the manifest says another {quote(name)}")
         begin = time_ns(spans["from"], "from", exact_ms=True)
         end = time_ns(spans["to"], "to", exact_ms=True)
-        need(begin < end, "the period is empty or ends before it begins")
+        need(begin <= end, "the period ends before it begins")
         need(end <= self._generated(), "the period ends after the export was made")
         first, count = counted(spans, "first", "spans.json"), counted(spans, "count", "spans.json")
         need(counted(spans, "size", "spans.json") == head.size, "size is not the checkpoint's")
@@ -1709,7 +1711,9 @@ def read_named(path: str, what: str, bytes_max: int) -> bytes:
     return content
 
 
-def verify_file(path: str, ring: Optional[Keyring], own: Optional[Own], bodies: Dict[str, bytes]) -> Tuple[Report, Optional[Keyring]]:
+def verify_file(
+    path: str, ring: Optional[Keyring], own: Optional[Own], bodies: Dict[str, bytes]
+) -> Tuple[Report, Optional[Keyring]]:
     """The report, and the keys that it rests on. Raises Unreadable."""
     if os.path.isdir(path):
         archive, report = Archive(path, ring, own), Report("archive of a log")
@@ -1751,7 +1755,7 @@ def arguments(words: Optional[List[str]]) -> argparse.Namespace:
         epilog="Exit codes: 0 verified, 1 not verified, 2 cannot be read, 3 only against keys inside the file.",
     )
     parser.add_argument("file", metavar="FILE")
-    parser.add_argument("--keys", metavar="FILE", help="the keys document that you trust (/.well-known/bailiwick-keys.json)")
+    parser.add_argument("--keys", metavar="FILE", help="the keys document that you trust and keep yourself")
     parser.add_argument("--checkpoint", metavar="FILE", help="a checkpoint of this log that you kept")
     parser.add_argument("--request-body", metavar="FILE", help="the request's bytes: must open its commitment")
     parser.add_argument("--response-body", metavar="FILE", help="the response's bytes: must open its commitment")
