@@ -27,6 +27,8 @@ export interface WorkerdCell {
   text: Readonly<Record<string, string>>;
   /** Secrets that the configuration names as `env:NAME`. */
   secrets?: Readonly<Record<string, string>>;
+  /** The signer entry as its own worker: its bundled module, relative to the configuration file, and its key document. */
+  signer?: { module: string; keys: string };
   /** PEM certificates that are trusted beside the browsers' list. */
   trusted?: readonly string[];
 }
@@ -55,7 +57,8 @@ const quoted = (text: string): string =>
 
 /**
  * Configuration of a whole cell on stock `workerd serve`: objects with SQLite on local disk; operator egress to any
- * address; tenant egress to public addresses only, decided by workerd on the connected address.
+ * address; tenant egress to public addresses only, decided by workerd on the connected address; the signer as a service
+ * without a socket, a way out or any binding but its keys.
  * @throws Error for a text binding that `environment.json` does not name.
  */
 export function workerdConfig(cell: WorkerdCell): string {
@@ -64,7 +67,8 @@ export function workerdConfig(cell: WorkerdCell): string {
   const objects = Object.entries(BINDINGS.objects);
   const bindings = [
     ...objects.map(([name, className]) => `(name = ${quoted(name)}, durableObjectNamespace = ${quoted(className)})`),
-    ...Object.keys(BINDINGS.services).map((name) => `(name = ${quoted(name)}, service = "public")`),
+    `(name = "PUBLIC_EGRESS", service = "public")`,
+    ...(cell.signer ? [`(name = "SIGNER", service = (name = "signer", entrypoint = "Signer"))`] : []),
     ...Object.entries({ ...cell.secrets, ...cell.text }).map(
       ([name, text]) => `(name = ${quoted(name)}, text = ${quoted(text)})`,
     ),
@@ -82,7 +86,13 @@ const config :Workerd.Config = (
     (name = "cell", worker = .cell),
     (name = "internet", network = (allow = ["public", "private"], ${tls})),
     (name = "public", network = (allow = ["public"], ${tls})),
-    (name = "state", disk = (path = ${quoted(cell.state)}, writable = true)),
+    (name = "state", disk = (path = ${quoted(cell.state)}, writable = true)),${
+      cell.signer
+        ? `
+    (name = "signer", worker = .signer),
+    (name = "nowhere", network = (allow = [])),`
+        : ""
+    }
   ],
   sockets = [(name = "http", address = ${quoted(`${cell.host}:${cell.port}`)}, http = (), service = "cell")],
 );
@@ -98,5 +108,14 @@ const cell :Workerd.Worker = (
   bindings = [${list(bindings)}
   ],
 );
-`;
+${cell.signer ? signerWorker(cell.signer) : ""}`;
 }
+
+const signerWorker = ({ module, keys }: { module: string; keys: string }): string => `
+const signer :Workerd.Worker = (
+  modules = [(name = "signer.js", esModule = embed ${quoted(module)})],
+  compatibilityDate = ${quoted(WORKERD_COMPATIBILITY.date)},
+  globalOutbound = "nowhere",
+  bindings = [(name = "BAILIWICK_SIGNING_KEYS", text = ${quoted(keys)})],
+);
+`;

@@ -10,26 +10,48 @@ import { WORKERD_COMPATIBILITY } from "../../infra/local/workerd-config.ts";
 /** A third of what the platform takes (10 MB compressed), because each isolate pays for it when it starts. */
 const GZIP_BYTES_MAX = 3 * 1024 * 1024;
 const wrangler = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
+const signer = readFileSync(join(ROOT, "wrangler.signer.toml"), "utf8");
 const environment = JSON.parse(readFileSync(join(ROOT, "infra/local/environment.json"), "utf8")).workerd;
 
 describe("a deployed cell", () => {
-  it.each(["eu1", "us1"])("%s is bundled without network, with its objects, and starts small", (cell) => {
+  /** What wrangler would upload, without network. */
+  function upload(cell: string, config: string) {
     const out = mkdtempSync(join(tmpdir(), "bailiwick-deploy-"));
     onTestFinished(() => rmSync(out, { recursive: true, force: true }));
     const { status, stdout, stderr } = spawnSync(
       nodeBinary() ?? process.execPath,
-      [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--env", cell, "--outdir", out],
+      [
+        join(ROOT, "node_modules/wrangler/bin/wrangler.js"),
+        ...["deploy", "--dry-run", "--config", config, "--env", cell, "--outdir", out],
+      ],
       { cwd: ROOT, encoding: "utf8", env: { ...process.env, WRANGLER_SEND_METRICS: "false", HTTPS_PROXY: "" } },
     );
     expect(`${stdout}${stderr}`).not.toMatch(/\[(?:ERROR|WARNING)\]/);
     expect(status).toBe(0);
+    return { out, stdout };
+  }
+
+  it.each(["eu1", "us1"])("%s is bundled without network, with its objects, and starts small", (cell) => {
+    const { out, stdout } = upload(cell, "wrangler.toml");
     for (const [binding, name] of Object.entries(environment.objects)) expect(stdout).toContain(`${binding} (${name})`);
+    expect(stdout).toContain(`env.SIGNER (bailiwick-${cell}-signer#Signer)`);
     const files = readdirSync(out);
     expect(files.filter((name) => name.endsWith("providers.yml"))).toHaveLength(1);
     const worker = readFileSync(join(out, "workerd.js"));
     expect(gzipSync(worker).length).toBeLessThan(GZIP_BYTES_MAX);
     // A host module that slipped in would fail with the first request, not here.
     expect(worker.toString("utf8")).not.toMatch(/from\s*["']node:/);
+  });
+
+  it.each(["eu1", "us1"])("%s has a signer that nobody reaches and that holds nothing but its secret", (cell) => {
+    const { out, stdout } = upload(cell, "wrangler.signer.toml");
+    expect(stdout).toContain("No bindings found.");
+    const worker = readFileSync(join(out, "signer.js"), "utf8");
+    expect(worker).not.toMatch(/from\s*["']node:/);
+    expect(gzipSync(worker).length).toBeLessThan(128 * 1024);
+    expect(signer).toContain(`name = "bailiwick-${cell}-signer"`);
+    expect(signer).not.toMatch(/^\s*(?:routes?|vars|\[+env\.\w+\.)/m);
+    expect(wrangler).not.toContain("BAILIWICK_SIGNING_KEYS =");
   });
 
   it("runs with the compatibility that the conformance suites ran with, so that a green test means something", () => {
@@ -45,10 +67,12 @@ describe("a deployed cell", () => {
   });
 
   it("keeps content away from the platform: no logs, no public preview, no storage outside the jurisdiction", () => {
-    expect(wrangler).toContain("observability = { enabled = false }");
-    expect(wrangler).toContain("logpush = false");
-    expect(wrangler).toContain("workers_dev = false");
-    expect(wrangler).toContain("preview_urls = false");
-    expect(wrangler).not.toMatch(/^\[?\[?(?:env\.\w+\.)?(?:kv_namespaces|triggers|ai|queues|tail_consumers)\b/m);
+    for (const config of [wrangler, signer]) {
+      expect(config).toContain("observability = { enabled = false }");
+      expect(config).toContain("logpush = false");
+      expect(config).toContain("workers_dev = false");
+      expect(config).toContain("preview_urls = false");
+      expect(config).not.toMatch(/^\[?\[?(?:env\.\w+\.)?(?:kv_namespaces|triggers|ai|queues|tail_consumers)\b/m);
+    }
   });
 });

@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { formatKeyDocument } from "../../functions/adapters/signer/key-document.ts";
+import { firstPair } from "../../functions/adapters/signer/new-pair.ts";
 import { releaseOf } from "../../functions/entry/release.ts";
 import { mintBootstrap } from "../../infra/local/bootstrap.ts";
 import { ROOT } from "../../infra/local/command.mjs";
@@ -16,16 +18,19 @@ const TEXT_BINDINGS: readonly string[] = Object.keys(
 
 export const workerdBinary = (): string => join(ROOT, "node_modules/workerd/bin/workerd");
 
-let bundled: Promise<string> | undefined;
-/** One bundle serves every cell of a test process. */
-function bundle(): Promise<string> {
-  bundled ??= (async () => {
-    const file = join(tmpdir(), `bailiwick-worker-${process.pid}.js`);
-    await bundleWorker("functions/entry/workerd.ts", `${file}.part`);
-    renameSync(`${file}.part`, file);
-    return file;
-  })();
-  return bundled;
+const bundled = new Map<string, Promise<string>>();
+/** One bundle of each entry serves every cell of a test process. */
+function bundle(entry: "workerd" | "signer"): Promise<string> {
+  const made =
+    bundled.get(entry) ??
+    (async () => {
+      const file = join(tmpdir(), `bailiwick-${entry}-${process.pid}.js`);
+      await bundleWorker(`functions/entry/${entry}.ts`, `${file}.part`);
+      renameSync(`${file}.part`, file);
+      return file;
+    })();
+  bundled.set(entry, made);
+  return made;
 }
 
 /**
@@ -42,7 +47,8 @@ export async function prepareWorkerd(options: {
   const { home, port, env } = options;
   const state = join(home, "state");
   mkdirSync(state, { recursive: true });
-  writeFileSync(join(home, "cell.js"), readFileSync(await bundle()));
+  writeFileSync(join(home, "cell.js"), readFileSync(await bundle("workerd")));
+  writeFileSync(join(home, "signer.js"), readFileSync(await bundle("signer")));
   const set = await secrets(home);
   const names = (own: boolean) =>
     Object.fromEntries(Object.entries(env).filter(([name]) => TEXT_BINDINGS.includes(name) === own));
@@ -65,18 +71,23 @@ export async function prepareWorkerd(options: {
         ...names(true),
       },
       secrets: names(false),
+      signer: { module: "signer.js", keys: set.signing },
       trusted: options.trusted,
     }),
   );
   return file;
 }
 
-async function secrets(home: string): Promise<{ root: string; bootstrap: string }> {
+async function secrets(home: string): Promise<{ root: string; bootstrap: string; signing: string }> {
   const file = join(home, "secrets.json");
   if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8"));
   const root = randomBytes(32);
   const minted = await mintBootstrap({ cell: CELL, tenant: TENANT, root });
-  const set = { root: encodeBase64url(root), bootstrap: JSON.stringify(minted.bootstrap) };
+  const set = {
+    root: encodeBase64url(root),
+    bootstrap: JSON.stringify(minted.bootstrap),
+    signing: formatKeyDocument([firstPair(Date.now())]).trimEnd(),
+  };
   writeFileSync(file, JSON.stringify(set), { mode: 0o600 });
   const keys = { tenant: TENANT, api_key: minted.apiKey, admin_key: minted.adminKey };
   writeFileSync(join(home, "keys.json"), JSON.stringify(keys), { mode: 0o600 });

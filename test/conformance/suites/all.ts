@@ -11,6 +11,8 @@ import { examplesSuite } from "./examples.ts";
 import { idempotencySuite } from "./idempotency.ts";
 import { identitySuite } from "./identity.ts";
 import { keepAlive } from "./keep-alive.ts";
+import { keysDocumentSuite } from "./keys-document.ts";
+import { ledgerLogSuite } from "./ledger-log.ts";
 import { metricsSuite } from "./metrics.ts";
 import { moneySuite } from "./money.ts";
 import { obligationsSuite } from "./obligations.ts";
@@ -35,8 +37,10 @@ export const ALL_SUITES: readonly Suite[] = [
   moneySuite,
   obligationsSuite,
   usageSuite,
+  ledgerLogSuite,
   routingSuite,
   identitySuite,
+  keysDocumentSuite,
   policiesSuite,
   approvalsSuite,
   approvalShapesSuite,
