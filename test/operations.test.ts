@@ -157,6 +157,8 @@ describe("operations that ask nobody who they are", () => {
     lifecycle: { draining: false },
     telemetry,
     router: { breakers: { states: () => [] } },
+    signer: { keys: async () => [] },
+    ledgerOrigin: "bailiwick.example.com",
   } as unknown as Deps;
 
   it.each(rows.filter(({ operation }) => operation.gate !== "governed"))(
