@@ -431,12 +431,38 @@ export const LIMITS = {
   // --- queue lane
   /** SQS takes 1 MiB; a message is a ticket and a call's context. */
   queueMessageBytesMax: 64 * KiB,
+  /** SQS hands out ten messages at once and waits 20 s for one; a message is hidden for 12 h at most. */
+  queueReceiveJobsMax: 10,
+  queueWaitMsMax: 20 * SECOND,
+  queueVisibilityMsMax: 12 * HOUR,
+  /** ADR 0010: a job that nobody did within this is a dead letter, which is kept for that. */
+  queueRetentionMs: 4 * DAY,
+  queueDeadMs: 14 * DAY,
+  queueReasonCharsMax: 512,
+  /** `<prefix>-<cell>-<pool>-interactive-dead` with 16, 16 and 24 characters: 75 of the 80 that SQS allows. */
+  queuePoolCharsMax: 24,
+  /** SQS moves a message that was received more often: a day of heartbeats that all failed, never a count of runs. */
+  queueReceivesMax: 100,
+  /** A queue on the network answers within 100 ms. */
+  queueCallMs: 10 * SECOND,
+  /** How long a peek hides dead letters from other peeks, and how many it looks through. */
+  queuePeekMs: 30 * SECOND,
+  queuePeekJobsMax: 1_000,
+  queueUrlsMax: 1_024,
+  /** Another process holds the file's lock for microseconds; one that was stopped there may never let go. */
+  queueBusyMsMax: 5 * SECOND,
+  /** How often a waiting receiver asks whether another process wrote: 20 to 45 µs each time, 14 ms at worst. */
+  queueLookMs: 10,
+  /** Rows that one call moves beside its own work. */
+  queueSweepJobs: 64,
   /** One frame on a worker's connection. */
   workerFrameBytesMax: 1 * MiB,
   /** A run that is not renewed for so long is lost; renewed at a third. */
   runLeaseMs: 30 * SECOND,
   /** Leases of one task: a request that ends its workers is not given to a fourth. */
   detachedAttemptsMax: 3,
+  /** Detached tasks that one process carries out at once. */
+  detachedRunsMax: 256,
   /** A job that nobody took is sent again: the queue may have lost it, or keep it from everybody. */
   jobResendMs: 5 * MINUTE,
   /** Tries of one callback, with waits from 1 s that double: about 17 minutes. */

@@ -44,6 +44,13 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
     because: "verifying is a function of bytes and keys: it needs nothing of who wrote them, and no network",
   },
   {
+    files: /^shared\/job-queue\//,
+    may: [contracts, crypto, /^shared\/job-queue\//],
+    packages: [/^zod$/, /^@aws-sdk\/client-sqs$/],
+    builtins: [/^node:(?:sqlite|fs|path)$/],
+    because: "cell and workers share the queue: it knows contracts, one SDK and one file, and nothing of either side",
+  },
+  {
     files: /^policies\/engine\//,
     may: [contracts, /^policies\/engine\//],
     packages: [/^re2js$/, /^zod$/, /^yaml$/, /^graphql(?:\/|$)/, noble],

@@ -27,6 +27,8 @@ export interface ReceivedJob {
   /** Deliveries so far, this one included; a backstop, not a count of runs. */
   deliveries: number;
   sent_ms: number;
+  /** Trace context of whoever sent it, empty when the queue lost it. */
+  traceparent: string;
 }
 
 export interface DeadJob {
