@@ -34,7 +34,7 @@ KEYS_BYTES_MAX = MIB
 KEYS_MAX = 1024
 NOTE_BYTES_MAX = 64 * 1024
 NOTE_SIGNATURES_MAX = 100
-ENVELOPE_SIGNATURES_MAX = 64
+ENVELOPE_SIGNATURES_MAX = 16
 EVIDENCE_ENTRIES_MAX = 1024
 ENTRY_BYTES_MAX = 65_535
 TILE_WIDTH = 256
@@ -535,10 +535,15 @@ class Key(NamedTuple):
     revoked_at: int
     revoked_for: Optional[str]
 
+    @property
+    def compromised(self) -> bool:
+        """A reason that this format does not name is taken for the worst."""
+        return self.revoked_for not in (None, "superseded", "retired")
+
     def standing(self, earliest: int, latest: int) -> str:
         """`counts`, or why not, for something that was signed at one moment of [earliest, latest]."""
-        if self.revoked_for is not None and self.revoked_for not in ("superseded", "retired"):
-            return "compromised" if self.revoked_for == "compromised" else "revoked"
+        if self.compromised:
+            return "compromised"
         moment = max(earliest, self.not_before)
         if moment > max(earliest, latest) or moment >= self.not_after:
             return "not of that time"
@@ -691,33 +696,45 @@ def parse_envelope(value: Any, payload_type: str, what: str) -> Envelope:
     return Envelope(payload_type, payload, signatures)
 
 
-def envelope_signers(envelope: Envelope, ring: Keyring) -> List[Key]:
-    """Ed25519 keys of the ring with a valid signature; the keyid says only which key to try first."""
+class Signers(NamedTuple):
+    """Trusted keys that signed an envelope. Those of ML-DSA-65 are only named by it: nothing verifies them here."""
+
+    ed25519: List[Key]
+    ml_dsa: List[Key]
+
+
+def envelope_signers(envelope: Envelope, ring: Keyring, what: str) -> Signers:
+    """Raises Failed when a signature names a trusted key and is not its, or when a signature or a key comes twice."""
     message = envelope.signed_bytes()
-    signers = []
+    known = {key.kid: key for key in [*ring.ed25519, *ring.ml_dsa]}
+    found = Signers([], [])
     for keyid, signature in envelope.signatures:
-        if len(signature) != ED25519_SIGNATURE_BYTES:
-            continue
-        for key in sorted(ring.ed25519, key=lambda key: key.kid != keyid):
-            if ed25519_verify(key.public, message, signature):
-                signers.append(key)
-                break
-    return signers
+        named = known.get(keyid)
+        key = None
+        if len(signature) == ED25519_SIGNATURE_BYTES and (named is None or named.alg == ED25519):
+            # The keyid is a hint: a strange one says nothing about the key.
+            tried = ring.ed25519 if named is None else [named]
+            key = next((key for key in tried if ed25519_verify(key.public, message, signature)), None)
+        elif len(signature) == ML_DSA_65_SIGNATURE_BYTES and named is not None and named.alg == ML_DSA_65:
+            key = named
+        need(key is not None or named is None, f"a signature of {what} names a trusted key and is not by it")
+        if key is not None:
+            (found.ed25519 if key.alg == ED25519 else found.ml_dsa).append(key)
+    need(len({raw for _, raw in envelope.signatures}) == len(envelope.signatures), f"{what} has a signature twice")
+    keys = [key.kid for key in [*found.ed25519, *found.ml_dsa]]
+    need(len(set(keys)) == len(keys), f"{what} has two signatures of one key")
+    return found
 
 
-def need_ml_dsa(
-    envelope: Envelope, ring: Keyring, earliest: int, latest: int, what: str, proven: bool = False
-) -> str:
-    """Its ML-DSA-65 signatures are not verified: one must be there, in its length, and a key that could verify it.
+def need_ml_dsa(signers: Signers, earliest: int, latest: int, what: str, proven: bool = False) -> str:
+    """Its ML-DSA-65 signatures are not verified: one must be there, of the right length, and name a trusted key.
 
-    What is `proven` by another checkpoint may be signed by a compromised key.
+    What is `proven` by another checkpoint may name a compromised key.
     """
-    count = sum(len(signature) == ML_DSA_65_SIGNATURE_BYTES for _, signature in envelope.signatures)
-    need(count, f"{what} has no ML-DSA-65 signature of {ML_DSA_65_SIGNATURE_BYTES} bytes")
-    standing = best_standing(ring.ml_dsa, earliest, latest)
-    accepted = standing == "counts" or (proven and standing == "compromised")
-    need(accepted, f"no trusted ML-DSA-65 key was in force when {what} was signed")
-    return f"ML-DSA-65 not checked ({count} present)"
+    standing = best_standing(signers.ml_dsa, earliest, latest)
+    why = WHY_NOT.get(standing, standing)
+    need(standing == "counts" or (proven and standing == "compromised"), f"{what}: {why} ({ML_DSA_65})")
+    return f"{ML_DSA_65} not checked ({len(signers.ml_dsa)} present)"
 
 
 # ---- entries --------------------------------------------------------------------------------------------------------
@@ -848,53 +865,64 @@ class Report:
 
 
 class Own:
-    """The checkpoint that a user kept (`--checkpoint`), signed by a trusted key."""
+    """The checkpoint that a user kept (`--checkpoint`)."""
 
     def __init__(self, raw: bytes) -> None:
         self.note = parse_note(raw, "the kept checkpoint")
 
-    def standing(self, ring: Keyring, origin: str, earliest: int) -> str:
+    def trust(self, ring: Keyring, origin: str) -> None:
+        """Raises Failed unless it is of this log and a key signed it that is not compromised, at whatever time."""
         need(self.note.origin == origin, f"the kept checkpoint is of {quote(self.note.origin)}, not of {quote(origin)}")
         signers = note_signers(self.note, ring, "the kept checkpoint")
-        return best_standing(signers, earliest, FOREVER)
+        good = any(not key.compromised for key in signers)
+        need(good, f"the kept checkpoint: {WHY_NOT['compromised' if signers else 'unknown']}")
 
-    def trust(self, ring: Keyring, origin: str, earliest: int) -> None:
-        standing = self.standing(ring, origin, earliest)
-        need(standing == "counts", f"the kept checkpoint: {WHY_NOT.get(standing, standing)}")
+    def trusted(self, ring: Keyring, origin: str) -> bool:
+        try:
+            self.trust(ring, origin)
+        except Failed:
+            return False
+        return True
 
-    def proves(self, note: Note, ring: Keyring, earliest: int) -> bool:
-        return self.note.text == note.text and self.standing(ring, note.origin, earliest) == "counts"
+    def proves(self, note: Note, ring: Keyring) -> bool:
+        same_head = (self.note.size, self.note.root) == (note.size, note.root)
+        return same_head and self.trusted(ring, note.origin)
 
 
 NO_KEYS = "no keys: name a keys file that you trust with --keys"
 
 
 def check_checkpoint(
-    note: Note, envelope: Any, ring: Keyring, earliest: int, latest: int, own: Optional[Own], what: str
+    note: Note, envelope: Any, ring: Keyring, between: Tuple[int, int], what: str, prove: Callable[[], bool]
 ) -> str:
-    """Section 4.3: the note under a trusted Ed25519 key, and an envelope over the very same text."""
-    standing = best_standing(note_signers(note, ring, what), earliest, latest)
-    proven = standing == "compromised" and own is not None and own.proves(note, ring, earliest)
-    need(standing == "counts" or proven, f"{what}: {WHY_NOT.get(standing, standing)}")
+    """Section 4.3: the note under a trusted Ed25519 key, and an envelope over the very same text.
+
+    `prove` is asked when a key is compromised: whether a good checkpoint shows the same.
+    """
     sealed = parse_envelope(envelope, CHECKPOINT_PAYLOAD, f"the envelope of {what}")
+    standing = best_standing(note_signers(note, ring, what), *between)
+    signers = envelope_signers(sealed, ring, f"the envelope of {what}")
+    compromised = "compromised" in (standing, best_standing(signers.ml_dsa, *between))
+    proven = compromised and prove()
+    need(standing == "counts" or (proven and standing == "compromised"), f"{what}: {WHY_NOT.get(standing, standing)}")
     need(sealed.payload == note.text, f"the envelope of {what} is over another text")
-    other = need_ml_dsa(sealed, ring, earliest, latest, f"the envelope of {what}", proven)
-    return f"{quote(note.origin)} at {note.size}; " + ("proven by the kept checkpoint; " if proven else "") + other
+    other = need_ml_dsa(signers, *between, f"the envelope of {what}", proven)
+    return f"{quote(note.origin)} at {note.size}; " + ("proven by a good checkpoint; " if proven else "") + other
 
 
 def check_statement_signatures(envelope: Envelope, ring: Optional[Keyring], what: str) -> str:
     """Section 4.1 for a statement whose own `generated_at` is the time of its signatures."""
     if ring is None:
         raise Failed(NO_KEYS)
-    signers = envelope_signers(envelope, ring)
-    need(signers, f"{what}: {WHY_NOT['unknown']} (Ed25519)")
+    signers = envelope_signers(envelope, ring, what)
+    need(signers.ed25519, f"{what}: {WHY_NOT['unknown']} ({ED25519})")
     statement = strict_json(envelope.payload, f"the statement of {what}")
     predicate = member(statement, "predicate", dict, "the statement")
     at = time_ns(member(predicate, "generated_at", str, "the predicate"), "generated_at")
-    standing = best_standing(signers, at, at)
+    standing = best_standing(signers.ed25519, at, at)
     need(standing == "counts", f"{what}: {WHY_NOT.get(standing, standing)}")
-    other = need_ml_dsa(envelope, ring, at, at, what)
-    return f"Ed25519 by {', '.join(sorted({key.kid for key in signers}))}; {other}"
+    other = need_ml_dsa(signers, at, at, what)
+    return f"{ED25519} by {', '.join(sorted(key.kid for key in signers.ed25519))}; {other}"
 
 
 def check_statement_type(envelope: Envelope, predicate_type: str) -> Dict[str, Any]:
@@ -979,7 +1007,9 @@ class Evidence:
         origin = member(self.log, "origin", str, "log")
         need(origin == self.note.origin, "log.origin is not the origin of the checkpoint")
         envelope = member(self.log, "checkpoint_dsse", dict, "log")
-        return check_checkpoint(self.note, envelope, self.ring, *self._signed_between(), self.own, "the checkpoint")
+        own, ring = self.own, self.ring
+        prove = lambda: own is not None and own.proves(self.note, ring)  # noqa: E731
+        return check_checkpoint(self.note, envelope, ring, self._signed_between(), "the checkpoint", prove)
 
     def inclusion(self) -> str:
         digests = dict(subjects(self.statement))
@@ -1109,8 +1139,7 @@ class Evidence:
         if self.own is None:
             return "not checked: none was given"
         kept = self.own.note
-        earliest = self._signed_between()[0] if kept.size >= self.note.size else -FOREVER
-        self.own.trust(self.ring, self.note.origin, earliest)
+        self.own.trust(self.ring, self.note.origin)
         if kept.size != self.note.size:
             return f"not checked: it is of size {kept.size}, the evidence's of {self.note.size}"
         need(kept.root == self.note.root, f"the log has another root at size {kept.size} than you kept")
@@ -1133,49 +1162,79 @@ class Evidence:
 # ---- checks that an export and an archive share ---------------------------------------------------------------------
 
 
-def check_archived(
-    size: int,
-    raw: bytes,
-    envelope: Optional[bytes],
-    head: Note,
-    ring: Keyring,
-    chain: Chain,
-    tiles: Tiles,
-    latest: int,
-) -> bool:
-    """One note of checkpoint-history. Answers whether the tiles sufficed to compare its root."""
-    what = f"checkpoint-history/{size:016d}"
-    note = parse_note(raw, what)
-    need(note.origin == head.origin, f"{what} is of another log")
-    need(note.size == size, f"{what} is of size {note.size}")
-    compared = True
-    try:
-        need(size <= head.size, f"{what} is newer than the newest checkpoint")
-        need(tiles.root(size) == note.root, f"{what} has another root than the tree at its size")
-    except MissingTile:
-        compared = False
-    earliest, newest = chain.when_covered(size, latest)
-    standing = best_standing(note_signers(note, ring, what), earliest, newest)
-    # A note of a compromised key is proven by the newest checkpoint, whose tree has the same root at that size.
-    need(standing == "counts" or (standing == "compromised" and compared), f"{what}: {WHY_NOT.get(standing, standing)}")
-    need(envelope is not None, f"{what} has no envelope")
-    sealed = parse_envelope(strict_json(envelope or b"", f"the envelope of {what}"), CHECKPOINT_PAYLOAD, what)
-    need(sealed.payload == note.text, f"the envelope of {what} is over another text")
-    need_ml_dsa(sealed, ring, earliest, newest, f"the envelope of {what}", compared)
-    return compared
+class History:
+    """Archived checkpoints of a tree beside its newest one: what each shows, and what they prove of one another."""
+
+    def __init__(self, head: Note, ring: Keyring, chain: Chain, tiles: Tiles, own: Optional[Own], latest: int) -> None:
+        self.head, self.ring, self.chain, self.tiles, self.own, self.latest = head, ring, chain, tiles, own, latest
+        self.notes: Dict[int, Note] = {}
+        self._good: Optional[int] = None
+
+    def take(self, size: int, raw: bytes) -> None:
+        what = f"checkpoint-history/{size:016d}"
+        note = parse_note(raw, what)
+        need(note.origin == self.head.origin, f"{what} is of another log")
+        need(note.size == size, f"{what} is of size {note.size}")
+        self.notes[size] = note
+
+    def compared(self, note: Note) -> bool:
+        """Whether the tiles suffice to tell that this is its root."""
+        try:
+            return note.size <= self.head.size and self.tiles.root(note.size) == note.root
+        except MissingTile:
+            return False
+
+    def good_size(self) -> int:
+        """The largest size at which a checkpoint of a good key has the root of this tree; -1 without one."""
+        if self._good is None:
+            found = [-1]
+            for note in [self.head, *self.notes.values()]:
+                try:
+                    signers = note_signers(note, self.ring, "a checkpoint")
+                except Failed:
+                    continue
+                between = self.chain.when_covered(note.size, self.latest)
+                if best_standing(signers, *between) == "counts" and self.compared(note):
+                    found.append(note.size)
+            own = self.own
+            if own is not None and own.trusted(self.ring, self.head.origin) and self.compared(own.note):
+                found.append(own.note.size)
+            self._good = max(found)
+        return self._good
+
+    def proven(self, note: Note, covered: int) -> bool:
+        """Whether a good checkpoint covers the first `covered` entries and the tree has this note's root too."""
+        if self.own is not None and self.own.proves(note, self.ring):
+            return True
+        return self.good_size() >= covered and self.compared(note)
+
+    def check(self, size: int, envelope: Optional[bytes]) -> bool:
+        """One of checkpoint-history with its envelope. Answers whether the tiles sufficed to compare its root."""
+        what, note = f"checkpoint-history/{size:016d}", self.notes[size]
+        compared = True
+        try:
+            need(size <= self.head.size, f"{what} is newer than the newest checkpoint")
+            need(self.tiles.root(size) == note.root, f"{what} has another root than the tree at its size")
+        except MissingTile:
+            compared = False
+        need(envelope is not None, f"{what} has no envelope")
+        sealed = strict_json(envelope or b"", f"the envelope of {what}")
+        between = self.chain.when_covered(size, self.latest)
+        check_checkpoint(note, sealed, self.ring, between, what, lambda: self.proven(note, size))
+        return compared
 
 
-def check_kept(own: Optional[Own], head: Note, ring: Keyring, chain: Chain, tiles: Tiles, whole: bool) -> str:
+def check_kept(own: Optional[Own], head: Note, ring: Keyring, tiles: Tiles, whole: bool) -> str:
     """Section 4.8, and at a smaller size too where the tiles suffice. `whole`: nothing kept may be missing."""
     if own is None:
         return "not checked: none was given"
     kept = own.note
-    own.trust(ring, head.origin, chain.when_covered(kept.size)[0] if kept.size <= head.size else -FOREVER)
+    own.trust(ring, head.origin)
     if kept.size > head.size:
         need(not whole, f"the archive ends at {head.size}, before the checkpoint of {kept.size} that you kept")
         return f"not checked: it is of size {kept.size}, this one of {head.size}"
     try:
-        found = tiles.root(kept.size)
+        found = head.root if kept.size == head.size else tiles.root(kept.size)
     except MissingTile:
         return f"not checked: the tiles do not suffice for size {kept.size}"
     need(found == kept.root, f"the log has another root at size {kept.size} than you kept")
@@ -1252,6 +1311,7 @@ class Export:
         self.damage: Optional[Failed] = None
         self.head: Optional[Note] = None
         self.statement: Optional[Dict[str, Any]] = None
+        self._tiles: Optional[Tiles] = None
 
     def read(self, stream: BinaryIO) -> None:
         """Takes file by file, so that only notes, hash tiles and a few bytes for each entry stay in memory."""
@@ -1375,20 +1435,33 @@ class Export:
         note = parse_note(raw or b"", "the checkpoint")
         origin = member(self._predicate(), "origin", str, "the predicate")
         need(origin == note.origin, "the manifest's origin is not the origin of the checkpoint")
-        earliest, latest = self._entries().when_covered(note.size, self._generated())
+        between = self._entries().when_covered(note.size, self._generated())
         sealed = strict_json(envelope or b"", "the envelope of the checkpoint")
-        return check_checkpoint(note, sealed, self._ring(), earliest, latest, self.own, "the checkpoint")
+
+        def prove() -> bool:
+            return self.history().proven(note, self._entries().next)
+
+        return check_checkpoint(note, sealed, self._ring(), between, "the checkpoint", prove)
+
+    def history(self) -> History:
+        found = History(self._head(), self._ring(), self._entries(), self.tiles(), self.own, self._generated())
+        for size in sorted(self.notes):
+            found.take(size, self.notes[size])
+        return found
 
     def entries(self) -> str:
         return self._entries().verify()
 
     def tiles(self) -> Tiles:
+        if self._tiles is not None:
+            return self._tiles
         tiles = Tiles(self._head().size)
         for (level, number, width), hashes in self.hashes.items():
             name = tile_path(level, number, width)
             need(len(hashes) == width * HASH_BYTES, f"{name} is not {width} hashes")
             need(width == tiles.width(level, number), f"{name} is not of the width it has at size {tiles.size}")
             tiles.put(level, number, hashes)
+        self._tiles = tiles
         return tiles
 
     def _spans(self) -> Dict[str, Any]:
@@ -1433,24 +1506,15 @@ class Export:
         need(held == exported, f"entries {exported[0]} to {exported[1] - 1} were to be exported", max(exported[0], 0))
         return f"{count} entries in [{spans['from']}, {spans['to']})"
 
-    def archived(self, tiles: Tiles) -> str:
+    def archived(self) -> str:
         spans = self._spans()
         first, count = counted(spans, "first", "spans.json"), counted(spans, "count", "spans.json")
         stray = sorted(set(self.envelopes) - set(self.notes))
         need(not stray, f"checkpoint-history/{stray[0] if stray else 0:016d} has an envelope and no note")
-        compared = 0
+        history, compared = self.history(), 0
         for size in sorted(self.notes):
             need(first < size <= first + count, f"checkpoint-history/{size:016d} is not of the period")
-            compared += check_archived(
-                size,
-                self.notes[size],
-                self.envelopes.get(size),
-                self._head(),
-                self._ring(),
-                self._entries(),
-                tiles,
-                self._generated(),
-            )
+            compared += history.check(size, self.envelopes.get(size))
         return f"{len(self.notes)} archived, {compared} compared with the tree"
 
     def silences(self) -> str:
@@ -1488,26 +1552,19 @@ class Export:
         return f"{len(stated)} stretches of one hour or more"
 
     def verify(self, report: Report) -> None:
-        tiles: List[Tiles] = []
-
-        def build() -> Tiles:
-            if not tiles:
-                tiles.append(self.tiles())
-            return tiles[0]
-
         report.run("5.1", "manifest signatures", self.manifest)
         report.run("5.2", "files as listed", self.files)
         report.run("5.3", "checkpoint", self.checkpoint)
         report.run("5.4", "entries and their chain", self.entries)
-        report.run("5.5", "leaf hashes", lambda: self._entries().against(build()))
-        report.run("5.6", "tiles to the root", lambda: build().verify(self._head().root))
+        report.run("5.5", "leaf hashes", lambda: self._entries().against(self.tiles()))
+        report.run("5.6", "tiles to the root", lambda: self.tiles().verify(self._head().root))
         report.run("5.7", "borders", self.borders)
-        report.run("5.8", "archived checkpoints", lambda: self.archived(build()))
+        report.run("5.8", "archived checkpoints", self.archived)
         report.run("5.9", "stretches without entries", self.silences)
-        report.run("4.8", "kept checkpoint", lambda: self._kept(build()))
+        report.run("4.8", "kept checkpoint", self._kept)
 
-    def _kept(self, tiles: Tiles) -> str:
-        return check_kept(self.own, self._head(), self._ring(), self._entries(), tiles, whole=False)
+    def _kept(self) -> str:
+        return check_kept(self.own, self._head(), self._ring(), self.tiles(), whole=False)
 
 
 def _first_of(gaps: List[Any]) -> Optional[int]:
@@ -1539,7 +1596,8 @@ class Archive:
         self.head: Optional[Note] = None
         self.current: Optional[Note] = None
         self.chain = Chain(0, None)
-        self.history: List[int] = []
+        self.sizes: List[int] = []
+        self._tiles: Optional[Tiles] = None
 
     def _read(self, name: str, bytes_max: int) -> Optional[bytes]:
         return read_bounded(os.path.join(self.folder, *name.split("/")), bytes_max)
@@ -1556,18 +1614,15 @@ class Archive:
         """Finds the newest note. Raises Unreadable when the folder is no archive at all."""
         if not any(os.path.exists(os.path.join(self.folder, name)) for name in ("checkpoint", "tile")):
             raise Unreadable("the folder has neither a checkpoint nor tiles")
-        if self.ring is None:
-            inside = self._read("keys.json", KEYS_BYTES_MAX)
-            self.ring = None if inside is None else Keyring(inside, inside=True)
         raw = self._read("checkpoint", NOTE_BYTES_MAX)
         need(raw is not None, "the archive has no checkpoint")
         self.current = parse_note(raw or b"", "the checkpoint")
         matches = (_HISTORY.fullmatch(f"checkpoint-history/{name}") for name in self._names("checkpoint-history"))
-        self.history = sorted(int(match.group(1)) for match in matches if match is not None and match.group(2) is None)
+        self.sizes = sorted(int(match.group(1)) for match in matches if match is not None and match.group(2) is None)
         self.head = self.current
         # A crash after the archived note and before `checkpoint`, or an older `checkpoint` put back: the newest counts.
-        if self.history and self.history[-1] > self.current.size:
-            newest = self._read(f"checkpoint-history/{self.history[-1]:016d}", NOTE_BYTES_MAX)
+        if self.sizes and self.sizes[-1] > self.current.size:
+            newest = self._read(f"checkpoint-history/{self.sizes[-1]:016d}", NOTE_BYTES_MAX)
             self.head = parse_note(newest or b"", "the newest archived checkpoint")
         self.chain.tenant = self.head.tenant
 
@@ -1607,6 +1662,8 @@ class Archive:
                 return
 
     def tiles(self) -> Tiles:
+        if self._tiles is not None:
+            return self._tiles
         tiles = Tiles(self._head().size)
         level = 0
         while tiles.size >> 8 * level:
@@ -1619,6 +1676,7 @@ class Archive:
                 tiles.put(level, number, tile[0])
                 number += 1
             level += 1
+        self._tiles = tiles
         return tiles
 
     def checkpoint(self) -> str:
@@ -1630,42 +1688,43 @@ class Archive:
         envelope = self._read(f"checkpoint-history/{head.size:016d}.dsse.json", JSON_BYTES_MAX)
         need(envelope is not None, f"checkpoint-history/{head.size:016d}.dsse.json is missing")
         sealed = strict_json(envelope or b"", "the envelope of the checkpoint")
-        earliest, latest = self.chain.when_covered(head.size)
-        said = check_checkpoint(head, sealed, self._ring(), earliest, latest, self.own, "the checkpoint")
+        between = self.chain.when_covered(head.size)
+
+        def prove() -> bool:
+            return self.history().proven(head, head.size)
+
+        said = check_checkpoint(head, sealed, self._ring(), between, "the checkpoint", prove)
         return said + ("" if head is current else f"; `checkpoint` is older, of {current.size}")
 
     def entries(self) -> str:
         self._head()
         return self.chain.verify()
 
-    def archived(self, tiles: Tiles) -> str:
-        head, current = self._head(), self.current
+    def history(self) -> History:
+        found = History(self._head(), self._ring(), self.chain, self.tiles(), self.own, FOREVER)
+        for size in self.sizes:
+            found.take(size, self._read(f"checkpoint-history/{size:016d}", NOTE_BYTES_MAX) or b"")
+        return found
+
+    def archived(self) -> str:
+        head, current, history = self._head(), self.current, self.history()
         assert current is not None
-        need(tiles.root(current.size) == current.root, "`checkpoint` has another root than the tree at its size")
-        need(head.size in self.history, f"checkpoint-history/{head.size:016d} is missing")
-        for size in self.history:
-            note = self._read(f"checkpoint-history/{size:016d}", NOTE_BYTES_MAX)
-            envelope = self._read(f"checkpoint-history/{size:016d}.dsse.json", MIB)
-            check_archived(size, note or b"", envelope, head, self._ring(), self.chain, tiles, FOREVER)
-        return f"{len(self.history)} archived, each with the root of the tree at its size"
+        need(history.compared(current), "`checkpoint` has another root than the tree at its size")
+        need(head.size in history.notes, f"checkpoint-history/{head.size:016d} is missing")
+        for size in self.sizes:
+            history.check(size, self._read(f"checkpoint-history/{size:016d}.dsse.json", MIB))
+        return f"{len(self.sizes)} archived, each with the root of the tree at its size"
 
     def verify(self, report: Report) -> None:
-        tiles: List[Tiles] = []
-
-        def build() -> Tiles:
-            if not tiles:
-                tiles.append(self.tiles())
-            return tiles[0]
-
         report.run("2.1", "checkpoint", self.checkpoint)
         report.run("2.2", "entries and their chain", self.entries)
-        report.run("2.3", "leaf hashes", lambda: self.chain.against(build()))
-        report.run("2.4", "tiles to the root", lambda: build().verify(self._head().root))
-        report.run("2.5", "archived checkpoints", lambda: self.archived(build()), alone=True)
-        report.run("4.8", "kept checkpoint", lambda: self._kept(build()))
+        report.run("2.3", "leaf hashes", lambda: self.chain.against(self.tiles()))
+        report.run("2.4", "tiles to the root", lambda: self.tiles().verify(self._head().root))
+        report.run("2.5", "archived checkpoints", self.archived, alone=True)
+        report.run("4.8", "kept checkpoint", self._kept)
 
-    def _kept(self, tiles: Tiles) -> str:
-        return check_kept(self.own, self._head(), self._ring(), self.chain, tiles, whole=True)
+    def _kept(self) -> str:
+        return check_kept(self.own, self._head(), self._ring(), self.tiles(), whole=True)
 
 
 def _bundle(content: bytes, width: int, name: str) -> List[bytes]:
