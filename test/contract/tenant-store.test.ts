@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { cellClass } from "../../durable/cell/core.ts";
 import { embeddedCellPolicies, embeddedCellStore } from "../../durable/cell/embedded.ts";
 import type { EmbeddedHost } from "../../durable/runtime/embedded-host.ts";
@@ -112,7 +112,7 @@ describe("inside workerd", () => {
   beforeAll(async () => {
     workerd = await startWorkerd({
       entry: new URL("../runtime/tenants-worker.ts", import.meta.url).pathname,
-      objects: { TENANTS: "TenantProbe", CELLS: "CellProbe" },
+      objects: { TENANTS: "TenantProbe", LOGGED: "LoggedProbe", CELLS: "CellProbe" },
     });
   });
   afterAll(() => workerd.stop());
@@ -125,6 +125,26 @@ describe("inside workerd", () => {
       tenants: store,
       cell: portAt<CellStore>("cell.", cell),
     };
+  });
+
+  it("publishes by its alarm as soon as evidence is asked for, so that a task is proven within seconds", async () => {
+    const logged = portAt<TenantStore>("logged.");
+    const published = TenantId.parse("published");
+    await logged.provision(published, provisionSpec());
+    await logged.admit(published, [admitRequest(taskId(1), Date.now())]);
+    await logged.settle(published, [settleRequest(taskId(1))]);
+    expect(await logged.proof(published, access(), taskId(1))).toMatchObject({ error: { reason: "pending" } });
+    const proof = await vi.waitFor(
+      async () => {
+        const asked = await logged.proof(published, access(), taskId(1));
+        if (!asked.ok) throw new Error(asked.error.reason);
+        return asked.value;
+      },
+      { timeout: 20_000, interval: 200 },
+    );
+    expect(proof.entries.map(({ text }) => JSON.parse(text).kind)).toEqual(["task.opened", "task.closed"]);
+    const { texts } = (await call("logged.check", ["published"])) as { texts: string[] }; // safe because: the probe answers so
+    expect(texts.length).toBe(proof.checkpoint.size);
   });
 
   it("creates no table for calls to a tenant that was never made, so strangers fill no disk", async () => {

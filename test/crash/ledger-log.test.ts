@@ -3,14 +3,10 @@ import { afterAll, describe, expect, it } from "vitest";
 import { textsOf } from "../../durable/runtime/log/bundles.ts";
 import { rootAt } from "../../durable/runtime/log/nodes.ts";
 import { EffectPostponed } from "../../durable/runtime/object-class.ts";
-import { nativeHashing } from "../../functions/entry/native-hashing.ts";
 import { ObjectStoreUnavailable } from "../../shared/contracts/ports/object-store.ts";
-import { useHashing } from "../../shared/crypto/hashing.ts";
 import { checkArchive } from "../support/check-archive.ts";
 import { LAB_SIGNER, LogLab, PREFIX, SMALL } from "../support/log-lab.ts";
 import { MemoryObjectStore } from "../support/memory-object-store.ts";
-
-useHashing(nativeHashing);
 
 const open = (): LogLab => new LogLab((now) => new MemoryObjectStore(now));
 

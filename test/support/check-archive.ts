@@ -1,12 +1,13 @@
 import type { ObjectStore } from "../../shared/contracts/ports/object-store.ts";
 import type { Signer } from "../../shared/contracts/ports/signer.ts";
 import { decodeBase64url } from "../../shared/crypto/base64url.ts";
+import { encodeHex } from "../../shared/crypto/hex.ts";
 import { parseCheckpoint } from "../../shared/crypto/log/checkpoint.ts";
 import { parseDsse, verifyDsse } from "../../shared/crypto/log/dsse.ts";
 import { decodeBundle } from "../../shared/crypto/log/entry-bundle.ts";
 import { openNote } from "../../shared/crypto/log/note.ts";
 import { entriesPath, newTiles, TILE_WIDTH, type Tile, tilePath } from "../../shared/crypto/log/tiles.ts";
-import { leafHash, rootOfLeaves } from "../../shared/crypto/log/tree.ts";
+import { HASH_BYTES, leafHash, rootOfLeaves } from "../../shared/crypto/log/tree.ts";
 import { leafHex } from "./leaf-hex.ts";
 
 /** Reads a log from its archive alone, as a stranger does, and answers its entries and the sizes of its checkpoints. Throws what is wrong. */
@@ -46,8 +47,7 @@ export async function checkArchive(
         leaves.push(leafHash(entry));
       }
     }
-    if (!Buffer.from(await read(tilePath(tile))).equals(tileOf(tile, leaves)))
-      throw new Error(`${tilePath(tile)} is wrong`);
+    if (!same(await read(tilePath(tile)), tileOf(tile, leaves))) throw new Error(`${tilePath(tile)} is wrong`);
   }
   let prev = "0".repeat(64);
   texts.forEach((text, seq) => {
@@ -64,21 +64,24 @@ export async function checkArchive(
     const envelope = parseDsse(new TextDecoder().decode(await read(`${path}.dsse.json`)));
     const verified = envelope && verifyDsse(envelope, { ed25519, mldsa65 }, "mldsa65");
     if (!verified?.ok || new TextDecoder().decode(verified.value.body) !== text) throw new Error(`${path}: envelope`);
-    if (!Buffer.from(rootOfLeaves(leaves.slice(0, size))).equals(root)) throw new Error(`${path} is of another tree`);
+    if (!same(rootOfLeaves(leaves.slice(0, size)), root)) throw new Error(`${path} is of another tree`);
     sizes.push(size);
   }
   if (sizes.at(-1) !== newest.size) throw new Error("the newest checkpoint is not the last of the history");
   return { texts, sizes };
 }
 
-function tileOf({ level, n, width }: Tile, leaves: readonly Uint8Array[]): Buffer {
+function tileOf({ level, n, width }: Tile, leaves: readonly Uint8Array[]): Uint8Array {
   const span = TILE_WIDTH ** level;
-  const hashes = Array.from({ length: width }, (_, at) => {
+  const bytes = new Uint8Array(width * HASH_BYTES);
+  for (let at = 0; at < width; at++) {
     const first = (n * TILE_WIDTH + at) * span;
-    return rootOfLeaves(leaves.slice(first, first + span));
-  });
-  return Buffer.concat(hashes);
+    bytes.set(rootOfLeaves(leaves.slice(first, first + span)), at * HASH_BYTES);
+  }
+  return bytes;
 }
+
+const same = (a: Uint8Array, b: Uint8Array): boolean => encodeHex(a) === encodeHex(b);
 
 function bytesOf(text: string | undefined): Uint8Array {
   const bytes = decodeBase64url(text ?? "");

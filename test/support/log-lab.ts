@@ -8,16 +8,26 @@ import { publishLog } from "../../durable/runtime/log/publish.ts";
 import { logState } from "../../durable/runtime/log/state.ts";
 import { migrate } from "../../durable/runtime/migrate.ts";
 import { NodeSql } from "../../durable/runtime/node-sql.ts";
-import { EffectPostponed, type ObjectBody, type ObjectHandle } from "../../durable/runtime/object-class.ts";
+import {
+  EffectPostponed,
+  type ObjectBody,
+  type ObjectHandle,
+  type ObjectHost,
+} from "../../durable/runtime/object-class.ts";
 import type { CoreEnv } from "../../durable/runtime/sql.ts";
 import { headOf, ledgerWriter } from "../../durable/tenant/core/ledger.ts";
 import { feedDelivered, provision, tenantLog } from "../../durable/tenant/core.ts";
 import { TENANT_MIGRATIONS } from "../../durable/tenant/migrations.ts";
+import { nativeHashing } from "../../functions/entry/native-hashing.ts";
 import type { LogFault, LogState } from "../../shared/contracts/log.ts";
 import type { ObjectStore } from "../../shared/contracts/ports/object-store.ts";
 import type { Signer } from "../../shared/contracts/ports/signer.ts";
+import { useHashing } from "../../shared/crypto/hashing.ts";
 import { testSigner } from "./published-log.ts";
 import { attribution, provisionSpec } from "./tenant-fixtures.ts";
+
+// Tests of thousands of hashes; that both implementations agree is tested where the native one is.
+useHashing(nativeHashing);
 
 export const TENANT = "acme1";
 export const LOG_ORIGIN = "bailiwick.example.com";
@@ -148,6 +158,14 @@ export class LogLab {
           throw cause;
         }
       }),
+  };
+
+  /** For stores over this one object. */
+  readonly host: ObjectHost = {
+    call: (_of, _name, body) => this.handle.call(body),
+    provision: async () => {
+      throw new Error("the tenant exists");
+    },
   };
 
   /** One run of the alarm, at the time at which it is due. */
