@@ -12,7 +12,7 @@ import type { ControlRepository } from "../shared/contracts/ports/control-reposi
 import type { Engine } from "../shared/contracts/ports/engine.ts";
 import type { Keyring } from "../shared/contracts/ports/keyring.ts";
 import type { ObjectStore } from "../shared/contracts/ports/object-store.ts";
-import type { Policy } from "../shared/contracts/ports/policy.ts";
+import type { ApprovalEvidence, Policy } from "../shared/contracts/ports/policy.ts";
 import type { PolicyStore } from "../shared/contracts/ports/policy-store.ts";
 import type { PolicyTools } from "../shared/contracts/ports/policy-tools.ts";
 import type { RateLimiter } from "../shared/contracts/ports/rate-limiter.ts";
@@ -21,6 +21,7 @@ import type { Signer } from "../shared/contracts/ports/signer.ts";
 import type { TaskStore } from "../shared/contracts/ports/task-store.ts";
 import type { Span, Telemetry } from "../shared/contracts/ports/telemetry.ts";
 import type { Access, RecordedDecision, TenantState, TenantStore } from "../shared/contracts/ports/tenant-store.ts";
+import type { Detachment, JobIssuer } from "./detached/detach.ts";
 import type { ReleaseLinks, StorePlacement } from "./evidence/task-predicate.ts";
 import type { Outcomes } from "./inference/obligations/outcomes.ts";
 import type { RouterState } from "./inference/router-state.ts";
@@ -101,6 +102,8 @@ export interface Deps {
   lifecycle: Lifecycle;
   /** Holds the bodies of all calls together to a bound. */
   bodies: BodyRoom;
+  /** Sends workers for tasks; null in a cell without pools. */
+  jobs: JobIssuer | null;
   /** The mounted operation of this id; null when there is none. */
   operation(id: string): Operation | null;
   /** The OpenAPI document of the mounted operations, as JSON text. */
@@ -126,6 +129,8 @@ export interface Incoming {
   headers: Headers;
   /** Headers that go on every answer of this call, refusals included. */
   reply: Record<string, string>;
+  /** This is a detached task's own run, so it is carried out here. */
+  run?: true;
 }
 
 /** A call as an operation sees it: authenticated, validated and decided. Never the framework's context. */
@@ -144,6 +149,10 @@ export interface Call<Body = unknown, Params = unknown, Query = unknown> extends
   decisionRecord: RecordedDecision;
   /** How the obligations of the decision end, for its record; a call that is admitted keeps its own with its settlement. */
   outcomes: Outcomes;
+  /** What was approved, where that is carried out. */
+  approval?: ApprovalEvidence | null;
+  /** The operation wants it to live on without its caller. */
+  detach?: Detachment;
   /** What the operation's own `prepare` found, before the decision. */
   prepared: unknown;
   params: Params;

@@ -2,10 +2,10 @@ import type { TaskStore } from "../../shared/contracts/ports/task-store.ts";
 import { err } from "../../shared/contracts/result.ts";
 import type { ObjectClass, ObjectHost } from "../runtime/object-class.ts";
 import { putResult, readResult } from "./core.ts";
-import { taskLogs } from "./log-store.ts";
 import { taskObjectName } from "./name.ts";
 import { taskClass } from "./object-class.ts";
 import * as run from "./run.ts";
+import { taskLogs } from "./watching/log-store.ts";
 
 const notFound = err({ reason: "not_found" } as const);
 

@@ -5,10 +5,10 @@ import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { DurableState } from "../runtime/durable-object.ts";
 import { DurableObjectShell } from "../runtime/durable-object-shell.ts";
 import { putResult, readResult, type TaskResultRefusal } from "./core.ts";
-import { taskLogs } from "./log-store.ts";
-import { encodeLogItem } from "./log-wire.ts";
 import { type TaskParts, taskObjectClass } from "./object-class.ts";
 import * as run from "./run.ts";
+import { taskLogs } from "./watching/log-store.ts";
+import { encodeLogItem } from "./watching/log-wire.ts";
 
 const notFound = err({ reason: "not_found" } as const);
 /** The hub's name of the one task that this object is. */

@@ -2,9 +2,9 @@ import type { TaskStore } from "../../shared/contracts/ports/task-store.ts";
 import { ok } from "../../shared/contracts/result.ts";
 import type { DurableNamespace } from "../runtime/durable-object.ts";
 import { remoteCall } from "../runtime/remote-call.ts";
-import { logItems } from "./log-wire.ts";
 import { taskObjectName } from "./name.ts";
 import type { TaskObject } from "./object.ts";
+import { logItems } from "./watching/log-wire.ts";
 
 /** The port over Durable Objects. */
 export function remoteTaskStore(objects: DurableNamespace<TaskObject>): TaskStore {

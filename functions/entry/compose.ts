@@ -4,6 +4,7 @@ import type { Clock, Ids } from "../../shared/contracts/ports/clock.ts";
 import type { Egress } from "../../shared/contracts/ports/egress.ts";
 import type { Engine } from "../../shared/contracts/ports/engine.ts";
 import type { Runner } from "../../shared/contracts/ports/runner.ts";
+import { WorkerChannels } from "../../shared/contracts/ports/worker-channel.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
 import { builtinPolicy } from "../adapters/policy/builtin.ts";
 import { BundlePull } from "../adapters/policy/pull-bundles.ts";
@@ -11,6 +12,7 @@ import { regoPolicy } from "../adapters/policy/rego.ts";
 import { policyTools } from "../adapters/policy/tools.ts";
 import { createApp, type Handler } from "../app.ts";
 import type { Deps } from "../context.ts";
+import type { JobIssuer } from "../detached/detach.ts";
 import { anthropicEngine } from "../engines/anthropic/engine.ts";
 import { azureOpenaiEngine } from "../engines/azure-openai/engine.ts";
 import { openaiEngine } from "../engines/openai/engine.ts";
@@ -23,6 +25,7 @@ import { BodyRoom } from "../pipeline/body-room.ts";
 import { approvalRunner } from "../v1/approvals/run-approved.ts";
 import { OPERATIONS } from "../v1/index.ts";
 import { openApiDocument } from "../v1/openapi.ts";
+import { runHost } from "../v1/unattended/run-host.ts";
 import { cellAttribution } from "./bootstrap.ts";
 import { policyDependencies, RENEWAL } from "./dependencies.ts";
 
@@ -50,10 +53,17 @@ export type HostParts = Omit<
   | "bodies"
   | "operation"
   | "openApi"
+  | "jobs"
 > &
   Partial<EvidenceParts> & {
     /** Keeps the host at work on what no call waits for; told nothing of how it ends. */
     defer(work: Promise<unknown>): void;
+    /** Sends workers of pools for tasks. */
+    jobs?: JobIssuer | null;
+    /** Connections of workers, shared with whoever accepts them. */
+    channels?: WorkerChannels;
+    /** Whether a task's run is waited for by whoever began it: where nothing else keeps the host at work on it. */
+    runsAreAwaited?: boolean;
     /** Room for the bodies of all calls; without it that of a process of its own. */
     bodiesBytesMax?: number;
     egress: Egress;
@@ -74,6 +84,9 @@ export function composeCell({
   version,
   bodiesBytesMax = LIMITS.bodiesBytesMax,
   defer,
+  jobs = null,
+  channels = new WorkerChannels(),
+  runsAreAwaited = false,
   ...parts
 }: HostParts): { deps: Deps; handle: Handler; runner: Runner; pull: BundlePull } {
   const { clock, ids, config, cell, tenants, keyring, telemetry, policies: store } = parts;
@@ -84,6 +97,7 @@ export function composeCell({
   const deps: Deps = {
     ...NO_EVIDENCE,
     ...parts,
+    jobs,
     policy,
     policyTools: tools,
     dependencies: [...policyDependencies(policy), ...parts.dependencies],
@@ -122,7 +136,7 @@ export function composeCell({
     handle: createApp(deps, OPERATIONS),
     runner: {
       ...approvalRunner(deps, OPERATIONS, { egress, readSecret }),
-      carry: () => Promise.reject(new Error("no detached tasks here")),
+      ...runHost(deps, OPERATIONS, { channels, awaited: runsAreAwaited }),
       callback: () => Promise.reject(new Error("no detached tasks here")),
     },
     pull: new BundlePull({

@@ -129,6 +129,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
       cell: remoteCellPolicies(placed(env, env.CELL), { cell: cell.id, region: cell.region, release }),
       tenant: remoteTenantPolicies(placed(env, env.TENANT)),
     }),
+    runsAreAwaited: true,
     defer: (work) => waitUntil(work.catch(failed("deferred"))),
     keyring: await secretKeyring([env.BAILIWICK_ROOT_SECRET], clock),
     control: controlRepository({ db: controlDb, clock }),

@@ -6,6 +6,7 @@ import type { Metrics } from "../../shared/contracts/ports/telemetry.ts";
 import { commitmentHex } from "../../shared/crypto/commitment.ts";
 import { commitmentSalts } from "../../shared/crypto/commitment-salts.ts";
 import type { Call, Deps } from "../context.ts";
+import { detach, follow } from "../detached/detach.ts";
 import { inputTokensBound } from "../dialects/input-bound.ts";
 import { outputCap } from "../dialects/rewrite.ts";
 import { translators } from "../dialects/translators.ts";
@@ -92,11 +93,20 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
   const settlement = new Settlement(deps, call, named, () => bound.rows());
   const outcomes = new Outcomes();
   settlement.owes(outcomes, fullAudit(call.decided.decision.obligations, { offered, features }, outcomes));
+  let left = false;
   try {
     const out = [...excluded, ...quoted.excluded];
     const plan = await step(call.span, "plan", async () =>
       planned(deps, call, offered, approved, { ...quoted, excluded: out }),
     );
+    const pool = poolOf(plan);
+    if (call.run === undefined && (call.detach !== undefined || pool !== null)) {
+      await detach(deps, call, { operation: view.operation, dataKey, holdNusd: quoted.hold_nusd, pool });
+      // From here on the task is its own run's to settle.
+      left = true;
+      stopper.release();
+      return await follow(deps, call, dataKey);
+    }
     const capOf = (candidate: Candidate) =>
       injectedCap(
         cappedCandidate(call, candidate),
@@ -153,6 +163,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
     return reply;
   } catch (thrown) {
     stopper.release();
+    if (left) throw thrown;
     const problem =
       stopper.problem ??
       (thrown instanceof ProblemError ? thrown : new ProblemError("internal", {}, { cause: thrown }));
@@ -160,6 +171,10 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
     throw problem;
   }
 }
+
+/** The pool whose worker is to begin with the call, or null where an engine is called from here. */
+const poolOf = ({ hops: [first] }: Plan): string | null =>
+  first.candidate.lane === "queue" ? (first.provider.pool ?? first.provider.name) : null;
 
 /** The task's budget: the caller's statement, policy's limit and the cell's caps. */
 function budgetOf(call: Call): TaskBudget {

@@ -30,6 +30,8 @@ export interface Occasion {
   point: PolicyInput["point"];
   /** Who approved what is asked; policy counts it live. */
   approval: ApprovalEvidence | null;
+  /** Nobody waits for the answer: what policy wants approved now is refused, not asked for. */
+  unattended?: true;
   /** Durable before the effect: everything has allowed the call by then. */
   beforeEffect: ((call: Call) => Promise<void>) | null;
 }
@@ -76,6 +78,7 @@ export async function governed(
     ...undecided,
     deadline: deadlineUnder(decided.decision, undecided),
     prepared: prepared.carry,
+    approval: occasion.approval,
     decided,
     policyInput,
     decisionRecord: decisionRecord(decided, policyInput, {
@@ -95,7 +98,7 @@ export async function governed(
   if (refusal) return refuse(refusal);
   if (decided.decision.decision === "REQUIRE_HITL") {
     // What was approved is not enough any more: nobody is asked again in the name of an old request.
-    if (occasion.approval)
+    if (occasion.approval || occasion.unattended)
       return refuse(new ProblemError("approval-required", { members: { reasons: decided.decision.reasons } }));
     return approvalRequired(deps, operation, call, {
       record,

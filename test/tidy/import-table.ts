@@ -19,7 +19,7 @@ const telemetry = /^shared\/telemetry\//;
 const noble = /^@noble\//;
 /** Everything that decides; the named files are shells: they do I/O, keep time and deliver. */
 export const DURABLE_CORES =
-  /^durable\/(?!runtime\/)([a-z-]+)\/(?!(?:object|object-class|remote|embedded|shedding)\.ts$)/;
+  /^durable\/(?!runtime\/)([a-z-]+)\/(?!(?:object|object-class|remote|embedded|shedding)\.ts$|watching\/)/;
 
 export const IMPORT_TABLE: readonly ImportRule[] = [
   {
@@ -75,7 +75,7 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
   {
     files: DURABLE_CORES,
     may: [
-      /^durable\/\$own\/(?!(?:object|object-class|remote|embedded|shedding)\.ts$)/,
+      /^durable\/\$own\/(?!(?:object|object-class|remote|embedded|shedding)\.ts$|watching\/)/,
       /^durable\/runtime\//,
       contracts,
       crypto,
@@ -134,13 +134,13 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
     because: "configuration is parsed by pure functions; adapters read the files",
   },
   {
-    files: /^functions\/(?:v1|pipeline|inference)\/|^functions\/(?:app|env|context|problem)\.ts$/,
+    files: /^functions\/(?:v1|pipeline|inference|detached)\/|^functions\/(?:app|env|context|problem)\.ts$/,
     may: [
       contracts,
       crypto,
       telemetry,
       /^policies\/(?:engine|bundle|decide)\//,
-      /^functions\/(?:v1|pipeline|inference|dialects|redaction|evidence)\//,
+      /^functions\/(?:v1|pipeline|inference|detached|dialects|redaction|evidence)\//,
       /^functions\/reference\/page\.ts$/,
       /^functions\/(?:app|env|context|problem)\.ts$/,
     ],

@@ -1,4 +1,3 @@
-import type { Actor } from "../../../shared/contracts/actor.ts";
 import type { ApprovalRecord, AskedOfRun } from "../../../shared/contracts/approval.ts";
 import type { PolicyInput } from "../../../shared/contracts/decision.ts";
 import type { TaskId, TenantId } from "../../../shared/contracts/ids.ts";
@@ -6,19 +5,20 @@ import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Runner } from "../../../shared/contracts/ports/runner.ts";
 import type { TenantState } from "../../../shared/contracts/ports/tenant-store.ts";
 import { PROBLEMS, type ProblemSlug } from "../../../shared/contracts/problems.ts";
-import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 import type { Deps, Incoming } from "../../context.ts";
 import { attributionOf } from "../../pipeline/attribution.ts";
-import { actorOfKey, keyInForce } from "../../pipeline/authenticate/key-verifier.ts";
 import { asProblem } from "../../pipeline/problem-response.ts";
 import { ProblemError, problemDocument, StaleAccess } from "../../problem.ts";
 import { governed, refuseState } from "../governed.ts";
 import type { Identified } from "../identify.ts";
 import { parseInput } from "../input.ts";
-import type { Operation, Reply } from "../operation.ts";
+import type { Operation } from "../operation.ts";
+import { answered } from "../unattended/answered.ts";
+import { authority } from "../unattended/authority.ts";
+import { incomingOf } from "../unattended/incoming-of.ts";
 import { evidenceOf } from "./approval-required.ts";
-import { type KeptAnswer, keepAnswer } from "./kept-answer.ts";
+import { keepAnswer } from "./kept-answer.ts";
 import { openWaiting, type WaitingCall } from "./proposal.ts";
 import { sendWebhook, type WebhookParts } from "./webhook.ts";
 
@@ -95,7 +95,14 @@ async function prepared(
   const known = await deps.tenants.approvalOfTask(tenant, access, task);
   if (!known.ok) return null;
   const record = known.value;
-  const incoming = incomingOf(deps, task);
+  const incoming = incomingOf(deps, task, {
+    name: "approval.run",
+    request: deps.ids.mint("req"),
+    receivedMs: deps.clock.now(),
+    traceparent: null,
+    headers: new Headers(),
+    stop: new AbortController().signal,
+  });
   const finish = (slug: ProblemSlug, detail?: string) =>
     ended(deps, state, record, incoming, new ProblemError(slug, detail ? { detail } : {}));
   if (record.state === "running") {
@@ -119,38 +126,6 @@ async function prepared(
   if (waiting.idempotency_key !== null)
     incoming.headers.set("idempotency-key", `"${waiting.idempotency_key.replace(/["\\]/g, "\\$&")}"`);
   return { record, waiting, operation, identified: who.value, incoming };
-}
-
-/** The requester as they may act now: a key's row is read again, a token's claims stand as they were when it was good. */
-async function authority(
-  deps: Deps,
-  state: TenantState,
-  actor: Actor,
-): Promise<Result<Identified, { reason: "not_in_force" }>> {
-  if (actor.kid === null)
-    return ok({ actor, access: { kid: null, versions: { credential: 0, ...state.versions } }, state });
-  const found = await deps.tenants.lookup(state.id, actor.kid);
-  if (!found.ok || found.value.key === null || !keyInForce(found.value.key, deps.clock.now()))
-    return err({ reason: "not_in_force" });
-  return ok(actorOfKey(found.value.key, found.value.state));
-}
-
-function incomingOf(deps: Deps, task: TaskId): Incoming {
-  const request = deps.ids.mint("req");
-  return {
-    request,
-    task,
-    receivedMs: deps.clock.now(),
-    runtime: {
-      source: null,
-      disconnected: new AbortController().signal,
-      defer: (work) =>
-        void work.catch((cause: unknown) => deps.telemetry.log.error("approval.deferred", cause, { request, task })),
-    },
-    span: deps.telemetry.start("approval.run", null, { "bailiwick.request": request, "bailiwick.task": task }),
-    headers: new Headers(),
-    reply: {},
-  };
 }
 
 /** Runs it. Unless it is `over`, nothing was done and it is worth another try: `stale`, at once. */
@@ -276,15 +251,4 @@ async function finished(
   const done = await deps.tenants.runApproval(tenant, record.task, { to: "done", outcome }, by);
   if (!done.ok) throw new Error(`approval ${record.id} could not end: ${done.error.reason}`);
   deps.telemetry.metrics.count("bailiwick_approvals_total", { outcome: outcome.code === null ? "executed" : "failed" });
-}
-
-/** The reply in its wire form. */
-function answered(operation: Operation, reply: Reply): KeptAnswer {
-  if (reply.kind === "bytes") {
-    const stream = reply.contentType.startsWith("text/event-stream");
-    return { status: reply.status, contentType: reply.contentType, stream, body: reply.body };
-  }
-  const [status, schema] = operation.success;
-  const body = schema ? utf8(JSON.stringify(schema.parse(reply.value))) : new Uint8Array();
-  return { status: reply.status ?? status, contentType: "application/json", stream: false, body };
 }

@@ -38,6 +38,8 @@ export interface ProviderConfig {
   idle_timeout_ms: number;
   /** Open after this many failures in a row; half-open after `cooldown_ms` with one probe. */
   breaker: { failures: number; cooldown_ms: number };
+  /** Of a pool of ours: whose workers are sent for. */
+  pool?: string;
   /** Of the synthetic engine: tokens per second, and what to fail with. */
   synthetic: {
     tokens_per_s: number;

@@ -1,6 +1,5 @@
-import { clearTimeout, setTimeout } from "node:timers";
-import { LIMITS } from "../../shared/contracts/limits.ts";
-import type { LiveFrames } from "../../shared/contracts/ports/task-log.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { LiveFrames } from "../../../shared/contracts/ports/task-log.ts";
 
 /** What one task's watchers share: recent frames that are not durable yet, and who is to be woken. */
 interface Watched {

@@ -1,5 +1,5 @@
-import { decodeFrames, encodeFrames } from "../../shared/contracts/log-frames.ts";
-import type { LogEnd, LogHead, LogItem } from "../../shared/contracts/ports/task-log.ts";
+import { decodeFrames, encodeFrames } from "../../../shared/contracts/log-frames.ts";
+import type { LogEnd, LogHead, LogItem } from "../../../shared/contracts/ports/task-log.ts";
 
 /** Between an object and its caller log items travel as bytes: uint32 length, kind, payload. */
 const KINDS = { head: 0, part: 1, live: 2, end: 3 } as const;

@@ -1,7 +1,7 @@
-import type { LogItem } from "../../shared/contracts/ports/task-log.ts";
-import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import type { LogItem } from "../../../shared/contracts/ports/task-log.ts";
+import { err, ok, type Result } from "../../../shared/contracts/result.ts";
+import type { LogPage } from "../log.ts";
 import type { LogHub } from "./hub.ts";
-import type { LogPage } from "./log.ts";
 
 type Gone = { reason: "not_found" } | { reason: "expired" };
 

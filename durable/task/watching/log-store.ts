@@ -6,12 +6,12 @@ import type {
   LogEnd,
   LogHead,
   LogPart,
-} from "../../shared/contracts/ports/task-log.ts";
-import { err, type Result } from "../../shared/contracts/result.ts";
-import type { ObjectBody } from "../runtime/object-class.ts";
-import * as core from "./detached.ts";
+} from "../../../shared/contracts/ports/task-log.ts";
+import { err, type Result } from "../../../shared/contracts/result.ts";
+import type { ObjectBody } from "../../runtime/object-class.ts";
+import * as core from "../detached.ts";
+import * as log from "../log.ts";
 import { LogHub } from "./hub.ts";
-import * as log from "./log.ts";
 import { watch } from "./watch.ts";
 
 /** How one task's object is reached from here. */

@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { TaskId, TenantId, UnixMs } from "../../shared/contracts/ids.ts";
-import { LIMITS } from "../../shared/contracts/limits.ts";
-import { decodeFrames, encodeFrames } from "../../shared/contracts/log-frames.ts";
-import type { LogHead, LogItem } from "../../shared/contracts/ports/task-log.ts";
-import type { TaskStore } from "../../shared/contracts/ports/task-store.ts";
-import { type ObjectsHome, objectsHome } from "../../test/support/objects-home.ts";
-import type { EmbeddedHost } from "../runtime/embedded-host.ts";
-import { embeddedTaskStore } from "./embedded.ts";
+import type { TaskId, TenantId, UnixMs } from "../../../shared/contracts/ids.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { decodeFrames, encodeFrames } from "../../../shared/contracts/log-frames.ts";
+import type { LogHead, LogItem } from "../../../shared/contracts/ports/task-log.ts";
+import type { TaskStore } from "../../../shared/contracts/ports/task-store.ts";
+import { type ObjectsHome, objectsHome } from "../../../test/support/objects-home.ts";
+import type { EmbeddedHost } from "../../runtime/embedded-host.ts";
+import { embeddedTaskStore } from "../embedded.ts";
+import { taskClass } from "../object-class.ts";
 import { encodeLogItem, logItems } from "./log-wire.ts";
-import { taskClass } from "./object-class.ts";
 
 const HEAD: LogHead = { status: 200, content_type: "text/event-stream", stream: true, headers: { a: "b" } };
 const LIFE_MS = 60_000;

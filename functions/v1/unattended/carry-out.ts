@@ -1,0 +1,221 @@
+import type { NanoUsd, RequestId, TaskId, TenantId, UnixMs } from "../../../shared/contracts/ids.ts";
+import type { LeasedTask, LogHead } from "../../../shared/contracts/ports/task-log.ts";
+import { PROBLEMS, type ProblemSlug } from "../../../shared/contracts/problems.ts";
+import { utf8 } from "../../../shared/crypto/utf8.ts";
+import type { Deps, Incoming } from "../../context.ts";
+import { type DetachedCall, openCall } from "../../detached/detached-call.ts";
+import { Diverged, Fenced, type LogPlace, LogWriter } from "../../detached/write-log.ts";
+import { errorFrame } from "../../dialects/error-frame.ts";
+import { encodeData } from "../../dialects/sse-frame.ts";
+import { failedStatus } from "../../inference/relay-unary.ts";
+import { attributionOf } from "../../pipeline/attribution.ts";
+import { parseBody } from "../../pipeline/body.ts";
+import { asProblem } from "../../pipeline/problem-response.ts";
+import { errorMember, ProblemError, problemDocument, problemHeaders, StaleAccess } from "../../problem.ts";
+import { governed, type Occasion, refuseState } from "../governed.ts";
+import type { Identified } from "../identify.ts";
+import { parseInput } from "../input.ts";
+import type { Operation } from "../operation.ts";
+import { type Answer, answered } from "./answered.ts";
+import { authority } from "./authority.ts";
+import { framesOf } from "./frames-of.ts";
+import { incomingOf } from "./incoming-of.ts";
+
+/** A leased task. */
+export interface Carried {
+  tenant: TenantId;
+  task: TaskId;
+  leased: LeasedTask;
+  /** Aborts with `Fenced`, or the problem that ends the task. */
+  stop: AbortController;
+  /** Why it is only ended, not run. */
+  ends: ProblemError | null;
+}
+
+/** Refusals that pass: nothing was decided and nothing done, so the task is taken up again. */
+const PASSING: ReadonlySet<ProblemSlug> = new Set(["policy-unavailable", "store-unavailable", "draining"]);
+
+/**
+ * From the sealed call to the closed log: the requester's credential is read again, tenant and policy are asked live,
+ * admission answers what it answered first, and what the operation replies goes into the log, settled before its end.
+ * What may not or cannot run is ended with its problem as the answer. Throws `Fenced` when somebody else has the task, and
+ * anything else when it is to be taken up again.
+ */
+export async function carryOut(
+  deps: Deps,
+  operations: ReadonlyMap<string, Operation>,
+  carried: Carried,
+): Promise<void> {
+  const { tenant, task, leased, stop } = carried;
+  const found = await deps.tenants.lookup(tenant, null);
+  if (!found.ok) throw new Error(`the tenant of ${task} is gone`);
+  const { state } = found.value;
+  const dataKey = await deps.keyring.openDataKey(tenant, state.data_key);
+  const call = await openCall(deps, dataKey, state, task);
+  const operation = call === null ? undefined : operations.get(call.operation);
+  if (call === null || operation === undefined) throw new Error(`the call of ${task} is not kept any more`);
+  const place: LogPlace = { tenant, task, fence: leased.fence, dataKey };
+  const log = await LogWriter.repeating(deps, place, leased.frames);
+  const incoming = incomingOf(deps, task, originOf(call, stop.signal));
+  const identified = await authority(deps, state, call.actor);
+  try {
+    if (carried.ends) throw carried.ends;
+    if (!identified.ok)
+      throw new ProblemError("unauthenticated", { detail: "The credential of the request is not in force any more." });
+    const answer = await answerOf(deps, operation, incoming, identified.value, call);
+    await write(log, answer, incoming, carried);
+    incoming.span.end("ok");
+  } catch (thrown) {
+    log.drop();
+    incoming.span.end("error");
+    if (thrown instanceof Fenced) throw thrown;
+    if (stop.signal.reason instanceof Fenced) throw stop.signal.reason;
+    const problem = problemOf(thrown, stop.signal);
+    const delivered = await deliveredFrames(deps, carried);
+    if (PASSING.has(problem.slug) && delivered === 0) throw thrown;
+    if (problem.slug === "internal") deps.telemetry.log.error("task.run", thrown, { task });
+    await settleUnrun(deps, carried, identified.ok ? identified.value.actor : call.actor, incoming, problem);
+    await tellProblem(LogWriter.after(deps, place, delivered), operation, incoming, problem, delivered);
+  }
+}
+
+function originOf(call: DetachedCall, stop: AbortSignal) {
+  const headers = new Headers(call.headers);
+  if (call.idempotency_key !== null)
+    headers.set("idempotency-key", `"${call.idempotency_key.replace(/["\\]/g, "\\$&")}"`);
+  return {
+    name: "task.run",
+    request: call.request as RequestId, // safe because: it was minted as one
+    receivedMs: call.received_ms as UnixMs, // safe because: it was one
+    traceparent: call.traceparent,
+    headers,
+    stop,
+  };
+}
+
+async function answerOf(
+  deps: Deps,
+  operation: Operation,
+  incoming: Incoming,
+  identified: Identified,
+  call: DetachedCall,
+): Promise<Answer> {
+  const refused = refuseState(operation, identified);
+  if (refused) throw refused;
+  const rawBody = call.body === null ? new Uint8Array() : utf8(call.body);
+  const input = {
+    params: operation.params ? parseInput(operation.params, call.params, "path") : undefined,
+    query: operation.query ? parseInput(operation.query, call.query, "query") : undefined,
+    body: operation.body ? parseInput(operation.body, parseBody(rawBody), "body") : undefined,
+    rawBody,
+  };
+  const occasion: Occasion = { point: call.point, approval: call.approval, beforeEffect: null, unattended: true };
+  const once = async (who: Identified) =>
+    answered(operation, await governed(operation, deps, incoming, who, input, occasion));
+  try {
+    return await once(identified);
+  } catch (thrown) {
+    if (!(thrown instanceof StaleAccess)) throw thrown;
+    const again = await authority(deps, identified.state, call.actor);
+    if (!again.ok) throw new ProblemError("unauthenticated");
+    return once(again.value);
+  }
+}
+
+/** Head, frames and end. By the end of its bytes an answer is settled. */
+async function write(log: LogWriter, answer: Answer, incoming: Incoming, { leased, stop }: Carried): Promise<void> {
+  await log.head(leased.frames > 0 && leased.head ? leased.head : headOf(answer, incoming));
+  const { frames, cancel } = framesOf(answer);
+  const stopped = () => void cancel();
+  stop.signal.addEventListener("abort", stopped, { once: true });
+  let broken = false;
+  try {
+    for await (const frame of frames) await log.frame(frame);
+  } catch (cause) {
+    if (cause instanceof Fenced || cause instanceof Diverged) {
+      await cancel();
+      throw cause;
+    }
+    // The stream's own error frame is in the log already; that it broke is how the log ends.
+    broken = true;
+  } finally {
+    stop.signal.removeEventListener("abort", stopped);
+  }
+  const outcome = answer.over === null ? "ok" : await answer.over;
+  if (stop.signal.aborted) throw stop.signal.reason;
+  if (log.behind > 0) throw new Diverged("a run ended before what was delivered");
+  await log.close(broken || outcome === "error" ? "failed" : "complete");
+}
+
+/** Headers of ours go with the answer; the reading call adds its own. */
+function headOf({ status, contentType, stream, headers }: Answer, { reply }: Incoming): LogHead {
+  const own = Object.entries({ ...reply, ...headers }).filter(
+    ([name]) => name.startsWith("x-bailiwick-") || name === "location",
+  );
+  return { status, content_type: contentType, stream, headers: Object.fromEntries(own) };
+}
+
+async function deliveredFrames(deps: Deps, { tenant, task, leased }: Carried): Promise<number> {
+  const state = await deps.tasks.detached(tenant, task);
+  return state.ok ? state.value.frames : leased.frames;
+}
+
+/** A task that was admitted and not run is not left to its deadline; what ran was settled where it ran. */
+async function settleUnrun(
+  deps: Deps,
+  { tenant, task }: Carried,
+  actor: DetachedCall["actor"],
+  incoming: Incoming,
+  problem: ProblemError,
+): Promise<void> {
+  // How far an earlier run came nobody knows: the tenant's own alarm charges what was held.
+  if (problem.slug === "outcome-unknown") return;
+  const { code, message } = errorMember(problem);
+  const [settled] = await deps.tenants.settle(tenant, [
+    {
+      schema_version: 1,
+      task,
+      by: attributionOf(actor, incoming, deps.cell, deps.config.current().digest, null),
+      status: failedStatus(problem),
+      error: { code, message },
+      usage: [],
+      cost_nusd: 0 as NanoUsd, // safe because: zero is in bounds
+      estimated: false,
+      route: null,
+      result: "none",
+      detail: {},
+    },
+  ]);
+  // Settled where it ran, or refused before it was admitted: both are how it should be.
+  if (settled && !settled.ok && settled.error.reason === "unknown_tenant") throw new Error("a task's tenant is gone");
+}
+
+/** The problem as the answer: a document of its own, or behind delivered frames the stream's last one. */
+async function tellProblem(
+  log: LogWriter,
+  operation: Operation,
+  incoming: Incoming,
+  problem: ProblemError,
+  delivered: number,
+): Promise<void> {
+  if (delivered === 0) {
+    const { "content-type": contentType = "application/json", ...headers } = problemHeaders(problem, operation.shape);
+    const { status } = PROBLEMS[problem.slug];
+    await log.head({ status, content_type: contentType, stream: false, headers });
+    await log.frame(utf8(JSON.stringify(problemDocument(problem, incoming.request, operation.shape))));
+    return log.close("complete");
+  }
+  const error = errorMember(problem);
+  const { raw } = operation.surface
+    ? errorFrame(operation.surface, error, delivered)
+    : { raw: encodeData(JSON.stringify({ error })) };
+  await log.frame(raw);
+  await log.close("failed");
+}
+
+function problemOf(thrown: unknown, signal: AbortSignal): ProblemError {
+  if (signal.reason instanceof ProblemError) return signal.reason;
+  if (!(thrown instanceof Diverged)) return asProblem(thrown);
+  const detail = "What was delivered could not be continued.";
+  return new ProblemError("upstream-failed", { detail }, { cause: thrown });
+}
