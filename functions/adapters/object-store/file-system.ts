@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { access, mkdir, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Clock } from "../../../shared/contracts/ports/clock.ts";
@@ -58,10 +58,10 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
     }
   }
 
-  /** Where nothing is found: an empty store and one whose disk is not mounted are not the same. */
+  /** An empty store and one whose disk is not mounted are not the same. (Deno's `access` would need `--allow-sys`.) */
   async function stillThere(): Promise<void> {
     try {
-      await access(partialFolder(root));
+      await stat(partialFolder(root));
     } catch (cause) {
       throw isMissing(cause) ? new ObjectStoreUnavailable("the folder of objects is gone", { cause }) : cause;
     }
@@ -85,7 +85,7 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
         const probe = `probe-${randomUUID()}`;
         const path = join(partialFolder(root), probe);
         await writeFile(path, probe);
-        const folded = await access(join(partialFolder(root), probe.toUpperCase())).then(
+        const folded = await stat(join(partialFolder(root), probe.toUpperCase())).then(
           () => true,
           (error) => {
             if (isMissing(error)) return false;

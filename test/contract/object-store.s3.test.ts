@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hostEgress } from "../../functions/adapters/egress/deno.ts";
+import { s3ObjectStore } from "../../functions/adapters/object-store/s3.ts";
+import type { UnixMs } from "../../shared/contracts/ids.ts";
+import { type MotoServer, motoPython, startMoto } from "../support/moto.ts";
+import { makeBucket } from "../support/s3-bucket.ts";
+import { testConnection } from "../support/s3-connection.ts";
+import { objectStoreContract } from "./object-store.contract.ts";
+
+type Versions = "locked" | "kept" | "none";
+const clock = { now: () => Date.now() as UnixMs }; // safe because: the machine's clock
+const python = motoPython();
+
+describe.skipIf(python === null)("over moto", () => {
+  let moto: MotoServer;
+  const buckets = new Map<Versions, Awaited<ReturnType<typeof makeBucket>>>();
+  const storeOf = (versions: Versions) =>
+    s3ObjectStore({
+      ...testConnection(moto.url, hostEgress()),
+      bucket: `test-${versions}`,
+      jurisdiction: "eu",
+      versions,
+      clock,
+    });
+
+  beforeAll(async () => {
+    moto = await startMoto(python ?? "");
+    for (const versions of ["locked", "kept", "none"] as const)
+      buckets.set(versions, await makeBucket(moto.url, `test-${versions}`, versions));
+  }, 320_000);
+  afterAll(() => moto.stop());
+
+  describe.each([
+    ["locked", "object-lock"],
+    ["kept", "not WORM"],
+    ["none", "not WORM"],
+  ] as const)("bucket with versions %s", (versions, worm) => {
+    objectStoreContract(`S3 on Node, versions ${versions}`, async () => ({
+      store: storeOf(versions),
+      placement: { technology: "s3", jurisdiction: "eu", worm },
+    }));
+
+    it("left no upload open by anything above, so that nobody pays for parts of failed streams", async () => {
+      expect(await buckets.get(versions)?.openUploads()).toEqual([]);
+    });
+  });
+});
