@@ -1224,10 +1224,8 @@ class History:
         return compared
 
 
-def check_kept(own: Optional[Own], head: Note, ring: Keyring, tiles: Tiles, whole: bool) -> str:
+def check_kept(own: Own, head: Note, ring: Keyring, tiles: Tiles, whole: bool) -> str:
     """Section 4.8, and at a smaller size too where the tiles suffice. `whole`: nothing kept may be missing."""
-    if own is None:
-        return "not checked: none was given"
     kept = own.note
     own.trust(ring, head.origin)
     if kept.size > head.size:
@@ -1564,6 +1562,8 @@ class Export:
         report.run("4.8", "kept checkpoint", self._kept)
 
     def _kept(self) -> str:
+        if self.own is None:
+            return "not checked: none was given"
         return check_kept(self.own, self._head(), self._ring(), self.tiles(), whole=False)
 
 
@@ -1590,7 +1590,23 @@ def read_bounded(path: str, bytes_max: int) -> Optional[bytes]:
     return content
 
 
+OBJECT_MARK, OBJECT_RECORD_BYTES = "~", 256
+
+
+def without_record(raw: bytes, name: str) -> bytes:
+    """What a cell's own file keeps behind its record."""
+    record = strict_json(raw[:OBJECT_RECORD_BYTES], f"the record of {name}")
+    need(member(record, "format", str, "a record") == "bailiwick-object/1", f"{name} has an unknown record")
+    content = raw[OBJECT_RECORD_BYTES:]
+    whole = counted(record, "size", "a record") == len(content)
+    whole = whole and member(record, "sha256", str, "a record") == hashlib.sha256(content).hexdigest()
+    need(whole, f"{name} is not what its record says")
+    return content
+
+
 class Archive:
+    """The paths of section 2 as plain files, or as a cell keeps them on its own disk."""
+
     def __init__(self, folder: str, ring: Optional[Keyring], own: Optional[Own]) -> None:
         self.folder, self.ring, self.own = folder, ring, own
         self.head: Optional[Note] = None
@@ -1600,11 +1616,17 @@ class Archive:
         self._tiles: Optional[Tiles] = None
 
     def _read(self, name: str, bytes_max: int) -> Optional[bytes]:
-        return read_bounded(os.path.join(self.folder, *name.split("/")), bytes_max)
+        path = os.path.join(self.folder, *name.split("/"))
+        content = read_bounded(path, bytes_max)
+        if content is None:
+            kept = read_bounded(path + OBJECT_MARK, bytes_max + OBJECT_RECORD_BYTES)
+            content = None if kept is None else without_record(kept, name)
+        return content
 
     def _names(self, name: str) -> List[str]:
         try:
-            return os.listdir(os.path.join(self.folder, *name.split("/")))
+            names = os.listdir(os.path.join(self.folder, *name.split("/")))
+            return [name[: -len(OBJECT_MARK)] if name.endswith(OBJECT_MARK) else name for name in names]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -1612,7 +1634,8 @@ class Archive:
 
     def open(self) -> None:
         """Finds the newest note. Raises Unreadable when the folder is no archive at all."""
-        if not any(os.path.exists(os.path.join(self.folder, name)) for name in ("checkpoint", "tile")):
+        marks = ("checkpoint", "checkpoint" + OBJECT_MARK, "tile")
+        if not any(os.path.exists(os.path.join(self.folder, name)) for name in marks):
             raise Unreadable("the folder has neither a checkpoint nor tiles")
         raw = self._read("checkpoint", NOTE_BYTES_MAX)
         need(raw is not None, "the archive has no checkpoint")
@@ -1724,6 +1747,8 @@ class Archive:
         report.run("4.8", "kept checkpoint", self._kept)
 
     def _kept(self) -> str:
+        if self.own is None:
+            return "not checked: none was given"
         return check_kept(self.own, self._head(), self._ring(), self.tiles(), whole=True)
 
 

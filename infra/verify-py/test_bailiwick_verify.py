@@ -1126,6 +1126,21 @@ class Archive(Bench):
             log.sizes = [size]
             self.verified(self.put_all(f"log-{size}", log.archive()))
 
+    def test_the_folder_of_a_cell_that_keeps_objects_as_files_is_read_as_it_lies(self) -> None:
+        def kept(raw: bytes) -> bytes:
+            record = {"format": "bailiwick-object/1", "sha256": sha(raw).hex(), "size": len(raw), "stored_ms": 1}
+            return json.dumps(record).ljust(255).encode() + b"\n" + raw
+
+        files = {f"{name}~": kept(raw) for name, raw in LOG.archive().items()}
+        self.verified(self.put_all("log", files))
+        for damaged in (files["checkpoint~"] + b"\n", b"{}".ljust(256) + LOG.note(SIZE), b""):
+            self.refused(self.put_all("log", {**files, "checkpoint~": damaged}), "2.1")
+        name = "tile/entries/001~"
+        changed = bytearray(files[name])
+        changed[300] ^= 1
+        files[name] = bytes(changed)
+        self.refused(self.put_all("log", files), "2.2", 256)
+
     def test_keys_that_lie_in_the_folder_are_nobodys(self) -> None:
         self.refused(self.put_all("log", {**LOG.archive(), "keys.json": KEYS}), "2.1", None, None)
 
