@@ -23,6 +23,7 @@ export function ledgerLogSuite(lab: Lab): void {
 
   beforeAll(async () => {
     if (missing()) return;
+    await controlDbUp(lab);
     tenant = await lab.newTenant();
     const published = await lab.ask("/.well-known/bailiwick-keys.json");
     const parsed = parseKeysFile(new Uint8Array(await published.arrayBuffer()));
@@ -104,11 +105,10 @@ export function ledgerLogSuite(lab: Lab): void {
     it("is nobody else's, so that a task's id alone opens nothing", async ({ skip }) => {
       const none = missing() ?? missingFor({ needsControlDb: true }, lab);
       if (none) skip(none);
-      await controlDbUp(lab);
       const key = tenant.adminKey;
       await lab.json("/v1/workspaces", { key, body: { id: "research", name: "Research" } });
       await lab.json("/v1/projects", { key, body: { id: "default", workspace: "research", name: "Default" } });
-      const path = { id: "default", project: "default", workspace: "research", name: "Default" };
+      const path = { id: "production", project: "default", workspace: "research", name: "Production" };
       await lab.json("/v1/environments", { key, body: path });
       const other = (await lab.newKey(tenant, { workspace: "research", roles: ["developer"] })).secret;
       const stranger = await lab.newTenant();
