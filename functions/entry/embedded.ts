@@ -20,6 +20,7 @@ import { laterRunner, type Runner } from "../../shared/contracts/ports/runner.ts
 import { useHashing } from "../../shared/crypto/hashing.ts";
 import { statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
+import { hostTimer } from "../../shared/telemetry/export-timer.ts";
 import { systemClock } from "../adapters/clock/system.ts";
 import { folderConfigSource } from "../adapters/config-source/folder.ts";
 import { nodeFolderHost } from "../adapters/config-source/folder-host.ts";
@@ -35,7 +36,6 @@ import { pacedEventSink } from "../adapters/event-sink/paced.ts";
 import { randomIds } from "../adapters/ids/random.ts";
 import { secretKeyring } from "../adapters/keyring/secret.ts";
 import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
-import { hostTimer } from "../adapters/telemetry/timer.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
 import { mint } from "../v1/keys/mint.ts";
 import { firstKeys, provisionTenants } from "./bootstrap.ts";

@@ -3,9 +3,9 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Clock, Ids } from "../../shared/contracts/ports/clock.ts";
 import type { Egress } from "../../shared/contracts/ports/egress.ts";
 import type { TelemetryOptions } from "../../shared/telemetry/create-telemetry.ts";
-import { otlpExporter } from "../adapters/telemetry/otlp.ts";
-import { otlpMetricExporter } from "../adapters/telemetry/otlp-metrics.ts";
-import type { ExportTimer } from "../adapters/telemetry/timer.ts";
+import type { ExportTimer } from "../../shared/telemetry/export-timer.ts";
+import { otlpExporter } from "../../shared/telemetry/otlp.ts";
+import { otlpMetricExporter } from "../../shared/telemetry/otlp-metrics.ts";
 
 /** OpenTelemetry's own variables: where to, and how often metrics go there; an interval of 0 sends none. */
 export const OTLP_VARIABLES = {

@@ -34,7 +34,8 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
     may: [contracts, crypto, telemetry],
     packages: [noble, /^jose$/, /^zod$/, /^@opentelemetry\/api$/],
     builtins: [],
-    because: "crypto and telemetry are pure: no I/O, no environment, no runtime modules",
+    because:
+      "crypto and telemetry reach nothing by themselves: no environment, no runtime modules; fetch and timers are given",
   },
   {
     files: /^shared\/evidence\//,

@@ -1,15 +1,10 @@
-import { LIMITS } from "../../../shared/contracts/limits.ts";
-import type {
-  ConnectExporter,
-  FinishedSpan,
-  SpanDrop,
-  SpanExporter,
-} from "../../../shared/contracts/ports/span-exporter.ts";
-import type { Attributes } from "../../../shared/contracts/ports/telemetry.ts";
-import type { Redacted } from "../../../shared/telemetry/redacted.ts";
+import { LIMITS } from "../contracts/limits.ts";
+import type { ConnectExporter, FinishedSpan, SpanDrop, SpanExporter } from "../contracts/ports/span-exporter.ts";
+import type { Attributes } from "../contracts/ports/telemetry.ts";
+import type { ExportTimer } from "./export-timer.ts";
 import { otlpTraces } from "./otlp-json.ts";
 import { type Collector, deliver, signalUrl } from "./otlp-post.ts";
-import type { ExportTimer } from "./timer.ts";
+import type { Redacted } from "./redacted.ts";
 
 export interface OtlpOptions {
   /** Base URL of an OTLP/HTTP collector in the cell's jurisdiction. */

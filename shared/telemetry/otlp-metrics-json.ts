@@ -1,5 +1,5 @@
-import type { Attributes } from "../../../shared/contracts/ports/telemetry.ts";
-import type { Family, Series } from "../../../shared/telemetry/metric-registry.ts";
+import type { Attributes } from "../contracts/ports/telemetry.ts";
+import type { Family, Series } from "./metric-registry.ts";
 import { keyValues, nanos } from "./otlp-json.ts";
 import { otlpAttributeName, otlpMetricName, otlpUnit } from "./otlp-names.ts";
 

@@ -1,7 +1,7 @@
-import { LIMITS } from "../../../shared/contracts/limits.ts";
-import type { Clock } from "../../../shared/contracts/ports/clock.ts";
-import type { ConnectMetrics, MetricDrop, MetricExporter } from "../../../shared/telemetry/metric-exporter.ts";
-import type { Family } from "../../../shared/telemetry/metric-registry.ts";
+import { LIMITS } from "../contracts/limits.ts";
+import type { Clock } from "../contracts/ports/clock.ts";
+import type { ConnectMetrics, MetricDrop, MetricExporter } from "./metric-exporter.ts";
+import type { Family } from "./metric-registry.ts";
 import type { OtlpOptions } from "./otlp.ts";
 import { otlpMetrics } from "./otlp-metrics-json.ts";
 import { type Collector, deliver, signalUrl } from "./otlp-post.ts";

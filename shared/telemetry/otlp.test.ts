@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { LIMITS } from "../../../shared/contracts/limits.ts";
-import type { FinishedSpan } from "../../../shared/contracts/ports/span-exporter.ts";
-import { Redacted } from "../../../shared/telemetry/redacted.ts";
-import { type Answer, otlpAttributes, otlpNanos, startCollector } from "./collector.fixture.ts";
+import { type Answer, otlpAttributes, otlpNanos, startCollector } from "../../test/support/scripted-collector.ts";
+import { LIMITS } from "../contracts/limits.ts";
+import type { FinishedSpan } from "../contracts/ports/span-exporter.ts";
+import { type ExportTimer, hostTimer, requestTimer } from "./export-timer.ts";
 import { otlpExporter } from "./otlp.ts";
-import { type ExportTimer, hostTimer, requestTimer } from "./timer.ts";
+import { Redacted } from "./redacted.ts";
 
 /** `ExportTraceServiceRequest` in OTLP 1.x JSON: lowerCamelCase, hex ids, enum numbers, int64 as text, nothing else. */
 const ExportRequest = z.strictObject({

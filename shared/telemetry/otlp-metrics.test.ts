@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { UnixMs } from "../../../shared/contracts/ids.ts";
-import { LIMITS } from "../../../shared/contracts/limits.ts";
-import { MetricRegistry } from "../../../shared/telemetry/metric-registry.ts";
-import { METRICS, type MetricSpec } from "../../../shared/telemetry/metric-table.ts";
-import { Redacted } from "../../../shared/telemetry/redacted.ts";
-import { type Answer, otlpAttributes, otlpNanos, startCollector } from "./collector.fixture.ts";
+import { type Answer, otlpAttributes, otlpNanos, startCollector } from "../../test/support/scripted-collector.ts";
+import type { UnixMs } from "../contracts/ids.ts";
+import { LIMITS } from "../contracts/limits.ts";
+import type { ExportTimer } from "./export-timer.ts";
+import { MetricRegistry } from "./metric-registry.ts";
+import { METRICS, type MetricSpec } from "./metric-table.ts";
 import { otlpMetricExporter } from "./otlp-metrics.ts";
 import { otlpAttributeName, otlpMetricName } from "./otlp-names.ts";
-import type { ExportTimer } from "./timer.ts";
+import { Redacted } from "./redacted.ts";
 
 const time = { attributes: otlpAttributes, startTimeUnixNano: otlpNanos, timeUnixNano: otlpNanos };
 const numbers = z.array(z.strictObject({ ...time, asDouble: z.number() })).min(1);

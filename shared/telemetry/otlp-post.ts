@@ -1,7 +1,7 @@
-import { LIMITS } from "../../../shared/contracts/limits.ts";
-import type { Egress } from "../../../shared/contracts/ports/egress.ts";
-import type { Redacted } from "../../../shared/telemetry/redacted.ts";
-import type { ExportTimer } from "./timer.ts";
+import { LIMITS } from "../contracts/limits.ts";
+import type { Egress } from "../contracts/ports/egress.ts";
+import type { ExportTimer } from "./export-timer.ts";
+import type { Redacted } from "./redacted.ts";
 
 const answerBytesMax = 64 * 1024;
 /** OTLP/HTTP "Failures": only these are tried again. */

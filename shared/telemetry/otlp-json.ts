@@ -1,5 +1,5 @@
-import type { FinishedSpan } from "../../../shared/contracts/ports/span-exporter.ts";
-import type { Attributes } from "../../../shared/contracts/ports/telemetry.ts";
+import type { FinishedSpan } from "../contracts/ports/span-exporter.ts";
+import type { Attributes } from "../contracts/ports/telemetry.ts";
 
 // OTLP 1.x JSON encoding: ids are hex, enums are numbers, 64-bit integers are decimal strings.
 const KIND = { internal: 1, server: 2, client: 3 } as const;
