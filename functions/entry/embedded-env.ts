@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { EnvUnusable, parseVariables } from "./env-unusable.ts";
+import { BUCKET_VARIABLES, LEDGER_VARIABLES } from "./ledger-env.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
 import { OTLP_VARIABLES } from "./otlp.ts";
 
@@ -12,6 +13,8 @@ const Env = z.object({
   BAILIWICK_DATABASE_URL: z.string().min(1).optional(),
   TLS_CERT: z.string().min(1).optional(),
   TLS_KEY: z.string().min(1).optional(),
+  ...LEDGER_VARIABLES,
+  ...BUCKET_VARIABLES,
   ...OTLP_VARIABLES,
 });
 

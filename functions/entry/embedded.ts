@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cellClass } from "../../durable/cell/core.ts";
 import { embeddedCellPolicies, embeddedCellStore } from "../../durable/cell/embedded.ts";
+import { cellObjectClass } from "../../durable/cell/object-class.ts";
 import { openEmbeddedHost } from "../../durable/runtime/embedded-host.ts";
 import { HomeLocked } from "../../durable/runtime/home-lock.ts";
 import { policyStore } from "../../durable/runtime/policy-layers.ts";
@@ -35,7 +35,12 @@ import { countedEventSink } from "../adapters/event-sink/counted.ts";
 import { pacedEventSink } from "../adapters/event-sink/paced.ts";
 import { randomIds } from "../adapters/ids/random.ts";
 import { secretKeyring } from "../adapters/keyring/secret.ts";
+import { fileSystemObjectStore } from "../adapters/object-store/file-system.ts";
+import type { S3ObjectStoreOptions } from "../adapters/object-store/s3-bucket.ts";
 import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
+import { fileSigner } from "../adapters/signer/file.ts";
+import { SIGNING_KEYS_FILE } from "../adapters/signer/key-file.ts";
+import { recordedSigner } from "../adapters/signer/recorded.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
 import { mint } from "../v1/keys/mint.ts";
 import { firstKeys, provisionTenants } from "./bootstrap.ts";
@@ -44,8 +49,10 @@ import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { type EmbeddedEnv, readEmbeddedEnv } from "./embedded-env.ts";
 import { EnvUnusable } from "./env-unusable.ts";
-import { HomeUnusable, type KeysFile, prepareHome, readKeys, rootSecret, writeKeys } from "./home.ts";
+import { HomeUnusable, type KeysFile, prepareHome, ROOT_KEY_FILE, readKeys, rootSecret, writeKeys } from "./home.ts";
 import { host, hostSecret, PortInUse } from "./host.ts";
+import { logParts, logPrefix, s3Options } from "./ledger.ts";
+import { bucketOf } from "./ledger-env.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
 import { nativeHashing } from "./native-hashing.ts";
@@ -98,6 +105,37 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
       : pgliteControlDb({ cell: CELL.id, dataDir: join(home, "control-db"), stopping: stopping.signal }),
   );
   const control = controlRepository({ db, clock });
+  const root = rootSecret(home, ids.bytes);
+  const bucket = bucketOf(env);
+  const { jurisdiction } = CELL;
+  const archive =
+    bucket === null
+      ? await fileSystemObjectStore({ root: join(home, "object-store"), jurisdiction, clock })
+      : await s3Archive(s3Options(bucket, { jurisdiction, clock, egress }));
+  const keySigner = fileSigner({
+    path: join(home, SIGNING_KEYS_FILE),
+    sinceMs: statSync(join(home, ROOT_KEY_FILE)).mtimeMs,
+    clock,
+    onChange: (state) =>
+      state.available
+        ? telemetry.log.info("signer.available", {})
+        : telemetry.log.error("signer.unavailable", new Error(state.reason)),
+  });
+  const publishing = {
+    archive,
+    deployment: env.BAILIWICK_LEDGER_ORIGIN,
+    cell: CELL.id,
+    retentionDays: env.BAILIWICK_LEDGER_RETENTION_DAYS,
+    metrics: telemetry.metrics,
+    halted: (log: string, fault: string) => telemetry.log.error("ledger.halted", new Error(fault), { log }),
+  };
+  const cellObjects = cellObjectClass(logParts({ ...publishing, signer: keySigner }));
+  // The cell's own ledger names each key before a tenant gets what it signed.
+  const signer = recordedSigner({
+    signer: keySigner,
+    ledger: { system: (events) => cellStore.system(events) },
+    clock,
+  });
   const tenantClass = tenantObjectClass(
     countedEventSink(
       pacedEventSink(controlDbEventSink({ db, cell: CELL.id, clock }), {
@@ -111,6 +149,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
       }),
       (by) => telemetry.metrics.gauge("bailiwick_outbox_pending", { object: "tenant" }, by),
     ),
+    logParts({ ...publishing, signer }),
   );
   // Alarms may come before the cell is composed: what they are to run waits for it.
   const composed = Promise.withResolvers<Runner>();
@@ -119,7 +158,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     home,
     clock,
     ids,
-    classes: [tenantClass, sessionClass, taskClass, cellClass],
+    classes: [tenantClass, sessionClass, taskClass, cellObjects],
     onError(cause, where) {
       // Events wait in their object until Postgres answers: that is no fault of the object.
       if (cause instanceof ControlDbUnavailable) telemetry.log.info("outbox.waiting", { class: where.class });
@@ -127,8 +166,8 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     },
   });
   const tenants = embeddedTenantStore(objects, tenantClass);
-  const cellStore = embeddedCellStore(objects, { cell: CELL.id, region: CELL.region, release });
-  const root = rootSecret(home, ids.bytes);
+  const cellStore = embeddedCellStore(objects, { cell: CELL.id, region: CELL.region, release }, cellObjects);
+  await keySigner.keys();
   const keyring = await secretKeyring([root], clock);
   const sign = statementSigner(CELL.id, statementKey(root));
   const lifecycle = createLifecycle();
@@ -168,6 +207,21 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     egress,
     readSecret,
     version,
+    archive,
+    signer,
+    ledgerOrigin: env.BAILIWICK_LEDGER_ORIGIN,
+    logPrefix,
+    stores: [
+      { purpose: "ledger archive and objects", ...archive.placement },
+      { purpose: "durable objects", technology: "sqlite", jurisdiction, worm: "not WORM" },
+      {
+        purpose: "control database",
+        technology: env.BAILIWICK_DATABASE_URL ? "postgresql" : "pglite",
+        jurisdiction,
+        worm: "not WORM",
+      },
+      { purpose: "keys", technology: "file-system", jurisdiction, worm: "not WORM" },
+    ],
   });
 
   composed.resolve(runner);
@@ -216,9 +270,16 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     await server.stop(LIMITS.serverCloseMsMax);
     config.close();
     await objects.close();
+    await keySigner.close();
     await db.close();
     await telemetry.flush(2_000);
   };
+}
+
+/** The client of S3 is large and most homes have no bucket. */
+async function s3Archive(options: S3ObjectStoreOptions) {
+  const { s3ObjectStore } = await import("../adapters/object-store/s3.ts");
+  return s3ObjectStore(options);
 }
 
 /** Rows of every tenant in Postgres; the tenants' objects stay the authority. */

@@ -9,6 +9,8 @@ export class HomeUnusable extends Error {
 }
 
 const PRIVATE = 0o600;
+/** The secret from which every key of the cell but the signing keys derives. */
+export const ROOT_KEY_FILE = "root.key";
 const ROOT_BYTES = 32;
 
 /** Written whole or not at all: a crash between the two steps leaves the old file, or none. */
@@ -30,7 +32,7 @@ export function prepareHome(home: string): void {
 
 /** The cell's root secret, made on first start. Losing it loses every sealed byte and every API key. */
 export function rootSecret(home: string, bytes: (count: number) => Uint8Array): Uint8Array {
-  const path = join(home, "root.key");
+  const path = join(home, ROOT_KEY_FILE);
   if (existsSync(path)) {
     const secret = decodeBase64url(readFileSync(path, "utf8").trim());
     if (secret?.length !== ROOT_BYTES) throw new HomeUnusable(`${path} is damaged`);

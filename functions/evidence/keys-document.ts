@@ -4,7 +4,7 @@ import { formatVerifierKey } from "../../shared/crypto/log/note.ts";
 
 const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
-/** The keys document of docs/ledger.md §3. `origin` is the deployment's; `_cell` below it is the cell's own log. */
+/** The keys document of docs/ledger.md §3. `origin` is the deployment's; the cell's own log is `<origin>/<cell>/_cell`. */
 export const keysDocument = (cell: string, origin: string, keys: readonly VerifierKey[]) => ({
   schema_version: 1 as const,
   cell,
@@ -18,7 +18,7 @@ export const keysDocument = (cell: string, origin: string, keys: readonly Verifi
       not_before: new Date(not_before_ms).toISOString(),
       not_after: time(not_after_ms),
       revoked: revoked === null ? null : { at: new Date(revoked.at_ms).toISOString(), reason: revoked.reason },
-      ...(publicKey === null ? {} : { vkey: formatVerifierKey({ name: `${origin}/_cell`, publicKey }) }),
+      ...(publicKey === null ? {} : { vkey: formatVerifierKey({ name: `${origin}/${cell}/_cell`, publicKey }) }),
     };
   }),
 });

@@ -113,6 +113,8 @@ export const METRICS = {
   bailiwick_streams_active: gauge("Streams that are being delivered.", []),
   bailiwick_requests_active: gauge("Calls whose answer has not begun.", []),
   bailiwick_outbox_pending: gauge("Outbox rows that wait for delivery.", ["object"]),
+  bailiwick_ledger_halted: gauge("Ledgers that sign nothing because archive and database disagree.", ["object"]),
+  bailiwick_ledger_unpublished_entries: gauge("Ledger entries that no published checkpoint covers.", []),
   bailiwick_dependency_degraded: gauge("1 while the cell does without a dependency.", ["dependency"]),
   bailiwick_config_info: info("The configuration snapshot in force.", ["digest"]),
   bailiwick_build_info: info("The running code.", ["release", "runtime"]),
