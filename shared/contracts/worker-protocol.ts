@@ -5,11 +5,30 @@ import { DIALECTS } from "./ports/engine.ts";
 
 /** WebSocket subprotocol of `/v1/workers/connect`. Frames are JSON text; bytes travel as base64. */
 export const WORKER_PROTOCOL = "bailiwick.worker.v1";
+/** Before the token, as a second subprotocol: what opens a WebSocket can often send no header, and an address is logged. */
+export const WORKER_TOKEN_PROTOCOL = "bailiwick.token.";
 
 const text = (max: number) => z.string().max(max);
 const count = z.int().min(0);
 const Fence = z.int().min(1);
 const Bytes = z.base64().max(LIMITS.workerFrameBytesMax);
+
+/** Body of `POST /v1/workers/token`, which needs no other credential. */
+export const WorkerTokenRequest = z.strictObject({
+  pool: text(LIMITS.queuePoolCharsMax),
+  /** Names the worker in logs; who it is stands in the proof. */
+  worker: text(128),
+  proof: z.discriminatedUnion("kind", [
+    /** A token of a registered issuer, such as a projected one of a Kubernetes service account. */
+    z.strictObject({ kind: z.literal("service_account"), token: text(8_192) }),
+    /** What the embedded cell wrote into its home for workers beside it. */
+    z.strictObject({ kind: z.literal("enrolment"), secret: text(256) }),
+  ]),
+});
+export type WorkerTokenRequest = z.infer<typeof WorkerTokenRequest>;
+
+export const WorkerToken = z.strictObject({ token: text(8_192), expires_ms: count });
+export type WorkerToken = z.infer<typeof WorkerToken>;
 
 /** What runs behind the worker, as it told the worker. */
 export const WorkerEngine = z.strictObject({
@@ -61,7 +80,9 @@ export const FromWorker = z.discriminatedUnion("t", [
     worker: text(128),
     engine: WorkerEngine,
     load: WorkerLoad,
-    held: z.array(z.strictObject({ task: TaskId, message: text(65_536), chunks: count, ended: z.boolean() })).max(1_024),
+    held: z
+      .array(z.strictObject({ task: TaskId, message: text(65_536), chunks: count, ended: z.boolean() }))
+      .max(1_024),
   }),
   /** Asks for the task of a received message; `held`: it has the chunks of this generation already. */
   z.strictObject({ t: z.literal("lease"), ref: text(64), message: text(65_536), held: z.boolean() }),
@@ -74,6 +95,8 @@ export const FromWorker = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("load"), load: WorkerLoad }),
   /** A fresh token before the old one ends. */
   z.strictObject({ t: z.literal("auth"), token: text(8_192) }),
+  /** Answered by `pong` at once: who hears nothing for a while knows that the connection is dead. */
+  z.strictObject({ t: z.literal("ping") }),
   /** It takes no more work and will close once what it runs has ended. */
   z.strictObject({ t: z.literal("leaving") }),
 ]);
@@ -115,6 +138,7 @@ export const ToWorker = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("settled"), task: TaskId, fence: Fence }),
   /** The lease went to somebody else, or the run broke off: stop, keep the message. */
   z.strictObject({ t: z.literal("lost"), task: TaskId, fence: Fence }),
+  z.strictObject({ t: z.literal("pong") }),
   z.strictObject({ t: z.literal("drain") }),
 ]);
 export type ToWorker = z.infer<typeof ToWorker>;
