@@ -459,6 +459,43 @@ export const LIMITS = {
   workerFrameBytesMax: 1 * MiB,
   /** A run that is not renewed for so long is lost; renewed at a third. */
   runLeaseMs: 30 * SECOND,
+
+  // --- workers of a pool
+  /** Raw bytes of one chunk frame: 86 KiB in base64, far below a frame's bound, so that a credit is worth little memory. */
+  workerChunkBytes: 64 * KiB,
+  /** Chunks that one worker keeps until they are settled: two of the largest answers, or 200 texts of a megabyte. */
+  workerHeldBytesMax: 256 * MiB,
+  /** Chunks of one generation that wait for credit before the engine is read on. */
+  workerUnsentBytesMax: 8 * MiB,
+  /** Whole generations of lost runs that wait for their message to come again. */
+  workerShelfMsMax: 2 * MINUTE,
+  /** A message of a lost run is shown again after this: whoever has the lease now is not asked at once. */
+  workerLostRetryMs: SECOND,
+  /** Generations that are offered again and again refused wait for this at most between two tries. */
+  workerRetryMsMax: 30 * SECOND,
+  workerConcurrencyMax: 4_096,
+  /** Interactive jobs that may start between two batch jobs while batch work waits. */
+  workerInteractiveRun: 8,
+  /** With one slot free its classes take turns: interactive work is waited for this long, then batch is looked at. */
+  workerTurnMs: SECOND,
+  workerBatchWaitMs: 5 * SECOND,
+  workerReceiveRetryMsMax: 30 * SECOND,
+  workerWelcomeMsMax: 10 * SECOND,
+  workerPingMs: 10 * SECOND,
+  /** Three pings without any frame back: the connection is dead, whatever TCP believes. */
+  workerSilenceMsMax: 30 * SECOND,
+  workerReconnectMsMin: 250,
+  workerReconnectMsMax: 15 * SECOND,
+  workerTokenMsMax: 10 * SECOND,
+  /** What runs at SIGTERM may end within this, if the environment names no other bound. */
+  workerDrainMsDefault: 2 * MINUTE,
+  workerDrainMsMax: HOUR,
+  /** Questions to the engine beside its work: models, readiness, load. */
+  workerProbeMsMax: 5 * SECOND,
+  workerProbeBytesMax: 4 * MiB,
+  /** Tensors of one Open Inference Protocol answer. */
+  oipTensorsMax: 64,
+  oipRankMax: 16,
   /** Leases of one task: a request that ends its workers is not given to a fourth. */
   detachedAttemptsMax: 3,
   /** Detached tasks that one process carries out at once. */

@@ -18,7 +18,7 @@ export interface TelemetryOptions {
   /** Absent or null: metrics are read by `exposition` alone. */
   metricExporter?: ConnectMetrics | null;
   clock: Clock;
-  ids: Ids;
+  ids: Pick<Ids, "bytes">;
   sample: Sampling;
 }
 

@@ -6,10 +6,10 @@ const poolBytes = 1_008;
 
 /** Trace and span ids from injected randomness, taken in blocks. */
 export class TraceIds {
-  readonly #ids: Ids;
+  readonly #ids: Pick<Ids, "bytes">;
   #pool: Uint8Array = new Uint8Array(0);
   #next = 0;
-  constructor(ids: Ids) {
+  constructor(ids: Pick<Ids, "bytes">) {
     this.#ids = ids;
   }
   /** 32 hex digits. */

@@ -105,7 +105,7 @@ class RecordedSpan implements Span {
 export function createTracer(
   exporter: SpanExporter | null,
   clock: Clock,
-  ids: Ids,
+  ids: Pick<Ids, "bytes">,
   sampling: Sampling,
 ): (name: string, traceparent: string | null, attributes?: Attributes) => Span {
   const traceIds = new TraceIds(ids);
