@@ -6,6 +6,7 @@ import { remoteTaskStore } from "../../durable/task/remote.ts";
 import { remoteTenantPolicies, remoteTenantStore } from "../../durable/tenant/remote.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { ControlDb } from "../../shared/contracts/ports/control-db.ts";
+import type { ObjectStore } from "../../shared/contracts/ports/object-store.ts";
 import type { RateLimiter } from "../../shared/contracts/ports/rate-limiter.ts";
 import type { Runner } from "../../shared/contracts/ports/runner.ts";
 import { hkdfSha256 } from "../../shared/crypto/hkdf.ts";
@@ -26,15 +27,18 @@ import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
 import { upstashRateLimiter } from "../adapters/rate-limit/upstash.ts";
 import type { Handler } from "../app.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
+import type { StorePlacement } from "../evidence/task-predicate.ts";
 import { firstKeys, provisionTenants } from "./bootstrap.ts";
 import { composeCell } from "./compose.ts";
 import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
+import { logPrefix } from "./ledger.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
 import { otlpExporters } from "./otlp.ts";
 import { STANDARD_CONFIG } from "./standard-config.ts";
 import { placed, type WorkerdEnv } from "./workerd-env.ts";
+import { archiveOf, ledgerSignerOf } from "./workerd-ledger.ts";
 import { afterwards, controlDbUpkeep, type Execution, watchedControlDb } from "./workerd-upkeep.ts";
 
 /** Rows in an outbox, finished spans and due metrics wait this long for more of their kind. */
@@ -116,6 +120,8 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
         outboxUsed = true;
       })
     : degradation.watch(absentControlDb);
+  const archive = archiveOf(env);
+  const signer = ledgerSignerOf(env, cellStore);
   const { deps, handle, runner, pull } = composeCell({
     cell,
     clock,
@@ -129,6 +135,11 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
       cell: remoteCellPolicies(placed(env, env.CELL), { cell: cell.id, region: cell.region, release }),
       tenant: remoteTenantPolicies(placed(env, env.TENANT)),
     }),
+    archive,
+    signer,
+    ledgerOrigin: env.BAILIWICK_LEDGER_ORIGIN,
+    logPrefix,
+    stores: storesOf(env, archive),
     runsAreAwaited: true,
     defer: (work) => waitUntil(work.catch(failed("deferred"))),
     keyring: await secretKeyring([env.BAILIWICK_ROOT_SECRET], clock),
@@ -200,4 +211,21 @@ function preauthLimiter(env: WorkerdEnv, perMinute: () => number, onDegraded: (c
     clock: systemClock,
     onDegraded,
   });
+}
+
+/** Every store of the cell, for its statement of residency. */
+function storesOf(env: WorkerdEnv, archive: ObjectStore | null): StorePlacement[] {
+  const jurisdiction = env.BAILIWICK_JURISDICTION;
+  const store = (purpose: string, technology: string): StorePlacement => ({
+    purpose,
+    technology,
+    jurisdiction,
+    worm: "not WORM",
+  });
+  return [
+    ...(archive === null ? [] : [{ purpose: "ledger archive and objects", ...archive.placement }]),
+    store("durable objects", "durable-object-sqlite"),
+    ...(env.NEON_DATABASE_URL === undefined ? [] : [store("control database", "neon")]),
+    store("keys", "worker-secrets"),
+  ];
 }

@@ -1,3 +1,4 @@
+import type { R2Bucket } from "@cloudflare/workers-types";
 import { z } from "zod";
 import type { CellObject } from "../../durable/cell/object.ts";
 import type { DurableNamespace } from "../../durable/runtime/durable-object.ts";
@@ -8,7 +9,9 @@ import { CellId, KeyId, TenantId } from "../../shared/contracts/ids.ts";
 import { decodeBase64url } from "../../shared/crypto/base64url.ts";
 import { Redacted } from "../../shared/telemetry/redacted.ts";
 import type { PublicNetwork } from "../adapters/egress/workerd.ts";
+import type { SignerService } from "../adapters/signer/signer-service.ts";
 import { EnvUnusable, parseVariables } from "./env-unusable.ts";
+import { LEDGER_VARIABLES } from "./ledger-env.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
 import { OTLP_VARIABLES } from "./otlp.ts";
 
@@ -41,6 +44,10 @@ const Env = z.object({
   SESSION: objects<SessionObject>(),
   TASK: objects<TaskObject>(),
   CELL: objects<CellObject>(),
+  SIGNER: z.custom<SignerService>((value) => member("fetch").safeParse(value).success).optional(),
+  ARCHIVE: z.custom<R2Bucket>((value) => member("list").safeParse(value).success).optional(),
+  BAILIWICK_ARCHIVE_LOCKED: z.enum(["true", "false"]).default("false"),
+  ...LEDGER_VARIABLES,
   PUBLIC_EGRESS: z.custom<PublicNetwork>((value) => member("fetch").safeParse(value).success).optional(),
   BAILIWICK_CELL: CellId,
   BAILIWICK_JURISDICTION: z.enum(["local", "eu", "us", "fedramp", "fedramp-high"]),

@@ -1,4 +1,5 @@
 import { CellObject as Cell } from "../../durable/cell/object.ts";
+import { remoteCellStore } from "../../durable/cell/remote.ts";
 import type { DurableState } from "../../durable/runtime/durable-object.ts";
 import { TaskObject as Task } from "../../durable/task/object.ts";
 import { TenantObject as Tenant } from "../../durable/tenant/object.ts";
@@ -10,7 +11,8 @@ import { systemClock } from "../adapters/clock/system.ts";
 import { controlDbEventSink } from "../adapters/event-sink/control-db.ts";
 import type { Runtime } from "../context.ts";
 import { composeIsolate, controlDbOf, type IsolateCell } from "./workerd-compose.ts";
-import { readWorkerdEnv } from "./workerd-env.ts";
+import { placed, readWorkerdEnv } from "./workerd-env.ts";
+import { logPartsOf } from "./workerd-ledger.ts";
 import type { Execution } from "./workerd-upkeep.ts";
 
 export { SessionObject } from "../../durable/session/object.ts";
@@ -20,13 +22,16 @@ type Bindings = Readonly<Record<string, unknown>>;
 /** A tenant whose events go to the control database; without one they wait in its ledger. */
 export class TenantObject extends Tenant {
   constructor(ctx: DurableState, env: Bindings) {
-    super(ctx, env, { sink: eventSinkOf(env), sign: signerOf(env) });
+    const read = readWorkerdEnv(env);
+    const { BAILIWICK_CELL: cell, BAILIWICK_JURISDICTION: region, BAILIWICK_RELEASE: release } = read;
+    const ledger = remoteCellStore(placed(read, read.CELL), { cell, region, release });
+    super(ctx, env, { sink: eventSinkOf(env), sign: signerOf(env), log: logPartsOf(read, ledger) });
   }
 }
 
 export class CellObject extends Cell {
   constructor(ctx: DurableState, env: Bindings) {
-    super(ctx, env, signerOf(env));
+    super(ctx, env, signerOf(env), logPartsOf(readWorkerdEnv(env), null));
   }
 }
 
