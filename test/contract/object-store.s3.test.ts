@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostEgress } from "../../functions/adapters/egress/deno.ts";
 import { s3ObjectStore } from "../../functions/adapters/object-store/s3.ts";
 import type { UnixMs } from "../../shared/contracts/ids.ts";
+import { ObjectStoreRefused } from "../../shared/contracts/ports/object-store.ts";
 import { type MotoServer, motoPython, startMoto } from "../support/moto.ts";
 import { makeBucket } from "../support/s3-bucket.ts";
 import { testConnection } from "../support/s3-connection.ts";
@@ -14,14 +15,13 @@ const python = motoPython();
 describe.skipIf(python === null)("over moto", () => {
   let moto: MotoServer;
   const buckets = new Map<Versions, Awaited<ReturnType<typeof makeBucket>>>();
-  const storeOf = (versions: Versions) =>
-    s3ObjectStore({
-      ...testConnection(moto.url, hostEgress()),
-      bucket: `test-${versions}`,
-      jurisdiction: "eu",
-      versions,
-      clock,
-    });
+  const optionsOf = (versions: Versions) => ({
+    ...testConnection(moto.url, hostEgress()),
+    bucket: `test-${versions}`,
+    jurisdiction: "eu",
+    versions,
+    clock,
+  });
 
   beforeAll(async () => {
     moto = await startMoto(python ?? "");
@@ -30,13 +30,34 @@ describe.skipIf(python === null)("over moto", () => {
   }, 320_000);
   afterAll(() => moto.stop());
 
+  it.each([
+    ["locked", "kept", "misplaced", /no Object Lock/],
+    ["locked", "none", "misplaced", /keeps no versions/],
+    ["kept", "none", "misplaced", /keeps no versions/],
+    ["none", "locked", "misplaced", /keeps versions/],
+  ] as const)(
+    "does not take a bucket for %s that is %s, so that no evidence claims a lock that is not there",
+    async (claimed, real, reason, detail) => {
+      const store = s3ObjectStore({ ...optionsOf(claimed), bucket: `test-${real}` });
+      expect(await store.check()).toEqual({ ok: false, error: { reason, detail: expect.stringMatching(detail) } });
+    },
+  );
+
+  it("does not take a bucket of another region for its own, so that no byte leaves its jurisdiction unseen", async () => {
+    const store = s3ObjectStore({ ...optionsOf("locked"), region: "us-east-1" });
+    const detail = "the bucket is in eu-central-1, not in us-east-1";
+    expect(await store.check()).toEqual({ ok: false, error: { reason: "misplaced", detail } });
+    const missing = s3ObjectStore({ ...optionsOf("locked"), bucket: "test-missing" });
+    await expect(missing.check()).rejects.toThrow(ObjectStoreRefused);
+  });
+
   describe.each([
     ["locked", "object-lock"],
     ["kept", "not WORM"],
     ["none", "not WORM"],
   ] as const)("bucket with versions %s", (versions, worm) => {
     objectStoreContract(`S3 on Node, versions ${versions}`, async () => ({
-      store: storeOf(versions),
+      store: s3ObjectStore(optionsOf(versions)),
       placement: { technology: "s3", jurisdiction: "eu", worm },
     }));
 

@@ -79,7 +79,6 @@ export function egressHandler(egress: Pick<Egress, "operatorFetch">) {
  * it runs without the right to read them and no stray variable moves a cell's bytes.
  */
 export function s3Client(connection: S3Connection, attempts: number): S3Client {
-  provideXmlParser();
   const config: S3ClientConfig & Record<string, unknown> = {
     region: connection.region,
     endpoint: connection.endpoint ?? `https://s3.${connection.region}.amazonaws.com`,
@@ -113,5 +112,7 @@ export function s3Client(connection: S3Connection, attempts: number): S3Client {
     // The SDK's own names the operating system, which Deno tells nobody without being allowed to.
     defaultUserAgentProvider: async () => [["bailiwick"]],
   };
-  return new S3Client(config);
+  const client = new S3Client(config);
+  if (client.config.runtime === "browser") provideXmlParser();
+  return client;
 }

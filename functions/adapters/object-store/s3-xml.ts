@@ -110,10 +110,10 @@ export function parseXml(xml: string): XmlDocument {
 export function provideXmlParser(): void {
   const platform = globalThis as { DOMParser?: unknown; Node?: unknown }; // safe because: both are looked at before use
   if (platform.DOMParser !== undefined) return;
-  platform.Node = { ELEMENT_NODE: ELEMENT, TEXT_NODE: TEXT };
-  platform.DOMParser = class {
+  platform.DOMParser = class DOMParser {
     parseFromString(text: string): XmlDocument {
       return parseXml(text);
     }
   };
+  platform.Node ??= Object.assign(class Node {}, { ELEMENT_NODE: ELEMENT, TEXT_NODE: TEXT });
 }
