@@ -37,7 +37,7 @@ export default defineConfig({
           include: ["{functions,durable,shared,policies,gpu-workers,infra}/**/*.test.ts", "test/*.test.ts"],
           exclude: notTests,
           pool: "threads",
-          testTimeout: 10 * SECOND_MS,
+          testTimeout: 30 * SECOND_MS,
         },
       },
       {

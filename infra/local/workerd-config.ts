@@ -33,17 +33,17 @@ export interface WorkerdCell {
   trusted?: readonly string[];
 }
 
-/** The worker as one module, as a deployment uploads it. */
+/** The worker as one module, resolved as wrangler does for a deployment. */
 export async function bundleWorker(entry: string, outfile: string): Promise<void> {
   await build({
     entryPoints: [join(ROOT, entry)],
     outfile,
     bundle: true,
     format: "esm",
-    platform: "neutral",
+    platform: "browser",
     target: "es2024",
-    mainFields: ["module", "main"],
-    conditions: ["workerd", "worker", "import"],
+    mainFields: ["browser", "module", "main"],
+    conditions: ["workerd", "worker", "browser"],
     external: ["cloudflare:*", "node:*"],
     loader: { ".yml": "text" },
     sourcemap: "inline",
