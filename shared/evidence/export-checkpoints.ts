@@ -44,5 +44,5 @@ export function treeFault({ size, root: stated }: Checkpoint, root: Uint8Array |
   if (root === null) return fault("tile_missing", `the tiles do not tell the root at size ${size}`);
   return constantTimeEqual(root, stated)
     ? null
-    : fault("root_differs", `the checkpoint at size ${size} is of another tree`, Math.max(0, size - 1));
+    : fault("root_differs", `the checkpoint at size ${size} is of another tree`);
 }

@@ -25,6 +25,12 @@ export const SPANS_SHAPE = {
 export const Spans = z.strictObject(SPANS_SHAPE);
 export type Spans = z.infer<typeof Spans>;
 
+/** Indices of the exported entries: the period's and its neighbours, as far as the log has them. */
+export const exportedRange = ({ first, count, size }: Pick<Spans, "first" | "count" | "size">) => ({
+  start: Math.max(0, first - 1),
+  end: Math.min(size, first + count + 1),
+});
+
 /** Stretches of an hour that fit into a year and a day, and one on each side. */
 const STRETCHES_MAX = Math.ceil(LIMITS.exportPeriodMsMax / LIMITS.silenceMsMin) + 2;
 
@@ -66,15 +72,12 @@ export class Passage {
   /** Whether the entries are those of `[from, to)` and their neighbours, as `spans` says and the log's ends allow. */
   bordersFault(spans: Spans): Fault | null {
     const { first, count, size, from, to, before, after } = spans;
-    const start = Math.max(0, first - 1);
-    const end = Math.min(size, first + count + 1);
+    const { start, end } = exportedRange(spans);
     if (first + count > size) return fault("border_wrong", "the period reaches beyond the log", size);
-    if (this.count !== end - start || (this.count > 0 && this.first?.index !== start))
-      return fault(
-        "border_missing",
-        `the entries are not those from ${start} to ${end - 1}`,
-        this.last?.index ?? start,
-      );
+    if (this.count !== end - start || (this.count > 0 && this.first?.index !== start)) {
+      const past = this.first?.index === start ? Math.min(end, start + this.count) : start;
+      return fault("border_missing", `the entries are not those from ${start} to ${end - 1}`, past);
+    }
     const [outer, inner] = first > 0 ? [this.#head[0], this.#head[1]] : [undefined, this.#head[0]];
     const [innerEnd, outerEnd] =
       first + count < size ? [this.#tail.at(-2), this.#tail.at(-1)] : [this.#tail.at(-1), undefined];

@@ -24,6 +24,9 @@ export function* neededTiles(first: number, end: number, size: number): Generato
   }
 }
 
+/** Entries may cover a part only of the period's first tile and of its last, which the right edge's may follow. */
+const TILES_KEPT_MIN = 3;
+
 /**
  * The tiles of an export, read once. Of level 0 it keeps each tile's own root, 32 bytes for 8 KiB, and the bytes of the
  * first and of the newest ones within `verifyTileBytesKept`; tiles above are a 256th of those and are kept.
@@ -37,13 +40,13 @@ export class ExportTiles {
   readonly #roots = new Map<number, Uint8Array>();
   readonly #leaves = new Map<number, Uint8Array>();
   readonly #above = new Map<string, Uint8Array>();
-  readonly #bytesKept: number;
+  readonly #tilesKept: number;
   #first: number | null = null;
 
   /** `rootsAt`: the sizes for which `rootAt` will be asked. */
   constructor(size: number, rootsAt: Iterable<number>, bytesKept: number = LIMITS.verifyTileBytesKept) {
     this.size = size;
-    this.#bytesKept = bytesKept;
+    this.#tilesKept = Math.max(TILES_KEPT_MIN, Math.floor(bytesKept / (TILE_WIDTH * HASH_BYTES)));
     for (const at of new Set([size, ...rootsAt])) {
       if (at % TILE_WIDTH === 0 || at > size) continue;
       const n = Math.floor(at / TILE_WIDTH);
@@ -70,7 +73,7 @@ export class ExportTiles {
     if (width === TILE_WIDTH) this.#roots.set(n, rootOfLeaves(parsed));
     this.#first ??= n;
     this.#leaves.set(n, bytes);
-    if (this.#leaves.size * TILE_WIDTH * HASH_BYTES > this.#bytesKept) this.#dropOldest();
+    if (this.#leaves.size > this.#tilesKept) this.#dropOldest();
     return null;
   }
 

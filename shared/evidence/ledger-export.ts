@@ -4,7 +4,7 @@ import { type HeldCheckpoint, signingFault, treeFault } from "./export-checkpoin
 import { exportFileBytesMax } from "./export-files.ts";
 import { type Manifest, openManifest, readDocument, repeatedFault } from "./export-manifest.ts";
 import { ExportReader } from "./export-reader.ts";
-import { Spans } from "./export-spans.ts";
+import { exportedRange, Spans } from "./export-spans.ts";
 import { neededTiles } from "./export-tiles.ts";
 import { type Fault, fault, shown } from "./fault.ts";
 import type { Report, Step } from "./report.ts";
@@ -42,12 +42,14 @@ function conclude(reader: ExportReader, trust: Trust): void {
     findings.fail("checkpoint", fault("file_missing", "there is no checkpoint"));
     return;
   }
-  concludeTree(reader, main);
+  const spans = reader.spansFile === null ? null : readDocument(reader.spansFile, Spans, "spans.json");
+  concludeTree(reader, main, spans?.ok ? spans.value : null);
   const generatedMs = manifest?.predicate.generated_at ?? passage.last?.atMs ?? 0;
   const newestMs = passage.last?.atMs ?? generatedMs;
   const during = { fromMs: newestMs, toMs: Math.max(newestMs, generatedMs) };
   concludeCheckpoints(reader, main, during, manifest?.predicate.origin ?? main.origin, trust);
-  if (manifest !== null) concludePeriod(reader, main, manifest);
+  if (spans !== null && !spans.ok) findings.fail("spans", spans.error);
+  else if (spans !== null && manifest !== null) concludePeriod(reader, main, manifest, spans.value);
 }
 
 function concludeManifest({ findings, files, keys, manifestFile }: ExportReader, trust: Trust): Manifest | null {
@@ -71,7 +73,8 @@ function concludeManifest({ findings, files, keys, manifestFile }: ExportReader,
   return manifest.value;
 }
 
-function concludeTree(reader: ExportReader, main: HeldCheckpoint): void {
+/** `spans` says which entries there should be; without it the tiles must be those of the entries that are there. */
+function concludeTree(reader: ExportReader, main: HeldCheckpoint, spans: Spans | null): void {
   const { findings, passage } = reader;
   const { first, last, count } = passage;
   findings.set("entries", {
@@ -79,9 +82,11 @@ function concludeTree(reader: ExportReader, main: HeldCheckpoint): void {
   });
   findings.set("tiles", { ok: "every entry is the one of its tile" });
   const tree = reader.tree();
+  const told = spans?.size === main.size ? exportedRange(spans) : null;
+  const { start, end } = told ?? { start: first?.index ?? 0, end: (last?.index ?? -1) + 1 };
   const rootStep = (): Fault | string => {
     let needed = 0;
-    for (const tile of neededTiles(first?.index ?? 0, (last?.index ?? -1) + 1, main.size)) {
+    for (const tile of neededTiles(start, end, main.size)) {
       needed++;
       if (!tree?.has(tile)) return fault("tile_missing", `tile ${tile.n} of level ${tile.level} is missing`);
     }
@@ -90,7 +95,9 @@ function concludeTree(reader: ExportReader, main: HeldCheckpoint): void {
     return wrong ?? `${needed} tiles lead to ${encodeBase64(main.root)}`;
   };
   const step = rootStep();
-  findings.set("root", typeof step === "string" ? { ok: step } : { fault: step });
+  if (typeof step === "string") findings.set("root", { ok: step });
+  // A leaf that is not its tile's is named exactly; from the tile above only the tile could be.
+  else findings.fail("root", findings.failed("tiles") ? fault(step.reason, step.detail) : step);
 }
 
 function concludeCheckpoints(
@@ -147,31 +154,21 @@ function compareWithOwn(reader: ExportReader, main: HeldCheckpoint, trust: Trust
   return { ok: `yours, at size ${own.size}, is of the same tree` };
 }
 
-function concludePeriod(
-  { findings, archived, passage, spansFile }: ExportReader,
-  main: HeldCheckpoint,
-  manifest: Manifest,
-) {
-  if (spansFile === null) return;
-  const read = readDocument(spansFile, Spans, "spans.json");
-  if (!read.ok) {
-    findings.fail("spans", read.error);
-    return;
-  }
-  const spans = read.value;
+function concludePeriod(reader: ExportReader, main: HeldCheckpoint, manifest: Manifest, spans: Spans): void {
+  const { findings, archived, passage, spansFile } = reader;
   const { from, to, first, count, size } = spans;
   const outside = archived.find((held) => held.size <= first || held.size > first + count);
   if (outside)
     findings.fail("archived checkpoints", fault("border_wrong", `that at size ${outside.size} is not of the period`));
+  // What an entry that cannot be read leaves open is not held against the period.
+  if (findings.failed("entries")) return;
   const wrong =
     size === main.size
       ? passage.bordersFault(spans)
       : fault("size_differs", `spans.json speaks of ${size} entries, the checkpoint of ${main.size}`);
   const period = `${new Date(from).toISOString()} to ${new Date(to).toISOString()}`;
   findings.set("borders", wrong ? { fault: wrong } : { ok: `${count} entries from ${period}` });
-  const untold = repeatedFault(manifest, spansFile) ?? passage.spansFault(spans);
-  findings.set(
-    "spans",
-    untold ? { fault: untold } : { ok: `${spans.spans.length} stretches of an hour or more, no gap` },
-  );
+  const untold = repeatedFault(manifest, spansFile ?? new Uint8Array()) ?? (wrong ? null : passage.spansFault(spans));
+  if (untold) findings.fail("spans", untold);
+  else if (!wrong) findings.set("spans", { ok: `${spans.spans.length} stretches of an hour or more, no gap` });
 }

@@ -131,12 +131,16 @@ class Fsck {
           : entry.error;
         if (wrong || !entry.ok) {
           findings.fail("entries", wrong ?? fault("entry_malformed", "no entry", index));
+          await this.#peek(head.size);
           return false;
         }
         this.#before = entry.value;
         const misplaced = await this.#tree.add(entry.value.leaf);
         if (misplaced) findings.fail("tiles", misplaced);
-        if (misplaced || !(await this.#compareHere(head.origin, sizes, also))) return false;
+        if (misplaced) return false;
+        if (await this.#compareHere(head.origin, sizes, also)) continue;
+        await this.#peek(head.size);
+        return false;
       }
     }
     const wrong = await this.#tree.close();
@@ -144,6 +148,13 @@ class Fsck {
     findings.set("entries", { ok: `${head.size} in order and linked` });
     findings.set("tiles", { ok: `${this.#tree.tiles} are what the entries make` });
     return wrong === null;
+  }
+
+  /** An entry that was altered shows in its tile first, in the chain one later, and in checkpoints only afterwards. */
+  async #peek(size: number): Promise<void> {
+    const first = Math.floor(this.#tree.size / TILE_WIDTH) * TILE_WIDTH;
+    const earlier = await this.#tree.peek(Math.min(TILE_WIDTH, size - first));
+    if (earlier) this.findings.fail("tiles", earlier);
   }
 
   /** Holds the tree as it is now against every checkpoint of this size. */
@@ -183,14 +194,15 @@ class Fsck {
   #conclude(head: HeldCheckpoint, currentSize: number): void {
     const { findings } = this;
     if (this.#own && !findings.failed("own checkpoint")) this.#proven = Math.max(this.#proven, this.#own.size);
-    const unproven = this.#excusable.find(({ size }) => size > this.#proven);
+    const unproven = this.#excusable.filter(({ size }) => size > this.#proven);
     if (this.#trust.keys === null) {
       const none = { skipped: "no keys were given (--keys)" };
       findings.set("checkpoint", none);
       findings.set("archived checkpoints", none);
       return;
     }
-    if (unproven) findings.fail(unproven.size === head.size ? "checkpoint" : "archived checkpoints", unproven.fault);
+    for (const { size, fault: compromised } of unproven)
+      findings.fail(size === head.size ? "checkpoint" : "archived checkpoints", compromised);
     const older = currentSize < head.size ? `; \`checkpoint\` is older, at ${currentSize}` : "";
     findings.set("checkpoint", { ok: `${shown(head.origin)} at size ${head.size}${older}` });
     findings.set("archived checkpoints", { ok: `${this.#compared} of the same tree` });

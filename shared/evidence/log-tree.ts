@@ -36,6 +36,15 @@ export class LogTree {
     return this.#put(0, leaf);
   }
 
+  /** Leaves whose tile, of `width` in the archive, is not complete yet: the fault of the first that is not the tile's. */
+  async peek(width: number): Promise<Fault | null> {
+    const hashes = this.#open[0] ?? [];
+    const n = this.#full[0] ?? 0;
+    const stored = hashes.length === 0 ? null : await this.#readTile({ level: 0, n, width });
+    const at = stored === null ? -1 : firstOther(hashes, stored);
+    return at < 0 ? null : fault("leaf_differs", "the entry is not the one of its tile", n * TILE_WIDTH + at);
+  }
+
   /** The partial tiles at the right edge. */
   async close(): Promise<Fault | null> {
     for (const [level, hashes] of this.#open.entries()) {
@@ -66,9 +75,7 @@ export class LogTree {
     if (stored === null) return fault("tile_missing", `${tilePath(tile)} is missing`, first);
     if (hashesOfTile(stored)?.length !== hashes.length)
       return fault("tile_differs", `${tilePath(tile)} does not have ${hashes.length} hashes`, first);
-    const at = hashes.findIndex(
-      (hash, place) => !constantTimeEqual(hash, stored.subarray(place * HASH_BYTES, (place + 1) * HASH_BYTES)),
-    );
+    const at = firstOther(hashes, stored);
     if (at < 0) return null;
     const index = first + at * entriesEach;
     return level === 0
@@ -76,3 +83,7 @@ export class LogTree {
       : fault("tile_differs", `hash ${at} of ${tilePath(tile)} is not the root of the tile below`, index);
   }
 }
+
+/** The first of the hashes that is not at its place in the tile; -1 when all are. */
+const firstOther = (hashes: readonly Uint8Array[], tile: Uint8Array): number =>
+  hashes.findIndex((hash, at) => !constantTimeEqual(hash, tile.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)));
