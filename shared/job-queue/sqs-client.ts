@@ -89,9 +89,11 @@ export function sqsClient(connection: SqsConnection): SQSClient {
     defaultsMode: "standard",
     useDualstackEndpoint: false,
     useFipsEndpoint: false,
+    disableClockSkewCorrection: false,
     authSchemePreference: [],
     userAgentAppId: "",
-    customUserAgent: [["bailiwick"]],
+    // The SDK's own one would name the machine's operating system, which Deno wants a permission for.
+    defaultUserAgentProvider: async () => [["bailiwick", "1"]],
   };
   return new SQSClient(config);
 }

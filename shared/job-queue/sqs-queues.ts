@@ -15,24 +15,21 @@ export interface QueueUrls {
   dead: string;
 }
 
-/** Asks for each queue's URLs once. Rejects with `JobQueueUnavailable` where a queue is not there. */
+/**
+ * Asks for each queue's URLs until they are known. What is kept are answers, never questions under way: on workerd a
+ * promise of one request is nothing that another may wait for. Rejects with `JobQueueUnavailable` where there is none.
+ */
 export function queueUrls(client: SQSClient, owner: QueueOwner): (queue: QueueName) => Promise<QueueUrls> {
-  const known = new Map<string, Promise<QueueUrls>>();
-  const ask = async ({ live, dead }: QueueUrls): Promise<QueueUrls> => {
-    const [liveUrl, deadUrl] = await Promise.all([urlOf(client, live), urlOf(client, dead)]);
-    if (liveUrl === null || deadUrl === null) throw new JobQueueUnavailable(`there is no queue ${live}`);
-    return { live: liveUrl, dead: deadUrl };
-  };
+  const known = new Map<string, QueueUrls>();
   return async (queue) => {
     const names = sqsNames(owner, queue);
     const found = known.get(names.live);
     if (found) return found;
+    const [live, dead] = await Promise.all([urlOf(client, names.live), urlOf(client, names.dead)]);
+    if (live === null || dead === null) throw new JobQueueUnavailable(`there is no queue ${names.live}`);
     if (known.size >= LIMITS.queueUrlsMax) known.clear();
-    const asked = ask(names);
-    known.set(names.live, asked);
-    // The next call asks again; whoever waits for this one has the failure.
-    asked.catch(() => known.delete(names.live));
-    return asked;
+    known.set(names.live, { live, dead });
+    return { live, dead };
   };
 }
 

@@ -14,5 +14,6 @@ jobQueueContract("SQLite", {
   open: () => sqliteJobQueue({ path: join(home, "queue.sqlite"), jurisdiction: "local", clock }),
   placement: { technology: "sqlite", jurisdiction: "local" },
   staleDeliveries: null,
+  removals: null,
   pages: null,
 });
