@@ -130,7 +130,13 @@ export interface Incoming {
   /** Headers that go on every answer of this call, refusals included. */
   reply: Record<string, string>;
   /** This is a detached task's own run, so it is carried out here. */
-  run?: true;
+  run?: RunHold;
+}
+
+/** A run and the task that it is to have to itself. */
+export interface RunHold {
+  /** Before anything is kept or settled. Rejects with `Fenced` once the run has lost its task to another one, or gave it up. */
+  confirm(): Promise<void>;
 }
 
 /** A call as an operation sees it: authenticated, validated and decided. Never the framework's context. */

@@ -13,6 +13,8 @@ import { TASK_MIGRATIONS } from "./migrations.ts";
 import { dueWork } from "./run.ts";
 
 const LIFE_MS = 10_000;
+const FIRST = { life_ms: LIFE_MS, held: false };
+const GIVEN_UP = { retry_ms: 0, attempted: true };
 const HEAD: LogHead = { status: 200, content_type: "text/event-stream", stream: true, headers: {} };
 const at = (ms: number) => ms as UnixMs; // safe because: a test's own milliseconds
 const JOB = { queue: { pool: "p", class: "interactive" as const }, body: "{}", tenant: "t", traceparent: "" };
@@ -31,7 +33,7 @@ function open(over: Partial<DetachedTask> = {}) {
   };
   core.detach(sql, env, task);
   const lease = () => {
-    const leased = core.leaseTask(sql, env, LIFE_MS);
+    const leased = core.leaseTask(sql, env, FIRST);
     if (!leased.ok) throw new Error(leased.error.reason);
     return leased.value;
   };
@@ -69,7 +71,7 @@ describe("a detached task", () => {
   it("has one holder at a time, and the next one shuts the first out of everything", () => {
     const { sql, env, lease, frame } = open();
     const first = lease();
-    expect(core.leaseTask(sql, env, LIFE_MS)).toEqual({
+    expect(core.leaseTask(sql, env, FIRST)).toEqual({
       ok: false,
       error: { reason: "leased", retry_after_ms: LIFE_MS },
     });
@@ -80,7 +82,7 @@ describe("a detached task", () => {
     expect(openLog(sql, first.fence, HEAD)).toEqual(fenced);
     expect(frame(first.fence, 1)).toEqual(fenced);
     expect(core.renewTask(sql, env, first.fence, LIFE_MS)).toEqual(fenced);
-    expect(core.releaseTask(sql, env, first.fence, 0)).toEqual(fenced);
+    expect(core.releaseTask(sql, env, first.fence, GIVEN_UP)).toEqual(fenced);
     expect(closeLog(sql, env, first.fence, "complete")).toEqual(fenced);
     expect(openLog(sql, second.fence, HEAD).ok).toBe(true);
     expect(frame(second.fence, 1)).toEqual({ ok: true, value: { cancel: false } });
@@ -98,10 +100,34 @@ describe("a detached task", () => {
 
   it("that was begun too often is ended by hand in place of being given to a further worker", () => {
     const { sql, env, lease } = open();
-    for (let attempt = 1; attempt < LIMITS.detachedAttemptsMax; attempt++) core.releaseTask(sql, env, lease().fence, 0);
+    for (let attempt = 1; attempt < LIMITS.detachedAttemptsMax; attempt++)
+      core.releaseTask(sql, env, lease().fence, GIVEN_UP);
     expect(dueWork(sql, env).carry).toBe(false);
-    core.releaseTask(sql, env, lease().fence, 0);
+    core.releaseTask(sql, env, lease().fence, GIVEN_UP);
     expect(dueWork(sql, env).carry).toBe(true);
+  });
+
+  it("is no attempt older by a run that did nothing, or that goes on with what a worker has", () => {
+    const { sql, env, lease } = open();
+    for (let times = 0; times < 10; times++) {
+      const { attempts, fence } = lease();
+      expect(attempts).toBe(1);
+      core.releaseTask(sql, env, fence, { retry_ms: 0, attempted: false });
+    }
+    core.releaseTask(sql, env, lease().fence, GIVEN_UP);
+    expect(core.leaseTask(sql, env, { ...FIRST, held: true })).toMatchObject({ ok: true, value: { attempts: 1 } });
+  });
+
+  it("of which something was delivered waits for the worker that has it before others are sent for", () => {
+    const { sql, env, lease, frame } = open();
+    core.jobSent(sql, env);
+    const { fence } = lease();
+    openLog(sql, fence, HEAD);
+    frame(fence, 1);
+    core.releaseTask(sql, env, fence, GIVEN_UP);
+    expect(core.dueJob(sql, env)).toBeNull();
+    env.now += LIMITS.workerReturnMs;
+    expect(core.dueJob(sql, env)).toEqual(JOB);
   });
 
   it("that nobody took by its deadline is ended by hand", () => {
@@ -135,7 +161,7 @@ describe("a detached task", () => {
     frame(fence, 1);
     expect(closeLog(sql, env, fence, "complete")).toEqual({ ok: true, value: null });
     expect(closeLog(sql, env, fence, "complete")).toEqual({ ok: true, value: null });
-    expect(core.leaseTask(sql, env, LIFE_MS)).toEqual({ ok: false, error: { reason: "finished" } });
+    expect(core.leaseTask(sql, env, FIRST)).toEqual({ ok: false, error: { reason: "finished" } });
     expect(core.cancelTask(sql, env)).toMatchObject({
       ok: true,
       value: { phase: "done", cancel: false, end: "complete" },
@@ -155,7 +181,7 @@ describe("a detached task", () => {
     expect(readLog(sql, env, 0)).toEqual({ ok: false, error: { reason: "expired" } });
     sweep(sql, env);
     expect(sql.all("SELECT 1 FROM log_part")).toEqual([]);
-    expect(core.leaseTask(sql, env, LIFE_MS)).toEqual({ ok: false, error: { reason: "finished" } });
+    expect(core.leaseTask(sql, env, FIRST)).toEqual({ ok: false, error: { reason: "finished" } });
     expect(nextTimer(sql)).toBe(1_000_000 + LIMITS.taskRowMsMax);
   });
 

@@ -116,7 +116,11 @@ export function detachedCall(sql: Sql): Result<Uint8Array, { reason: "not_found"
   );
 }
 
-export function leaseTask(sql: Sql, env: CoreEnv, lifeMs: number): Result<LeasedTask, LeaseTaskRefusal> {
+export function leaseTask(
+  sql: Sql,
+  env: CoreEnv,
+  { life_ms: lifeMs, held: again }: { life_ms: number; held: boolean },
+): Result<LeasedTask, LeaseTaskRefusal> {
   const row = detachedRow(sql);
   if (!row) return err({ reason: "not_found" });
   if (row.phase === "done") return err({ reason: "finished" });
@@ -126,7 +130,7 @@ export function leaseTask(sql: Sql, env: CoreEnv, lifeMs: number): Result<Leased
     ...row,
     phase: "running",
     fence: row.fence + 1,
-    attempts: row.attempts + 1,
+    attempts: row.attempts + (again ? 0 : 1),
     lease_until_ms: env.now + lifeMs,
   };
   sql.run(
@@ -163,10 +167,17 @@ export function renewTask(
   return ok({ cancel: row.value.cancel === 1 });
 }
 
-export function releaseTask(sql: Sql, env: CoreEnv, fence: number, retryMs: number): Result<null, FenceRefusal> {
+export function releaseTask(
+  sql: Sql,
+  env: CoreEnv,
+  fence: number,
+  { retry_ms: retryMs, attempted }: { retry_ms: number; attempted: boolean },
+): Result<null, FenceRefusal> {
   const row = held(sql, fence);
   if (!row.ok) return row;
-  giveBack(sql, env.now + retryMs, row.value);
+  const attempts = attempted ? row.value.attempts : Math.max(0, row.value.attempts - 1);
+  sql.run("UPDATE detached SET attempts = ?", attempts);
+  giveBack(sql, env.now + retryMs, { ...row.value, attempts });
   return ok(null);
 }
 
@@ -180,7 +191,9 @@ export function loseTask(sql: Sql, env: CoreEnv): void {
 function giveBack(sql: Sql, atMs: number, row: Row): void {
   clearTimer(sql, "lost", "");
   sql.run("UPDATE detached SET phase = 'queued'");
-  takeUp(sql, atMs, row.job !== null, row.deadline_ms);
+  // Only the worker that has what was delivered can go on with it: the others are sent for later.
+  const returnMs = row.frames > 0 ? LIMITS.workerReturnMs : 0;
+  takeUp(sql, row.job === null ? atMs : atMs + returnMs, row.job !== null, row.deadline_ms);
   // What nobody may run any more is ended by hand.
   if (row.cancel === 1 || row.attempts >= LIMITS.detachedAttemptsMax)
     setTimer(sql, { kind: "carry", key: "", due_ms: atMs });

@@ -66,14 +66,14 @@ export class TaskObject extends DurableObject {
   detachedCall() {
     return this.#logs.detachedCall(SELF);
   }
-  leaseTask(lifeMs: number) {
-    return this.#logs.leaseTask(SELF, lifeMs);
+  leaseTask(options: { life_ms: number; held: boolean }) {
+    return this.#logs.leaseTask(SELF, options);
   }
   renewTask(fence: number, options: { life_ms: number; wait_ms: number }) {
     return this.#logs.renewTask(SELF, fence, options);
   }
-  releaseTask(fence: number, retryMs: number) {
-    return this.#logs.releaseTask(SELF, fence, retryMs);
+  releaseTask(fence: number, options: { retry_ms: number; attempted: boolean }) {
+    return this.#logs.releaseTask(SELF, fence, options);
   }
   openLog(fence: number, head: LogHead) {
     return this.#logs.openLog(SELF, fence, head);

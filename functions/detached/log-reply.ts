@@ -1,4 +1,4 @@
-import type { LogHead } from "../../shared/contracts/ports/task-log.ts";
+import type { LogEnd, LogHead } from "../../shared/contracts/ports/task-log.ts";
 import { concat } from "../inference/result-keeper.ts";
 import { ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
@@ -23,12 +23,15 @@ export async function logReply(events: Events, left: () => void): Promise<Reply>
 
 async function whole(head: LogHead, events: Events): Promise<Reply> {
   const parts: Uint8Array[] = [];
-  let ended = false;
+  let end: LogEnd | null = null;
   for await (const event of events) {
     if (event.kind === "frame") parts.push(event.frame);
-    if (event.kind === "end") ended = true;
+    if (event.kind === "end") ({ end } = event);
   }
-  if (!ended) throw new Error("the log broke off");
+  if (end === null) throw new Error("the log broke off");
+  // Part of an answer was written, and then it was lost.
+  if (end === "failed")
+    throw new ProblemError("outcome-unknown", { detail: "The answer of this task is not complete." });
   const body = concat(
     parts,
     parts.reduce((sum, part) => sum + part.byteLength, 0),

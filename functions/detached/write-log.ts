@@ -65,9 +65,14 @@ export class LogWriter {
     return new LogWriter(deps, at, delivered, frames);
   }
 
-  /** For what follows the `delivered` frames without repeating them. */
-  static after(deps: Pick<Deps, "tasks">, at: LogPlace, delivered: number): LogWriter {
-    return new LogWriter(deps, at, delivered, []);
+  /** Frames of the log so far, those that are not durable yet included. */
+  get frames(): number {
+    return this.#durable + this.#pending.length;
+  }
+
+  /** What follows is new, however much of what was delivered has not come again. */
+  repeatNoMore(): void {
+    this.#expected = [];
   }
 
   /** Frames that an earlier run delivered and this one has not repeated yet. */
@@ -89,7 +94,7 @@ export class LogWriter {
       return;
     }
     const { tenant, task, fence } = this.#at;
-    const seq = this.#durable + this.#pending.length + 1;
+    const seq = this.frames + 1;
     this.#pending.push(frame);
     this.#pendingBytes += frame.byteLength;
     if (seq === 1) return this.flush();

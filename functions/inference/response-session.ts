@@ -2,6 +2,8 @@ import { ConversationId, ResponseId, type UnixMs } from "../../shared/contracts/
 import { isJsonObject, type JsonObject, type JsonValue } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { SessionItem } from "../../shared/contracts/ports/session-store.ts";
+import { encodeBase62 } from "../../shared/crypto/base62.ts";
+import { hmacSha256 } from "../../shared/crypto/hmac-sha256.ts";
 import type { Call, Deps } from "../context.ts";
 import { ProblemError } from "../problem.ts";
 import { inputItems, openItems, type SessionSeal, sealItems, sealJson } from "./session-items.ts";
@@ -29,6 +31,15 @@ const mayStore = (call: Pick<Call, "tenant">): boolean => call.tenant.settings.c
 const stores = (call: Pick<Call, "tenant">, body: JsonObject): boolean => mayStore(call) && body.store !== false;
 
 /**
+ * Ids of one call, the same whenever it is begun again: a run that repeats a lost one has to give its answer the same
+ * names. Nobody without the tenant's data key can tell them beforehand.
+ */
+function mintsOf(dataKey: Uint8Array, task: string): () => string {
+  let minted = 0;
+  return () => encodeBase62(hmacSha256(dataKey, `bailiwick/response-ids/v1/${task}/${minted++}`).subarray(0, 19), 26);
+}
+
+/**
  * Reads what a Responses call continues (one durable call) and prepares how its answer is stored (one or two more).
  * A previous response or conversation that is not the tenant's, or not there, is the same 404.
  */
@@ -39,7 +50,7 @@ export async function openResponseSession(
   dataKey: Uint8Array,
 ): Promise<ResponseSession> {
   const tenant = call.tenant.id;
-  const mint = () => deps.ids.base62(26);
+  const mint = mintsOf(dataKey, call.task);
   const previous = typeof body.previous_response_id === "string" ? body.previous_response_id : null;
   const conversation = conversationOf(body.conversation);
   // A tenant that keeps no content has no stored response and no conversation: the same 404.

@@ -33,6 +33,7 @@ export function resultKeeper(deps: Pick<Deps, "tasks" | "clock">, call: Call, da
     },
     async store({ status, contentType, stream }) {
       if (size > LIMITS.keyedResultBytesMax) return "too_large";
+      await call.run?.confirm();
       const { tenant } = call.actor.scopes;
       const sealed = await seal(dataKey, { tenant, object: call.task }, concat(parts, size));
       await deps.tasks.putResult(tenant, call.task, {

@@ -27,7 +27,8 @@ export type UsageBound = () => UsageRow[];
 
 /**
  * Settles one task, exactly once however many ways its call ends. Terminal frames go out only after `finish` resolved;
- * when it rejects, the caller is told `store-unavailable` and the object's alarm closes the task.
+ * when it rejects, the caller is told `store-unavailable` and the object's alarm closes the task. A detached run that has
+ * lost its task settles nothing.
  */
 export class Settlement {
   readonly #deps: Deps;
@@ -108,6 +109,8 @@ export class Settlement {
   async #settle({ status, error, usage, result, detail }: Outcome): Promise<void> {
     const deps = this.#deps;
     const call = this.#call;
+    // What a run leaves unsettled, the next one of its task settles.
+    await call.run?.confirm();
     const ran = this.#candidate;
     const estimated = usage === null && ran !== null;
     const synthetic = ran !== null && call.snapshot.providers[ran.provider]?.kind === "synthetic";

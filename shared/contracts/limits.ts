@@ -476,9 +476,9 @@ export const LIMITS = {
   workerConcurrencyMax: 4_096,
   /** Interactive jobs that may start between two batch jobs while batch work waits. */
   workerInteractiveRun: 8,
-  /** With one slot free its classes take turns: interactive work is waited for this long, then batch is looked at. */
+  /** Where few slots are free, interactive work is waited for this long at a time, and batch is looked at as often. */
   workerTurnMs: SECOND,
-  workerBatchWaitMs: 5 * SECOND,
+  workerBatchWaitMs: 2 * SECOND,
   workerReceiveRetryMsMax: 30 * SECOND,
   workerWelcomeMsMax: 10 * SECOND,
   workerPingMs: 10 * SECOND,
@@ -496,6 +496,8 @@ export const LIMITS = {
   /** Tensors of one Open Inference Protocol answer. */
   oipTensorsMax: 64,
   oipRankMax: 16,
+  /** A worker whose connection broke is back within this, its backoff included; then others are sent for its tasks. */
+  workerReturnMs: 10 * SECOND,
   /** Leases of one task: a request that ends its workers is not given to a fourth. */
   detachedAttemptsMax: 3,
   /** Detached tasks that one process carries out at once. */

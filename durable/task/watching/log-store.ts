@@ -40,8 +40,8 @@ export function taskLogs(host: TaskHost) {
     },
     detached: async (name: string) => (await host.call(name, core.detachedState)) ?? notFound,
     detachedCall: async (name: string) => (await host.call(name, core.detachedCall)) ?? notFound,
-    leaseTask: async (name: string, lifeMs: number) =>
-      (await host.call(name, (sql, env) => core.leaseTask(sql, env, lifeMs))) ?? notFound,
+    leaseTask: async (name: string, options: { life_ms: number; held: boolean }) =>
+      (await host.call(name, (sql, env) => core.leaseTask(sql, env, options))) ?? notFound,
     async renewTask(
       name: string,
       fence: number,
@@ -54,8 +54,16 @@ export function taskLogs(host: TaskHost) {
       await cancelled;
       return (await host.call(name, (sql, env) => core.renewTask(sql, env, fence, life_ms))) ?? notFound;
     },
-    releaseTask: (name: string, fence: number, retryMs: number) =>
-      changing(name, (sql, env) => core.releaseTask(sql, env, fence, retryMs)),
+    async releaseTask(
+      name: string,
+      fence: number,
+      options: { retry_ms: number; attempted: boolean },
+    ): Promise<Result<null, FenceRefusal>> {
+      const outcome = await changing(name, (sql, env) => core.releaseTask(sql, env, fence, options));
+      // Whoever waits for a cancellation learns that there is nothing left to cancel.
+      if (outcome.ok) hub.cancelled(name);
+      return outcome;
+    },
     openLog: (name: string, fence: number, head: LogHead) => changing(name, (sql) => log.openLog(sql, fence, head)),
     async showLog(name: string, fence: number, live: LiveFrames): Promise<void> {
       hub.show(name, fence, live);
@@ -68,7 +76,9 @@ export function taskLogs(host: TaskHost) {
     },
     async closeLog(name: string, fence: number, end: LogEnd): Promise<Result<null, FenceRefusal>> {
       const outcome = await changing(name, (sql, env) => log.closeLog(sql, env, fence, end));
-      if (outcome.ok) hub.ended(name);
+      if (!outcome.ok) return outcome;
+      hub.ended(name);
+      hub.cancelled(name);
       return outcome;
     },
     watchLog: (name: string, after: number) =>

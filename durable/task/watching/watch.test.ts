@@ -44,7 +44,7 @@ async function started(): Promise<{ task: TaskId; fence: number }> {
     expires_ms: (now + 600_000) as UnixMs, // safe because: milliseconds
     callback: false,
   });
-  const leased = await store.leaseTask(tenant, task, LIFE_MS);
+  const leased = await store.leaseTask(tenant, task, { life_ms: LIFE_MS, held: false });
   if (!leased.ok) throw new Error(leased.error.reason);
   return { task, fence: leased.value.fence };
 }
@@ -152,7 +152,7 @@ describe("whoever watches a task", { timeout: 30_000 }, () => {
     await append(task, fence, 1, 1);
     const result = watching(task, 0);
     home.clock.advance(LIFE_MS);
-    const next = await store.leaseTask(tenant, task, LIFE_MS);
+    const next = await store.leaseTask(tenant, task, { life_ms: LIFE_MS, held: false });
     if (!next.ok) throw new Error(next.error.reason);
     await append(task, next.value.fence, 2, 1);
     await store.showLog(tenant, task, fence, { from: 3, frames: [new TextEncoder().encode("late")] });

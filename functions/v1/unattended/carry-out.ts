@@ -30,6 +30,13 @@ export interface Carried {
   stop: AbortController;
   /** Why it is only ended, not run. */
   ends: ProblemError | null;
+  /** Rejects with `Fenced` once somebody else has the task, or the run gave it up. */
+  confirm(): Promise<void>;
+}
+
+/** What stood in the way passes, and nothing was done: the task is taken up again, and this was no attempt. */
+export class NotBegun extends Error {
+  override readonly name = "NotBegun";
 }
 
 /** Refusals that pass: nothing was decided and nothing done, so the task is taken up again. */
@@ -56,7 +63,7 @@ export async function carryOut(
   if (call === null || operation === undefined) throw new Error(`the call of ${task} is not kept any more`);
   const place: LogPlace = { tenant, task, fence: leased.fence, dataKey };
   const log = await LogWriter.repeating(deps, place, leased.frames);
-  const incoming = incomingOf(deps, task, originOf(call, stop.signal));
+  const incoming = incomingOf(deps, task, { ...originOf(call, stop.signal), run: { confirm: carried.confirm } });
   const identified = await authority(deps, state, call.actor);
   try {
     if (carried.ends) throw carried.ends;
@@ -66,16 +73,17 @@ export async function carryOut(
     await write(log, answer, incoming, carried);
     incoming.span.end("ok");
   } catch (thrown) {
-    log.drop();
     incoming.span.end("error");
-    if (thrown instanceof Fenced) throw thrown;
-    if (stop.signal.reason instanceof Fenced) throw stop.signal.reason;
+    const lost = thrown instanceof Fenced ? thrown : stop.signal.reason;
     const problem = problemOf(thrown, stop.signal);
-    const delivered = await deliveredFrames(deps, carried);
-    if (PASSING.has(problem.slug) && delivered === 0) throw thrown;
+    const passes = PASSING.has(problem.slug) && log.frames === 0;
+    if (lost instanceof Fenced || passes) {
+      log.drop();
+      throw lost instanceof Fenced ? lost : new NotBegun(problem.slug, { cause: thrown });
+    }
     if (problem.slug === "internal") deps.telemetry.log.error("task.run", thrown, { task });
     await settleUnrun(deps, carried, identified.ok ? identified.value.actor : call.actor, incoming, problem);
-    await tellProblem(LogWriter.after(deps, place, delivered), operation, incoming, problem, delivered);
+    await tellProblem(log, operation, incoming, problem);
   }
 }
 
@@ -130,7 +138,11 @@ async function write(log: LogWriter, answer: Answer, incoming: Incoming, { lease
   stop.signal.addEventListener("abort", stopped, { once: true });
   let broken = false;
   try {
-    for await (const frame of frames) await log.frame(frame);
+    for await (const frame of frames) {
+      // What a run says that lost its task is nobody's answer.
+      if (stop.signal.reason instanceof Fenced) throw stop.signal.reason;
+      await log.frame(frame);
+    }
   } catch (cause) {
     if (cause instanceof Fenced || cause instanceof Diverged) {
       await cancel();
@@ -153,11 +165,6 @@ function headOf({ status, contentType, stream, headers }: Answer, { reply }: Inc
     ([name]) => name.startsWith("x-bailiwick-") || name === "location",
   );
   return { status, content_type: contentType, stream, headers: Object.fromEntries(own) };
-}
-
-async function deliveredFrames(deps: Deps, { tenant, task, leased }: Carried): Promise<number> {
-  const state = await deps.tasks.detached(tenant, task);
-  return state.ok ? state.value.frames : leased.frames;
 }
 
 /** A task that was admitted and not run is not left to its deadline; what ran was settled where it ran. */
@@ -196,9 +203,10 @@ async function tellProblem(
   operation: Operation,
   incoming: Incoming,
   problem: ProblemError,
-  delivered: number,
 ): Promise<void> {
-  if (delivered === 0) {
+  // Whoever watches may have seen what is not durable yet: the error goes behind it.
+  log.repeatNoMore();
+  if (log.frames === 0) {
     const { "content-type": contentType = "application/json", ...headers } = problemHeaders(problem, operation.shape);
     const { status } = PROBLEMS[problem.slug];
     await log.head({ status, content_type: contentType, stream: false, headers });
@@ -207,7 +215,7 @@ async function tellProblem(
   }
   const error = errorMember(problem);
   const { raw } = operation.surface
-    ? errorFrame(operation.surface, error, delivered)
+    ? errorFrame(operation.surface, error, log.frames)
     : { raw: encodeData(JSON.stringify({ error })) };
   await log.frame(raw);
   await log.close("failed");

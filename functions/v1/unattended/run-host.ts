@@ -8,7 +8,7 @@ import type { Deps } from "../../context.ts";
 import { Fenced } from "../../detached/write-log.ts";
 import { ProblemError } from "../../problem.ts";
 import type { Operation } from "../operation.ts";
-import { carryOut } from "./carry-out.ts";
+import { carryOut, NotBegun } from "./carry-out.ts";
 
 export interface RunHostParts {
   channels: WorkerChannels;
@@ -25,10 +25,32 @@ export interface TakenRun {
   over: Promise<"done" | "lost">;
 }
 
+/** The worker that asks for a task. */
+export interface AskingWorker {
+  channel: WorkerChannel;
+  /** Aborts when its connection is gone: the run is given up, and whoever takes the task next repeats it. */
+  lost: AbortSignal;
+  /** It has all that an earlier run of this task got from it, so that the run can be repeated. */
+  held: boolean;
+}
+
 export interface RunHost extends Pick<Runner, "carry"> {
   /** Takes a task for a worker. What it is to do comes over the channel. */
-  take(tenant: TenantId, task: TaskId, channel: WorkerChannel): Promise<Result<TakenRun, TakeRefusal>>;
+  take(tenant: TenantId, task: TaskId, worker: AskingWorker): Promise<Result<TakenRun, TakeRefusal>>;
 }
+
+interface Taken {
+  tenant: TenantId;
+  task: TaskId;
+  leased: LeasedTask;
+  /** Why it is only ended, not run. */
+  ends: ProblemError | null;
+  /** Of a worker's task; see `AskingWorker`. */
+  lost: AbortSignal | null;
+}
+
+/** The run is broken off from here, with nothing settled. */
+class GivenUp extends Fenced {}
 
 /** After what passes by itself. */
 const RETRY_MS = 1_000;
@@ -42,27 +64,47 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
   const byId = new Map(operations.map((operation) => [operation.id, operation]));
   let running = 0;
 
-  async function lease(tenant: TenantId, task: TaskId): Promise<Result<LeasedTask, TakeRefusal>> {
+  async function lease(tenant: TenantId, task: TaskId, held: boolean): Promise<Result<LeasedTask, TakeRefusal>> {
     if (running >= LIMITS.detachedRunsMax) return err({ reason: "overloaded", retry_after_ms: RETRY_MS });
-    return deps.tasks.leaseTask(tenant, task, LIMITS.runLeaseMs);
+    return deps.tasks.leaseTask(tenant, task, { life_ms: LIMITS.runLeaseMs, held });
+  }
+
+  /** Leaves the task to its next run, unless somebody else has it already. */
+  async function leaveTask(tenant: TenantId, task: TaskId, fence: number, cause: unknown): Promise<void> {
+    if (!(cause instanceof Fenced || cause instanceof NotBegun)) deps.telemetry.log.error("task.run", cause, { task });
+    const attempted = !(cause instanceof NotBegun);
+    // If this does not arrive, the lease ends by itself.
+    await deps.tasks
+      .releaseTask(tenant, task, fence, { retry_ms: cause instanceof GivenUp ? 0 : RETRY_MS, attempted })
+      .catch((failure: unknown) => deps.telemetry.log.warn("task.release", { task, cause: String(failure) }));
   }
 
   /** The run of a leased task, and all that ends it. */
-  async function run(tenant: TenantId, task: TaskId, leased: LeasedTask): Promise<"done" | "lost"> {
+  async function run(taken: Taken): Promise<"done" | "lost"> {
+    const { tenant, task, leased, lost } = taken;
     running++;
     const leave = deps.lifecycle.enter();
     const stop = new AbortController();
     const kept = keepLease(deps, tenant, task, leased.fence, stop);
+    const confirm = async (): Promise<void> => {
+      if (stop.signal.reason instanceof Fenced) throw stop.signal.reason;
+      const { fence } = leased;
+      const held = await deps.tasks.renewTask(tenant, task, fence, { life_ms: LIMITS.runLeaseMs, wait_ms: 0 });
+      if (!held.ok) throw new Fenced(held.error.reason);
+    };
+    const giveUp = () => stop.abort(new GivenUp("the worker's connection is gone, or the process ends"));
+    // Another process takes up what a worker does for this one; nobody takes up what a provider does.
+    const gone = lost === null ? [] : [lost, deps.lifecycle.expired];
+    for (const signal of gone) signal.addEventListener("abort", giveUp, { once: true });
+    if (gone.some(({ aborted }) => aborted)) giveUp();
     try {
-      await carryOut(deps, byId, { tenant, task, leased, stop, ends: endsUnrun(deps, leased) });
+      await carryOut(deps, byId, { tenant, task, leased, stop, ends: taken.ends, confirm });
       return "done";
     } catch (cause) {
-      if (!(cause instanceof Fenced)) {
-        deps.telemetry.log.error("task.run", cause, { task });
-        await deps.tasks.releaseTask(tenant, task, leased.fence, RETRY_MS).catch(() => {});
-      }
+      await leaveTask(tenant, task, leased.fence, cause);
       return "lost";
     } finally {
+      for (const signal of gone) signal.removeEventListener("abort", giveUp);
       kept.end();
       leave();
       running--;
@@ -71,31 +113,39 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
 
   return {
     async carry(tenant, task) {
-      const leased = await lease(tenant, task);
+      const leased = await lease(tenant, task, false);
       if (!leased.ok) {
         if (leased.error.reason === "overloaded") throw new Error("as many tasks run here as may");
         return;
       }
       const { value } = leased;
+      const ends = endsUnrun(deps, value);
       // Its worker is on the way: it was only looked at.
-      if (value.queued && endsUnrun(deps, value) === null) {
-        await deps.tasks.releaseTask(tenant, task, value.fence, RETRY_MS);
+      if (value.queued && ends === null) {
+        await deps.tasks.releaseTask(tenant, task, value.fence, { retry_ms: RETRY_MS, attempted: false });
         return;
       }
-      const over = run(tenant, task, value);
+      const over = run({ tenant, task, leased: value, ends, lost: null });
       if (parts.awaited) await over;
     },
-    async take(tenant, task, channel) {
-      const leased = await lease(tenant, task);
+    async take(tenant, task, { channel, lost, held }) {
+      if (deps.lifecycle.draining) return err({ reason: "overloaded", retry_after_ms: RETRY_MS });
+      const leased = await lease(tenant, task, held);
       if (!leased.ok) return leased;
       const { value } = leased;
-      parts.channels.set(task, channel);
-      const over = run(tenant, task, value).finally(() => parts.channels.delete(task));
-      if (value.cancel) return over.then(() => err({ reason: "canceled" as const }));
-      return ok({ fence: value.fence, over });
+      const ends = endsUnrun(deps, value) ?? (value.frames > 0 && !held ? notContinued() : null);
+      if (ends === null) parts.channels.set(task, channel);
+      const over = run({ tenant, task, leased: value, ends, lost }).finally(() => parts.channels.delete(task, channel));
+      if (ends === null) return ok({ fence: value.fence, over });
+      // Nothing is left for a worker to do.
+      if ((await over) === "lost") return err({ reason: "overloaded", retry_after_ms: RETRY_MS });
+      return err({ reason: value.cancel ? "canceled" : "finished" });
     },
   };
 }
+
+const notContinued = () =>
+  new ProblemError("upstream-failed", { detail: "What was delivered could not be continued." });
 
 /** Why a task is not run (any more), or null. */
 function endsUnrun(deps: Pick<Deps, "clock">, leased: LeasedTask): ProblemError | null {

@@ -90,8 +90,15 @@ export interface TaskLog {
     tenant: TenantId,
     task: TaskId,
   ): Promise<Result<Uint8Array, { reason: "not_found" } | { reason: "expired" }>>;
-  /** Takes the task for `life_ms`, under a fence higher than any before. Whoever gets it ends it, `cancel` or not. */
-  leaseTask(tenant: TenantId, task: TaskId, life_ms: number): Promise<Result<LeasedTask, LeaseTaskRefusal>>;
+  /**
+   * Takes the task for `life_ms`, under a fence higher than any before. Whoever gets it ends it, `cancel` or not. `held`: an
+   * earlier run is gone on with, so that this is no attempt of its own.
+   */
+  leaseTask(
+    tenant: TenantId,
+    task: TaskId,
+    options: { life_ms: number; held: boolean },
+  ): Promise<Result<LeasedTask, LeaseTaskRefusal>>;
   /** Prolongs the lease, then answers as soon as the task is to be cancelled, at the latest after `wait_ms`. */
   renewTask(
     tenant: TenantId,
@@ -99,8 +106,13 @@ export interface TaskLog {
     fence: number,
     options: { life_ms: number; wait_ms: number },
   ): Promise<Result<{ cancel: boolean }, FenceRefusal>>;
-  /** Gives the lease up before the end: the task is taken up again after `retry_ms`. */
-  releaseTask(tenant: TenantId, task: TaskId, fence: number, retry_ms: number): Promise<Result<null, FenceRefusal>>;
+  /** Gives the lease up before the end: the task is taken up again after `retry_ms`. Not `attempted`: nothing was done. */
+  releaseTask(
+    tenant: TenantId,
+    task: TaskId,
+    fence: number,
+    options: { retry_ms: number; attempted: boolean },
+  ): Promise<Result<null, FenceRefusal>>;
   /** Before the first frame; until there is one, a later head replaces it. Afterwards another head is `fenced`. */
   openLog(tenant: TenantId, task: TaskId, fence: number, head: LogHead): Promise<Result<null, FenceRefusal>>;
   /** Frames behind the first durable one, for those who watch; `appendLog` makes them durable. */

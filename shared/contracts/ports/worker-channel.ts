@@ -21,7 +21,8 @@ export class WorkerChannels {
   get(task: string): WorkerChannel | null {
     return this.#channels.get(task) ?? null;
   }
-  delete(task: TaskId): void {
-    this.#channels.delete(task);
+  /** Unless another one has taken its place. */
+  delete(task: TaskId, channel: WorkerChannel): void {
+    if (this.#channels.get(task) === channel) this.#channels.delete(task);
   }
 }
