@@ -65,6 +65,7 @@ export class LogLab {
   readonly faults: (LogFault | null)[] = [];
   unpublished = 0;
   around: Around = straight;
+  signer: Signer = LAB_SIGNER;
   readonly #folder = mkdtempSync(join(tmpdir(), "bailiwick-log-"));
   #sql: NodeSql;
   #copies = 0;
@@ -117,7 +118,7 @@ export class LogLab {
   }
 
   get parts(): LogParts {
-    const { archive, bounds } = this;
+    const { archive, bounds, signer } = this;
     const around = <T>(what: string, call: () => Promise<T>) => this.around(what, call);
     return {
       archive: {
@@ -129,9 +130,9 @@ export class LogLab {
         delete: (...args) => around(`delete ${args[0]}`, () => archive.delete(...args)),
       },
       signer: {
-        ...LAB_SIGNER,
-        keys: () => around("keys", LAB_SIGNER.keys),
-        signCheckpoint: (checkpoint) => around("sign", () => LAB_SIGNER.signCheckpoint(checkpoint)),
+        ...signer,
+        keys: () => around("keys", signer.keys),
+        signCheckpoint: (checkpoint) => around("sign", () => signer.signCheckpoint(checkpoint)),
       },
       prefix: (name) => `tenants/${name}/`,
       origin: (name) => `${LOG_ORIGIN}/${name}`,

@@ -27,16 +27,29 @@ export function nodeAt(sql: Sql, node: TreeNode, bundles: Bundles = NO_BUNDLES):
   return rootOfLeaves(hashesAt(sql, level, n * TILE_WIDTH + first, count, bundles));
 }
 
-const folded = (sql: Sql, nodes: readonly TreeNode[], bundles: Bundles): Uint8Array =>
-  foldNodes(nodes.map((node) => nodeAt(sql, node, bundles)));
-
 /** RFC 6962 root of the first `size` entries. */
 export const rootAt = (sql: Sql, size: number, bundles: Bundles = NO_BUNDLES): Uint8Array =>
-  folded(sql, rootNodes(size), bundles);
+  foldNodes(rootNodes(size).map((node) => nodeAt(sql, node, bundles)));
+
+/** Nodes that are known already, by height and index. Good for one step: entries of one task share nearly all of theirs. */
+export type KnownNodes = Map<string, Uint8Array>;
 
 /** RFC 6962 §2.1.1 audit path of one entry in the log of `size` entries. May throw `InArchive` for a pruned entry. */
-export const inclusionProof = (sql: Sql, index: number, size: number, bundles: Bundles = NO_BUNDLES): Uint8Array[] =>
-  inclusionNodes(index, size).map((nodes) => folded(sql, nodes, bundles));
+export function inclusionProof(
+  sql: Sql,
+  index: number,
+  size: number,
+  bundles: Bundles = NO_BUNDLES,
+  known: KnownNodes = new Map(),
+): Uint8Array[] {
+  const hashOf = (node: TreeNode): Uint8Array => {
+    const name = `${node.height}/${node.index}`;
+    const hash = known.get(name) ?? nodeAt(sql, node, bundles);
+    known.set(name, hash);
+    return hash;
+  };
+  return inclusionNodes(index, size).map((nodes) => foldNodes(nodes.map(hashOf)));
+}
 
 /** The bytes of a tile whose entries are all here. */
 export function tileBytes(sql: Sql, { level, n, width }: Tile): Uint8Array<ArrayBuffer> {

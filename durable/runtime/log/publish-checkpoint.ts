@@ -7,7 +7,7 @@ import { bundleBytes, tileBytes } from "./nodes.ts";
 import { notePartials } from "./partials.ts";
 import type { LogParts } from "./parts.ts";
 import type { Step } from "./publish.ts";
-import { CellKeys } from "./read-checkpoint.ts";
+import { CellKeys, type ReadCheckpoint } from "./read-checkpoint.ts";
 import { sealedHead } from "./seal.ts";
 import type { CheckpointRow } from "./state.ts";
 import type { Turn } from "./turn.ts";
@@ -58,8 +58,7 @@ export async function publishCheckpoint(
   if (size !== target) throw new Error("the log was sealed past its turn");
   const signed = await parts.signer.signCheckpoint({ origin, size, root });
   const keys = new CellKeys(parts.signer);
-  const ours = await signedOver(utf8(signed.note), { origin, size, root }, keys);
-  await keys.envelopeOver(utf8(signed.dsse), ours, "the signer's envelope");
+  const ours = await signedOver(signed, { origin, size, root }, keys);
 
   const lock = archive.lockFull(now_ms);
   const envelope = await archive.putOnce(envelopePath(size), utf8(signed.dsse), lock, "application/json");
@@ -72,17 +71,18 @@ export async function publishCheckpoint(
 
 /** What the signer answered must be what was asked: anything else is its failure, not the archive's, and halts nothing. */
 async function signedOver(
-  note: Uint8Array,
+  { note, dsse }: { note: string; dsse: string },
   asked: { origin: string; size: number; root: string },
   keys: CellKeys,
-): Promise<Awaited<ReturnType<CellKeys["open"]>>> {
+): Promise<ReadCheckpoint> {
   const root = decodeBase64(asked.root);
   try {
-    const opened = await keys.open(note, asked.origin, "the signer's note");
+    const opened = await keys.open(utf8(note), asked.origin, "the signer's note");
+    await keys.envelopeOver(utf8(dsse), opened, "the signer's envelope");
     if (root && opened.size === asked.size && sameBytes(opened.root, root)) return opened;
   } catch (cause) {
     if (!(cause instanceof FaultFound)) throw cause;
-    throw new Error("the signer's note does not verify under its own keys", { cause });
+    throw new Error("what the signer signed does not verify under its own keys", { cause });
   }
   throw new Error("the signer signed another checkpoint than it was asked for");
 }

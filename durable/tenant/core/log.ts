@@ -6,7 +6,7 @@ import { type Bundles, NO_BUNDLES } from "../../runtime/log/bundles.ts";
 import { publicationWaitMs } from "../../runtime/log/due.ts";
 import type { LogOwner } from "../../runtime/log/owner.ts";
 import { logPeriod } from "../../runtime/log/period.ts";
-import { provenEntry } from "../../runtime/log/proof.ts";
+import { provenEntries } from "../../runtime/log/proof.ts";
 import { askPublication, logRow, logState, publishedCheckpoint } from "../../runtime/log/state.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { accessRefusal, readGate } from "./access.ts";
@@ -85,5 +85,5 @@ export function proof(
     askPublication(sql, last + 1);
     return err({ reason: "pending", retry_after_ms: publicationWaitMs(sql, env.now, headOf(sql).size) });
   }
-  return ok({ origin, checkpoint, entries: seqs.map((seq) => provenEntry(sql, seq, checkpoint.size, bundles)) });
+  return ok({ origin, checkpoint, entries: provenEntries(sql, seqs, checkpoint.size, bundles) });
 }
