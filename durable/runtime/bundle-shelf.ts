@@ -155,6 +155,27 @@ export function shelfPut(sql: Sql, owner: ShelfOwner, bundle: NewBundle): Result
   return ok(viewOf(row, layer));
 }
 
+/** Whether a bundle in force was verified under this key. */
+export function shelfInForceBy(sql: Sql, signedBy: string): boolean {
+  const { active, canary } = layerRow(sql);
+  return [active, canary].some((revision) => revision !== null && bundleRow(sql, revision)?.signed_by === signedBy);
+}
+
+/** Lets go what this key has signed and is not in force, so that nobody goes back to it; answers the revisions. */
+export function shelfRetireSignedBy(sql: Sql, signedBy: string): number[] {
+  const kept = sql.all<{ revision: number; digest: string }>(
+    "SELECT revision, digest FROM policy_bundle WHERE signed_by = ? AND retired = 0 ORDER BY revision",
+    signedBy,
+  );
+  for (const row of kept) letGo(sql, row);
+  return kept.map(({ revision }) => revision);
+}
+
+function letGo(sql: Sql, { revision, digest }: { revision: number; digest: string }): void {
+  sql.run("DELETE FROM policy_chunk WHERE digest = ?", digest);
+  sql.run("UPDATE policy_bundle SET retired = 1 WHERE revision = ?", revision);
+}
+
 /** Lets the oldest archives go that are not in force, nor where a roll back would go; answers their revisions. */
 function retire(sql: Sql, layer: LayerRow, added: number): number[] {
   const before = layer.active === null ? null : (bundleRow(sql, layer.active)?.before ?? null);
@@ -165,10 +186,7 @@ function retire(sql: Sql, layer: LayerRow, added: number): number[] {
   const surplus = kept
     .filter(({ revision }) => !needed.has(revision))
     .slice(0, Math.max(0, kept.length - LIMITS.policyBundlesKeptMax));
-  for (const { revision, digest } of surplus) {
-    sql.run("DELETE FROM policy_chunk WHERE digest = ?", digest);
-    sql.run("UPDATE policy_bundle SET retired = 1 WHERE revision = ?", revision);
-  }
+  for (const row of surplus) letGo(sql, row);
   sql.run(
     `DELETE FROM policy_bundle WHERE retired = 1 AND revision NOT IN (
        SELECT revision FROM policy_bundle ORDER BY revision DESC LIMIT ?)`,

@@ -33,6 +33,7 @@ export {
   policyState,
   putBundle,
 } from "./core/policy.ts";
+export { deletePolicyKey, policyKeys, putPolicyKey } from "./core/policy-keys.ts";
 export { provision } from "./core/provision.ts";
 export { ledgerPage, record } from "./core/records.ts";
 export { refuse } from "./core/refusals.ts";

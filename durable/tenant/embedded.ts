@@ -71,6 +71,9 @@ export function embeddedTenantStore(host: ObjectHost, of: TenantClass): TenantSt
     deleteCredential: (tenant, change, ref) => call(tenant, (sql, env) => core.deleteCredential(sql, env, change, ref)),
     listCredentials: (tenant, access) => call(tenant, (sql, env) => core.listCredentials(sql, env, access)),
     credential: (tenant, access, ref) => call(tenant, (sql, env) => core.credential(sql, env, access, ref)),
+    policyKeys: (tenant, access) => call(tenant, (sql, env) => core.policyKeys(sql, env, access)),
+    putPolicyKey: (tenant, change, key) => call(tenant, (sql, env) => core.putPolicyKey(sql, env, change, key)),
+    deletePolicyKey: (tenant, change, id) => call(tenant, (sql, env) => core.deletePolicyKey(sql, env, change, id)),
     record: (tenant, entry) => call(tenant, (sql, env) => core.record(sql, env, entry)),
     log: (tenant, access) => call(tenant, (sql, env) => core.log(sql, env, access, origin(tenant))),
     proof: (tenant, access, task) =>

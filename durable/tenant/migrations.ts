@@ -3,6 +3,7 @@ import { LOG_SCHEMA } from "../runtime/log/schema.ts";
 import type { Migration } from "../runtime/sql.ts";
 import { APPROVAL_SCHEMA } from "./core/approvals.ts";
 import { DECISION_RING_SCHEMA } from "./core/decisions.ts";
+import { POLICY_KEY_SCHEMA } from "./core/policy-keys.ts";
 import { TASK_ENTRIES_SCHEMA } from "./core/task-entries.ts";
 import { KEY_MAKERS_SCHEMA } from "./key-makers.ts";
 
@@ -77,4 +78,5 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { id: 4, floor: 1, sql: APPROVAL_SCHEMA },
   { id: 5, floor: 1, sql: KEY_MAKERS_SCHEMA },
   { id: 6, sql: [...LOG_SCHEMA, ...TASK_ENTRIES_SCHEMA] },
+  { id: 7, floor: 6, sql: POLICY_KEY_SCHEMA },
 ];

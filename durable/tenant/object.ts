@@ -139,6 +139,15 @@ export class TenantObject extends DurableObject {
   credential(...args: TenantArgs<"credential">) {
     return this.#store.credential(this.#tenant, ...args);
   }
+  policyKeys(...args: TenantArgs<"policyKeys">) {
+    return this.#store.policyKeys(this.#tenant, ...args);
+  }
+  putPolicyKey(...args: TenantArgs<"putPolicyKey">) {
+    return this.#store.putPolicyKey(this.#tenant, ...args);
+  }
+  deletePolicyKey(...args: TenantArgs<"deletePolicyKey">) {
+    return this.#store.deletePolicyKey(this.#tenant, ...args);
+  }
   record(...args: TenantArgs<"record">) {
     return this.#store.record(this.#tenant, ...args);
   }

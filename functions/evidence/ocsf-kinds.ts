@@ -67,6 +67,8 @@ export const OCSF_KINDS: Readonly<Record<string, OcsfKind>> = {
   "policy.activated": entity("policy", "Activate"),
   "policy.rolled_back": entity("policy", "Roll back"),
   "policy.canary": entity("policy", "Canary"),
+  "policy.key_registered": entity("policy key", 1),
+  "policy.key_removed": entity("policy key", 4),
   "authentication.failed": { class: "authentication", activity: 1, severity: 2 },
   "data.read": api(2),
   "data.changed": api(3),

@@ -30,6 +30,7 @@ import { readCellCheckpoint, readCellTile, readCheckpoint, readTile } from "./le
 import { getModel, listModels } from "./models/list.ts";
 import type { Operation } from "./operation.ts";
 import { activateBundle, getArchive, getBundle, listBundles } from "./policies/bundles.ts";
+import { deletePolicyKey, getPolicyKey, listPolicyKeys, putPolicyKey } from "./policies/keys.ts";
 import { putBundle } from "./policies/put-bundle.ts";
 import { simulatePolicy } from "./policies/simulate.ts";
 import { endCanary, getPolicy, rollbackPolicy } from "./policies/state.ts";
@@ -93,6 +94,10 @@ export const OPERATIONS: readonly Operation[] = [
   rollbackPolicy,
   endCanary,
   simulatePolicy,
+  putPolicyKey,
+  listPolicyKeys,
+  getPolicyKey,
+  deletePolicyKey,
   listApprovals,
   getApproval,
   approveApproval,

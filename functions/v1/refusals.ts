@@ -18,6 +18,7 @@ const PROBLEM_OF = {
   expired: "not-found",
   unavailable: "store-unavailable",
   not_empty: "limit-reached",
+  in_use: "limit-reached",
   archived: "limit-reached",
   revision_not_increasing: "revision-not-increasing",
   older_revision: "revision-not-increasing",

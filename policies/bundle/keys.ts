@@ -1,7 +1,8 @@
 import { type CryptoKey, importJWK, importSPKI, type JWK } from "jose";
 import type { BundleAlgorithm } from "../../shared/contracts/config/bundles.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
-import { refuse } from "./refusal.ts";
+import { encodeHex } from "../../shared/crypto/hex.ts";
+import { Refused, refuse } from "./refusal.ts";
 
 /** A key that may sign bundles of a layer, for one algorithm alone. */
 export interface BundleKey {
@@ -30,6 +31,48 @@ export async function importKey({ id, algorithm, key }: BundleKey): Promise<Cryp
     return imported;
   } catch {
     return refuse({ reason: "key_unusable", key: id });
+  }
+}
+
+/** RFC 7518 §3.3: a shorter RSA key verifies nothing. */
+const RSA_BITS_MIN = 2048;
+/** An elliptic curve is imported as the key has it: RFC 7518 §3.4 names one for each algorithm. */
+const CURVES: Partial<Record<BundleAlgorithm, string>> = { ES256: "P-256", ES384: "P-384", ES512: "P-521" };
+
+/** RFC 5480 §2.1.1.1: the object identifiers by which a `SubjectPublicKeyInfo` names its curve. */
+const CURVE_OIDS: Readonly<Record<string, string>> = {
+  "P-256": "06082a8648ce3d030107",
+  "P-384": "06052b81040022",
+  "P-521": "06052b81040023",
+};
+
+/** The curve that a key says it is on; null when it names none of these. */
+function statedCurve(key: BundleKey["key"]): string | null {
+  if (key instanceof Uint8Array) return null;
+  if (typeof key !== "string") return typeof key.crv === "string" ? key.crv : null;
+  const body = /^-----BEGIN PUBLIC KEY-----([\sA-Za-z0-9+/=]+)-----END PUBLIC KEY-----\s*$/.exec(key.trim())?.[1] ?? "";
+  const head = encodeHex(Uint8Array.from(atob(body.replace(/\s/g, "")), (character) => character.charCodeAt(0))).slice(
+    0,
+    64,
+  );
+  return Object.keys(CURVE_OIDS).find((curve) => head.includes(CURVE_OIDS[curve] ?? "none")) ?? null;
+}
+
+/** Whether a public key is one that its algorithm can verify with. */
+export async function isUsable(key: BundleKey): Promise<boolean> {
+  if (SECRET_BYTES_MIN[key.algorithm] !== undefined) return false;
+  try {
+    const imported = await importKey(key);
+    if (imported instanceof Uint8Array || imported.type !== "public") return false;
+    const of = (member: string): unknown => Reflect.get(imported.algorithm, member);
+    const bits = of("modulusLength");
+    const curve = CURVES[key.algorithm];
+    // What a runtime imported under a curve may be a key of another one: the key's own word counts.
+    if (curve !== undefined) return statedCurve(key.key) === curve && of("namedCurve") === curve;
+    return bits === undefined || Number(bits) >= RSA_BITS_MIN;
+  } catch (thrown) {
+    if (thrown instanceof Refused) return false;
+    throw thrown;
   }
 }
 

@@ -27,6 +27,8 @@ export const LEDGER_KINDS = [
   "policy.activated",
   "policy.rolled_back",
   "policy.canary",
+  "policy.key_registered",
+  "policy.key_removed",
   "authentication.failed",
   "data.read",
   "data.changed",

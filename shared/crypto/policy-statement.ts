@@ -1,12 +1,14 @@
 import { isJsonObject } from "../contracts/json.ts";
 import { LIMITS } from "../contracts/limits.ts";
 import { FreshnessStatement } from "../contracts/policy/freshness.ts";
+import type { RegisteredKey } from "../contracts/policy/registered-key.ts";
 import { err, ok, type Result } from "../contracts/result.ts";
 import { decodeBase64url, encodeBase64url } from "./base64url.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { constantTimeEqual } from "./constant-time-equal.ts";
 import { hkdfSha256 } from "./hkdf.ts";
 import { hmacSha256 } from "./hmac-sha256.ts";
+import { registeredKeysDigest } from "./registered-keys-digest.ts";
 import { utf8 } from "./utf8.ts";
 
 /**
@@ -24,7 +26,8 @@ const macOf = (key: Uint8Array, payload: string): Uint8Array =>
 
 /** `base64url(canonical JSON) "." base64url(HMAC-SHA-256)`, over a text that names its use. */
 export function signStatement(statement: FreshnessStatement, key: Uint8Array): string {
-  const payload = encodeBase64url(utf8(canonicalJson(statement)));
+  const { keys, ...rest } = statement;
+  const payload = encodeBase64url(utf8(canonicalJson(keys === undefined ? rest : { ...rest, keys })));
   return `${payload}.${encodeBase64url(macOf(key, payload))}`;
 }
 
@@ -72,14 +75,15 @@ function parse(bytes: Uint8Array): FreshnessStatement | null {
 
 /** What a shell is given to answer its object's state with. */
 export type StatementSigner = (
-  state: Pick<FreshnessStatement, "tenant" | "version" | "active" | "canary">,
+  state: Pick<FreshnessStatement, "tenant" | "version" | "active" | "canary"> & { keys?: readonly RegisteredKey[] },
   nowMs: number,
 ) => string;
 
 /** Signs for one cell with the newest of its keys; statements are good for `policyStatementMsMax`. */
 export function statementSigner(cell: string, key: Uint8Array): StatementSigner {
-  return ({ tenant, version, active, canary }, nowMs) =>
-    signStatement(
+  return ({ tenant, version, active, canary, keys = [] }, nowMs) => {
+    const digest = registeredKeysDigest(keys);
+    return signStatement(
       {
         schema_version: 1,
         cell,
@@ -87,9 +91,11 @@ export function statementSigner(cell: string, key: Uint8Array): StatementSigner 
         version,
         active,
         canary,
+        ...(digest === null ? {} : { keys: digest }),
         issued_ms: nowMs,
         expires_ms: nowMs + LIMITS.policyStatementMsMax,
       },
       key,
     );
+  };
 }

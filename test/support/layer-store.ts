@@ -1,5 +1,6 @@
 import type { TenantId } from "../../shared/contracts/ids.ts";
 import type { BundleRef } from "../../shared/contracts/policy/freshness.ts";
+import type { RegisteredKey } from "../../shared/contracts/policy/registered-key.ts";
 import type { PolicyLayer, PolicyStore } from "../../shared/contracts/ports/policy-store.ts";
 import { err, ok } from "../../shared/contracts/result.ts";
 import { statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
@@ -12,6 +13,7 @@ export interface LayerState {
   version: number;
   active: BundleRef | null;
   canary: { bundle: BundleRef; percent: number } | null;
+  keys?: readonly RegisteredKey[];
 }
 
 /** A store of layers that a test sets as it likes, and breaks as an attacker or an accident would. */
@@ -43,8 +45,8 @@ export class LayerStore implements Pick<PolicyStore, "state" | "bundle"> {
 
   /** The layer's statement as its object would sign it now. */
   statement(tenant: TenantId | null): string {
-    const { version, active, canary } = this.layers.get(tenant) ?? { version: 0, active: null, canary: null };
-    return statementSigner(this.cell, this.key)({ tenant, version, active, canary }, this.#nowMs());
+    const state = this.layers.get(tenant) ?? { version: 0, active: null, canary: null };
+    return statementSigner(this.cell, this.key)({ tenant, ...state }, this.#nowMs());
   }
 
   async state(layer: PolicyLayer): ReturnType<PolicyStore["state"]> {

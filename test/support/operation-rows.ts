@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { demandApprovals } from "./approvals-bundle.ts";
 import { approvalsDesk } from "./approvals-desk.ts";
 import { eventually, type Lab, marker, type Tenant, user } from "./lab.ts";
@@ -112,6 +113,15 @@ const research = async (place: Place) =>
 async function summaries(place: Place): Promise<void> {
   await research(place);
   await post(place, "/v1/projects", { id: "summaries", workspace: "research", name: "Summaries" });
+}
+
+async function policyKey({ lab, tenant }: Place): Promise<Record<string, string>> {
+  const { publicKey } = generateKeyPairSync("ed25519");
+  const public_key = publicKey.export({ type: "spki", format: "pem" });
+  const kid = fresh("row");
+  const body = { algorithm: "EdDSA", public_key };
+  await lab.json(`/v1/policies/keys/${kid}`, { key: tenant.adminKey, method: "PUT", body });
+  return { kid };
 }
 
 /** Bundles of one tenant have rising revisions, whatever suite keeps them. */
@@ -234,6 +244,13 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "policies.rollback": { configured, before: async (place) => void (await activeBundle(place)) },
   "policies.canary.end": {},
   "policies.simulate": { configured: POLICY_TENANTS.first, before: firstBundle },
+  "policies.keys.put": {
+    path: async () => ({ kid: fresh("row") }),
+    nobodys: "a key's id is a name that each tenant gives its own",
+  },
+  "policies.keys.list": {},
+  "policies.keys.get": { path: policyKey },
+  "policies.keys.delete": { path: policyKey },
   "approvals.list": {},
   "approvals.get": { configured: ASKED, path: waiting() },
   "approvals.approve": { configured: ASKED, path: waiting(), knows: seenDigest },

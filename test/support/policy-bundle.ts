@@ -20,6 +20,8 @@ export interface PolicyBundle {
   revision: number;
   actions?: readonly string[];
   secret?: string;
+  /** Signs in place of the secret. */
+  signer?: { alg: string; key: CryptoKey };
   /** Who claims to sign. */
   key?: string;
   claims?: Record<string, unknown>;
@@ -36,6 +38,6 @@ export async function policyBundle(of: PolicyBundle): Promise<Uint8Array> {
   ]);
   const whose = tenant === null ? { layer: "cell" } : { layer: "tenant", tenant };
   const claims = { keyid: key, ...whose, revision, contract: "1.0.0", ...of.claims };
-  await sign(files, claims, { alg: "HS256", key: utf8(secret), kid: key });
+  await sign(files, claims, { ...(of.signer ?? { alg: "HS256", key: utf8(secret) }), kid: key });
   return pack(files);
 }

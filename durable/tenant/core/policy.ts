@@ -1,3 +1,4 @@
+import type { RegisteredKey } from "../../../shared/contracts/policy/registered-key.ts";
 import type { StoredBundle } from "../../../shared/contracts/ports/policy-store.ts";
 import type { Access, AccessRefusal, Change, ChangeRefusal } from "../../../shared/contracts/ports/tenant-store.ts";
 import { err, ok, type Result } from "../../../shared/contracts/result.ts";
@@ -18,8 +19,9 @@ import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { accessRefusal, readGate } from "./access.ts";
 import { changing } from "./changing.ts";
 import type { LedgerWriter } from "./ledger.ts";
+import { registeredKeys } from "./policy-keys.ts";
 
-export type PolicyLayerState = ShelfState & { version: number };
+export type PolicyLayerState = ShelfState & { version: number; keys?: readonly RegisteredKey[] };
 
 function versionOf(sql: Sql): number {
   const row = sql.get<{ policy_version: number }>("SELECT policy_version FROM tenant");
@@ -28,7 +30,16 @@ function versionOf(sql: Sql): number {
 }
 
 /** What is in force, with the version that `admit` compares. */
-export const policyState = (sql: Sql): PolicyLayerState => ({ version: versionOf(sql), ...shelfState(sql) });
+export const policyState = (sql: Sql): PolicyLayerState => ({
+  version: versionOf(sql),
+  ...shelfState(sql),
+  ...keysIn(sql),
+});
+
+function keysIn(sql: Sql): { keys?: readonly RegisteredKey[] } {
+  const keys = registeredKeys(sql);
+  return keys.length === 0 ? {} : { keys };
+}
 
 export { shelfBytes as policyBundle };
 
@@ -68,9 +79,10 @@ export function activateBundle(
   target: ShelfTarget,
 ): Result<PolicyLayerState, ChangeRefusal | ActivateRefusal> {
   const action = "policy:activate";
-  return changing<PolicyLayerState, ActivateRefusal>(sql, env, change, action, (ledger) =>
-    shelfActivate(sql, ownerOf(sql, env, change, ledger, action), target),
-  );
+  return changing<PolicyLayerState, ActivateRefusal>(sql, env, change, action, (ledger) => {
+    const done = shelfActivate(sql, ownerOf(sql, env, change, ledger, action), target);
+    return done.ok ? ok({ ...done.value, ...keysIn(sql) }) : done;
+  });
 }
 
 export function listBundles(

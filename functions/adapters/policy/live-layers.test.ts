@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { TenantId } from "../../../shared/contracts/ids.ts";
+import { TenantId, type UnixMs } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { PolicyUnavailable } from "../../../shared/contracts/ports/policy.ts";
 import { signStatement } from "../../../shared/crypto/policy-statement.ts";
@@ -31,6 +31,7 @@ beforeEach(() => {
       store,
       cell: "local",
       statementKeys: () => [STATEMENT_KEY],
+      trust: (configured, registered) => [...configured, ...registered.map(({ id }) => id)],
       open: (archive, _stated, _tenant, keys) => ({
         name: `${text(archive)} under ${keys.join("+")}`,
         expiresMs: 9e15,
@@ -57,6 +58,31 @@ describe("a layer is given out", () => {
     expect(store.asked).toEqual(["state acme", "bundle tenant"]);
     expect(layers.get(TENANT, { version: 2, keys: KEYS })).not.toBeInstanceOf(Promise);
     expect(store.asked).toHaveLength(2);
+  });
+
+  it("under the keys that its tenant registered too, and opened anew when one of them goes", async () => {
+    const [one, two] = ["one", "two"].map((id) => ({
+      ...{ id, algorithm: "ES256" as const, public_key: "pem", created_by: "user:officer" },
+      created_ms: 1 as UnixMs, // safe because: milliseconds
+    }));
+    if (!one || !two) throw new Error("two keys");
+    activate(2, "two");
+    const state = store.layers.get(TENANT);
+    if (!state) throw new Error("a layer");
+    store.layers.set(TENANT, { ...state, keys: [one, two] });
+    expect(await get()).toMatchObject({ active: { name: "two under k+one+two" } });
+    store.layers.set(TENANT, { ...state, version: 3, keys: [two] });
+    expect(await get(3)).toMatchObject({ active: { name: "two under k+two" } });
+  });
+
+  it("under no key that its statement does not tell of, so that none is slipped in beside a signed state", async () => {
+    activate(2, "two");
+    const slipped = { id: "evil", algorithm: "ES256" as const, public_key: "pem", created_by: "x" };
+    const state = store.layers.get(TENANT);
+    store.forged = store.statement(TENANT);
+    if (!state) throw new Error("a layer");
+    store.layers.set(TENANT, { ...state, keys: [{ ...slipped, created_ms: 1 as UnixMs }] }); // safe because: milliseconds
+    await expect(get()).rejects.toThrow("not those that were stated");
   });
 
   it("renewed after five minutes beside the call that came by, once however many come", async () => {

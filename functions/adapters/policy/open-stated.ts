@@ -3,6 +3,7 @@ import type { LayerPolicy } from "../../../policies/decide/decide-layer.ts";
 import type { BundleKeyConfig } from "../../../shared/contracts/config/snapshot.ts";
 import type { TenantId } from "../../../shared/contracts/ids.ts";
 import type { BundleRef } from "../../../shared/contracts/policy/freshness.ts";
+import type { RegisteredKey } from "../../../shared/contracts/policy/registered-key.ts";
 import { PolicyUnavailable } from "../../../shared/contracts/ports/policy.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 
@@ -11,6 +12,13 @@ export function verificationKey(config: BundleKeyConfig, secret: string | null):
   const { id, algorithm, public_key } = config;
   const key = config.secret === null ? public_key : secret === null ? null : utf8(secret);
   return key === null ? null : { id, algorithm, key };
+}
+
+/** Configured keys, and registered ones under ids that the configuration does not name. */
+export function trustedKeys(configured: readonly BundleKey[], registered: readonly RegisteredKey[]): BundleKey[] {
+  const named = new Set(configured.map(({ id }) => id));
+  const beside = registered.filter(({ id }) => !named.has(id));
+  return [...configured, ...beside.map(({ id, algorithm, public_key }) => ({ id, algorithm, key: public_key }))];
 }
 
 /** A policy that is stated to be in force, and until when its bundle opens. */

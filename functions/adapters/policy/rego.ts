@@ -17,7 +17,7 @@ import { factsValues, policiesOverFacts } from "./facts-values.ts";
 import { layerKeys } from "./layer-keys.ts";
 import { LiveLayers } from "./live-layers.ts";
 import type { LiveLayer } from "./load-layer.ts";
-import { openStated, type StatedBundle, verificationKey } from "./open-stated.ts";
+import { openStated, type StatedBundle, trustedKeys, verificationKey } from "./open-stated.ts";
 import { AGES_IN_USE_MS, policyWatcher } from "./policy-metrics.ts";
 import { RememberedOutcomes } from "./remembered-outcomes.ts";
 
@@ -64,7 +64,13 @@ export function regoPolicy(options: RegoPolicyOptions): Policy & PolicyReadiness
   const overFacts = policiesOverFacts();
   const remembered = new RememberedOutcomes();
   const layers = new LiveLayers({
-    source: { store, cell: options.cell.id, statementKeys: () => keyring.statementKeys(), open: openStated },
+    source: {
+      store,
+      cell: options.cell.id,
+      statementKeys: () => keyring.statementKeys(),
+      trust: trustedKeys,
+      open: openStated,
+    },
     clock,
     defer: options.defer,
     jitter: () => (ids.bytes(1)[0] ?? 0) / 255,

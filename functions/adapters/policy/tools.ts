@@ -1,3 +1,4 @@
+import { isUsable } from "../../../policies/bundle/keys.ts";
 import { type BundleRefusal, openBundle } from "../../../policies/bundle/open-bundle.ts";
 import { DENIALS } from "../../../policies/decide/answer.ts";
 import { type LayerOutcome, type LayerPolicy, withFacts } from "../../../policies/decide/decide-layer.ts";
@@ -28,7 +29,7 @@ import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import { type AskedLayer, type AskedLayers, askLayers, type Watcher } from "./ask-layers.ts";
 import { factsValues } from "./facts-values.ts";
 import { layerKeys } from "./layer-keys.ts";
-import { verificationKey } from "./open-stated.ts";
+import { trustedKeys, verificationKey } from "./open-stated.ts";
 import type { BuiltinPolicy } from "./rego.ts";
 
 export interface PolicyToolsOptions {
@@ -57,7 +58,9 @@ export function policyTools(options: PolicyToolsOptions): PolicyTools {
   /** `now_s` as the check of an upload; a bundle that decided once may have expired since. */
   async function open(layer: PolicyLayer, archive: Uint8Array, now_s?: number): Promise<Result<Opened, BundleRefusal>> {
     const tenant = tenantOf(layer);
-    const { keys } = keysOf(config.current(), tenant);
+    const configured = keysOf(config.current(), tenant).keys;
+    const state = tenant === null ? null : await store.state(layer);
+    const keys = trustedKeys(configured, state?.ok ? (state.value.keys ?? []) : []);
     const trust = { keys, layer: layer.layer, tenant, ...(now_s === undefined ? {} : { now_s }) };
     const opened = await openBundle(archive, trust);
     if (!opened.ok) return opened;
@@ -122,6 +125,10 @@ export function policyTools(options: PolicyToolsOptions): PolicyTools {
   }
 
   return {
+    async checkKey({ id, algorithm, public_key }) {
+      return (await isUsable({ id, algorithm, key: public_key })) ? ok(null) : err({ reason: "key_unusable" });
+    },
+
     async check(layer, archive) {
       const opened = await openCandidate(layer, archive);
       if (!opened.ok) return opened;

@@ -18,9 +18,23 @@ export const BUNDLE_ALGORITHMS = [
   "HS384",
   "HS512",
 ] as const;
+/** Those without a secret. */
+export const PUBLIC_BUNDLE_ALGORITHMS = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+] as const satisfies readonly (typeof BUNDLE_ALGORITHMS)[number][];
 export type BundleAlgorithm = (typeof BUNDLE_ALGORITHMS)[number];
 
-const KeyId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a key id: letters, digits and ._-, at most 64");
+/** `keyid` of `opa sign`. */
+export const BundleKeyId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a key id: letters, digits and ._-, at most 64");
 const Pem = z
   .string()
   .max(8_192)
@@ -41,12 +55,15 @@ const Jwk = z.strictObject({
   alg: z.string().max(16).optional(),
 });
 
+/** What signatures are verified with: nothing secret. */
+export const BundlePublicKey = z.union([Pem, Jwk]);
+
 /** A key that may sign bundles of a layer; `id` is the `keyid` of `opa sign`. */
 export const BundleKeyEntry = z
   .strictObject({
-    id: KeyId,
+    id: BundleKeyId,
     algorithm: z.enum(BUNDLE_ALGORITHMS),
-    public_key: z.union([Pem, Jwk]).optional(),
+    public_key: BundlePublicKey.optional(),
     /** Of HS256, HS384 and HS512 alone. */
     secret: SecretReference.optional(),
   })

@@ -20,6 +20,8 @@ export const FreshnessStatement = z.strictObject({
   active: BundleRef.nullable(),
   /** Takes this share of the actors, chosen by a digest of their subject. */
   canary: z.strictObject({ bundle: BundleRef, percent: z.number().int().min(1).max(99) }).nullable(),
+  /** Over the keys that the tenant registered for its bundles; absent where there are none. */
+  keys: Digest.optional(),
   issued_ms: z.number().int(),
   expires_ms: z.number().int(),
 });

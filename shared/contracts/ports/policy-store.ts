@@ -1,5 +1,6 @@
 import type { TenantId, UnixMs } from "../ids.ts";
 import type { BundleRef } from "../policy/freshness.ts";
+import type { RegisteredKey } from "../policy/registered-key.ts";
 import type { Result } from "../result.ts";
 import type { Access, AccessRefusal, Change, ChangeRefusal } from "./tenant-store.ts";
 
@@ -18,10 +19,12 @@ export interface StoredBundle extends BundleRef {
 }
 
 export interface PolicyState {
-  /** Counts activations, roll backs and canary changes. */
+  /** Counts activations, roll backs, canary changes and changes of registered keys. */
   version: number;
   active: BundleRef | null;
   canary: { bundle: BundleRef; percent: number } | null;
+  /** Registered by the tenant for its bundles; absent where there are none. */
+  keys?: readonly RegisteredKey[];
   /** Compact, signed `FreshnessStatement` of exactly this state. */
   statement: string;
 }

@@ -2,6 +2,7 @@ import type { Decided, PolicyInput, PolicyLayerName } from "../decision.ts";
 import type { TenantId } from "../ids.ts";
 import type { BundleRef } from "../policy/freshness.ts";
 import type { DecisionRecord } from "../policy/record.ts";
+import type { RegisteredKey } from "../policy/registered-key.ts";
 import type { Result } from "../result.ts";
 import type { PolicyLayer } from "./policy-store.ts";
 
@@ -53,7 +54,11 @@ export interface ExplainedLayer {
  * the configuration in force. Rejects with `PolicyUnavailable` when a policy in force cannot be read.
  */
 export interface PolicyTools {
-  /** Verifies an archive as a bundle of the layer, under the keys that the configuration in force trusts for it. */
+  /** Whether a public key can verify by its algorithm and is long enough: asked before it is registered. */
+  checkKey(
+    key: Pick<RegisteredKey, "id" | "algorithm" | "public_key">,
+  ): Promise<Result<null, { reason: "key_unusable" }>>;
+  /** Verifies an archive as a bundle of the layer, under the keys that configuration and tenant trust for it now. */
   check(layer: PolicyLayer, archive: Uint8Array): Promise<Result<CheckedBundle, BundleInvalid>>;
   /** Each question under the bundles that are active, and with the candidate in its layer's place; no canary takes part. */
   compare(

@@ -17,6 +17,7 @@ import { metricsSuite } from "./metrics.ts";
 import { moneySuite } from "./money.ts";
 import { obligationsSuite } from "./obligations.ts";
 import { policiesSuite } from "./policies.ts";
+import { policyKeysSuite } from "./policy-keys.ts";
 import { responsesSuite } from "./responses.ts";
 import { routingSuite } from "./routing.ts";
 import { streamsSuite } from "./streams.ts";
@@ -42,6 +43,7 @@ export const ALL_SUITES: readonly Suite[] = [
   identitySuite,
   keysDocumentSuite,
   policiesSuite,
+  policyKeysSuite,
   approvalsSuite,
   approvalShapesSuite,
   badInputSuite,
