@@ -38,6 +38,11 @@ export const BudgetId = minted<"BudgetId">("bud");
 export type BudgetId = z.infer<typeof BudgetId>;
 export const ApprovalId = minted<"ApprovalId">("apr");
 export type ApprovalId = z.infer<typeof ApprovalId>;
+export const BatchId = minted<"BatchId">("batch");
+export type BatchId = z.infer<typeof BatchId>;
+/** OpenAI's form: `file-` and 26 base62 characters that sort by time. */
+export const FileId = id<"FileId">(/^file-[0-9A-Za-z]{26}$/);
+export type FileId = z.infer<typeof FileId>;
 /** `resp_<26 of the session>_<26 of the response>`: a response names the session object that holds it. */
 export const ResponseId = id<"ResponseId">(/^resp_[0-9A-Za-z]{26}_[0-9A-Za-z]{26}$/);
 export type ResponseId = z.infer<typeof ResponseId>;
@@ -61,4 +66,5 @@ export interface MintedIds {
   cred: CredentialRef;
   bud: BudgetId;
   apr: ApprovalId;
+  batch: BatchId;
 }

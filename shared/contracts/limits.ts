@@ -140,7 +140,16 @@ export const LIMITS = {
   sessionItemsMax: 10_000,
   sessionBytesMax: 64 * MiB,
   sessionItemBytesMax: 1 * MiB,
-  sessionMsMax: 30 * DAY,
+  /** A conversation's or stored response's life where the tenant's `retention` says nothing. */
+  sessionMsDefault: 30 * DAY,
+  /** The longest that `retention` may say. */
+  sessionMsMax: 365 * DAY,
+  /** What an erasure was is remembered by its session until it is recorded, at most for so long. */
+  erasedSessionMsMax: 7 * DAY,
+  /** Rows of `GET /v1/erasures`, about 250 bytes each: as long as read models; the ledger keeps them for ever. */
+  erasureRowMsMax: 400 * DAY,
+  /** 16 MiB of rows; those of subjects are beyond it, because evidence asks for them. */
+  erasureRowsMax: 65_536,
 
   // --- stores and durable objects
   /** Platform limit of Durable Object SQL is 100 bound parameters. */
@@ -457,6 +466,22 @@ export const LIMITS = {
   queueSweepJobs: 64,
   /** One frame on a worker's connection. */
   workerFrameBytesMax: 1 * MiB,
+  /** An hour is what Kubernetes projects; a day is what it can be told to. */
+  serviceAccountLifetimeSMax: 24 * 60 * 60,
+  /** A worker's token; workers renew it on their connection. */
+  workerTokenLifeMs: 10 * MINUTE,
+  /** A task's ticket is good for this long behind its deadline: until then its message may still be looked at. */
+  ticketGraceMs: HOUR,
+  /** Chunks of one task that a worker may send before they are taken: 2 MiB of the largest. */
+  workerCreditChunks: 32,
+  /** Tasks that one worker asks for or has at once. */
+  workerTasksMax: 4_096,
+  /** One message on a worker's connection: a held list of a thousand generations, each with its ticket and context. */
+  workerMessageBytesMax: 32 * MiB,
+  /** What a worker may be behind with reading before its connection is given up: the largest request, twice. */
+  workerSendBytesMax: 128 * MiB,
+  /** How often a worker tells its load: three of them make the 15 s that a report counts. */
+  workerLoadEveryMs: 5 * SECOND,
   /** A run that is not renewed for so long is lost; renewed at a third. */
   runLeaseMs: 30 * SECOND,
 
@@ -518,6 +543,48 @@ export const LIMITS = {
   detachedLifeMs: 24 * HOUR,
   /** Lines of one batch that are outside of its object at once. */
   batchWindowMax: 64,
+
+  // --- files and batches
+  /** OpenAI's largest file. */
+  fileBytesMax: 512 * MiB,
+  filesPerTenantMax: 10_000,
+  fileNameCharsMax: 255,
+  /** 512 MB in an hour are 1.2 Mbit/s; what is not complete by then is removed. */
+  uploadMsMax: HOUR,
+  /** Nothing of an upload arrived for so long. */
+  uploadIdleMsMax: MINUTE,
+  /** Header lines of one part of a form. */
+  multipartHeaderBytesMax: 16 * KiB,
+  /** A form's fields besides its file: purpose and expiry. */
+  multipartFieldsMax: 16,
+  multipartFieldBytesMax: 4 * KiB,
+  /** OpenAI: an hour to 30 days. */
+  fileExpiresSMin: 3_600,
+  fileExpiresSMax: 30 * 24 * 3_600,
+  filesListMax: 10_000,
+  /** OpenAI's bounds of one batch. */
+  batchLinesMax: 50_000,
+  batchInputBytesMax: 200 * MiB,
+  batchLineBytesMax: 8 * MiB,
+  batchWindowMsMax: 24 * HOUR,
+  batchesActiveMax: 100,
+  batchesPerTenantMax: 10_000,
+  /** Bad lines that a batch names; the others are as wrong. */
+  batchErrorsMax: 1_000,
+  /** Lines of one step of the validation: one call of the object each. */
+  batchStepLinesMax: 500,
+  batchStepBytesMax: 8 * MiB,
+  /** Results wait this long for company, or until there are so many bytes of them. */
+  batchFlushMs: 250,
+  batchFlushBytes: 4 * MiB,
+  /** Whoever drives a batch writes or renews several times within this. */
+  batchLeaseMs: 30 * SECOND,
+  /** On platforms that keep an alarm at work for minutes at most. */
+  batchTurnMsMax: 20 * SECOND,
+  /** Tasks of one line that were turned away before anything was done, because the cell had no room for them. */
+  batchLineTriesMax: 200,
+  batchRetryMsMin: 500,
+  batchRetryMsMax: 30 * SECOND,
 
   // --- pre-authentication, per client address (defaults; the snapshot may change them)
   preauthPerMinute: 120,
