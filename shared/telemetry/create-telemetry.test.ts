@@ -26,13 +26,7 @@ function telemetry() {
       return { flush: async (ms) => void flushes.push(ms) };
     },
     clock: { now: () => time.ms as UnixMs }, // safe because: a fixed instant
-    ids: {
-      bytes: (count) => new Uint8Array(count).fill(7),
-      base62: () => "",
-      mint: () => {
-        throw new Error("telemetry mints no ids");
-      },
-    },
+    ids: { bytes: (count) => new Uint8Array(count).fill(7) },
     sample: { ratio: 1, followParent: false },
   });
   return {
