@@ -38,6 +38,7 @@ ENVELOPE_SIGNATURES_MAX = 16
 EVIDENCE_ENTRIES_MAX = 1024
 ENTRY_BYTES_MAX = 65_535
 TILE_WIDTH = 256
+BLOCK = 512  # of a tar archive
 HASH_BYTES = 32
 ENTRIES_FILE_BYTES_MAX = TILE_WIDTH * (ENTRY_BYTES_MAX + 2)
 ARCHIVE_FILES_MAX = 2_000_000
@@ -1297,6 +1298,26 @@ class UstarInfo(tarfile.TarInfo):
         return info
 
 
+class Counted(io.RawIOBase):
+    """A stream that knows how long it was and where its last byte stands that is not zero."""
+
+    def __init__(self, rest: BinaryIO) -> None:
+        super().__init__()
+        self._rest = rest
+        self.total = self.used = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._rest.read(size)
+        used = len(found.rstrip(b"\0"))
+        if used:
+            self.used = self.total + used
+        self.total += len(found)
+        return found
+
+
 class Export:
     def __init__(self, ring: Optional[Keyring], own: Optional[Own]) -> None:
         self.ring, self.own = ring, own
@@ -1313,8 +1334,9 @@ class Export:
 
     def read(self, stream: BinaryIO) -> None:
         """Takes file by file, so that only notes, hash tiles and a few bytes for each entry stay in memory."""
+        counted, end = Counted(stream), 0
         try:
-            with tarfile.open(fileobj=stream, mode="r|", tarinfo=UstarInfo, encoding="utf-8") as archive:
+            with tarfile.open(fileobj=counted, mode="r|", tarinfo=UstarInfo, encoding="utf-8") as archive:
                 last: Tuple[int, int, int] = (-1, 0, 0)
                 while True:
                     info = archive.next()
@@ -1333,6 +1355,11 @@ class Export:
                     need(len(content) == info.size, f"the archive ends within {info.name}")
                     self.order.append((info.name, hashlib.sha256(content).hexdigest()))
                     self.take(info.name, place[0], content)
+                    end += BLOCK + (info.size + BLOCK - 1) // BLOCK * BLOCK
+            while counted.read(MIB):
+                pass
+            need(counted.used <= end, "something stands behind the end of the archive")
+            need(counted.total >= end + 2 * BLOCK, "the archive ends before its end is marked")
         except Failed as failed:
             self.damage = failed
         except (tarfile.TarError, EOFError, OSError, ValueError, RecursionError) as error:
@@ -1411,6 +1438,8 @@ class Export:
         said = check_statement_signatures(envelope, self.ring, "the manifest")
         if problem is not None:
             raise problem
+        worm = self._predicate().get("worm")
+        need(worm in ("object-lock", "bucket-lock", "not WORM"), f"the predicate has the protection {quote(worm)}")
         return said
 
     def files(self) -> str:

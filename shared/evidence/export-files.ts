@@ -69,19 +69,41 @@ const ORDER: Record<ExportFile["kind"], number> = {
   spans: 6,
   manifest: 7,
 };
+/** Where a file stands among the others: its kind, then what orders it there. */
+function placeOf(file: ExportFile): readonly number[] {
+  const place = ORDER[file.kind];
+  switch (file.kind) {
+    case "archived":
+      return [place, file.size, 0];
+    case "archived_dsse":
+      return [place, file.size, 1];
+    case "tile":
+      return [place, file.tile.level, file.tile.n];
+    case "entries":
+      return [place, file.first];
+    default:
+      return [place];
+  }
+}
+
+function isAfter(place: readonly number[], before: readonly number[]): boolean {
+  const at = place.findIndex((number, level) => number !== before[level]);
+  return at >= 0 && (place[at] ?? 0) > (before[at] ?? -1);
+}
+
 const ONCE: readonly ExportFile["kind"][] = ["keys", "checkpoint", "checkpoint_dsse", "spans"];
 
 /** The files as they came: their order, each once, and the digests that the manifest must list. */
 export class FileList {
   readonly #digests = new Map<string, string>();
   readonly #kinds = new Set<ExportFile["kind"]>();
-  #reached = 0;
+  #reached: readonly number[] = [];
 
   /** Notes a file; its fault if it does not belong where it stands. */
   add(file: ExportFile, { name, bytes }: TarFile): Fault | null {
     if (this.#digests.has(name)) return fault("file_duplicated", `${shown(name)} is there twice`);
-    const place = ORDER[file.kind];
-    if (place < this.#reached) return fault("file_order", `${shown(name)} comes too late`);
+    const place = placeOf(file);
+    if (!isAfter(place, this.#reached)) return fault("file_order", `${shown(name)} comes too late`);
     if (this.#digests.size >= LIMITS.exportFilesMax) return fault("too_many", "there are more files than exports have");
     this.#reached = place;
     this.#kinds.add(file.kind);

@@ -218,7 +218,7 @@ export function signedExports(): CorpusRow[] {
       signed(
         files.toSpliced(placeOf(FIRST_TILE), 2, ...files.slice(placeOf(FIRST_TILE), placeOf(FIRST_TILE) + 2).reverse()),
       ),
-      "verified",
+      at("files", "file_order"),
     ),
     row("an entry altered", bent(MIDDLE, edited(cheap)), at("entries", "prev_differs", 301)),
     row(
@@ -288,7 +288,7 @@ export function signedExports(): CorpusRow[] {
           bytes: LOG.tile({ level: 0, n: 0, width: 256 }),
         }),
       ),
-      at("root", "file_unexpected"),
+      "verified",
     ),
     row(
       "a checkpoint with a signature flipped",
@@ -340,7 +340,7 @@ export function signedExports(): CorpusRow[] {
     ),
     row("an archived checkpoint of before the period", history([260, 300]), at("archived checkpoints", "border_wrong")),
     row("an archived checkpoint of after the period", history([300, 521]), at("archived checkpoints", "border_wrong")),
-    row("archived checkpoints in the wrong order", history([420, 300]), at("archived checkpoints", "order")),
+    row("archived checkpoints in the wrong order", history([420, 300]), at("files", "file_order")),
     row("a silence that is not told", saying({ spans: [] }), at("spans", "spans_differ", 400)),
     row("a silence that is longer than it was", told({ to: timeOf(402) }), at("spans", "spans_differ", 400)),
     row("a silence elsewhere", told({ after: 410, before: 411 }), at("spans", "spans_differ", 400)),

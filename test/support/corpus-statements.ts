@@ -136,7 +136,6 @@ export function checkpoints(): CorpusRow[] {
       "the envelope signed by a stranger",
       put(statement, dsse, { ...LOG.envelope(SIZE, [STRANGER]) }),
       at("key_unknown"),
-      { mlDsaOnly: true },
     ),
     says(
       "the envelope's signature flipped",
