@@ -65,7 +65,7 @@ function compileCandidate(declaration: Declaration, providers: ProvidersFile | n
     provider,
     model,
     tier: facts?.tier ?? listed?.tier ?? (locality === "local" ? 0 : 1),
-    lane: facts?.lane ?? "direct",
+    lane: facts?.lane ?? (entry?.kind === "pool" ? "queue" : "direct"),
     surfaces: [...surfaces],
     tools: capabilities.has("tools"),
     vision: capabilities.has("vision"),

@@ -1,12 +1,15 @@
 import { PROVIDER_DEFAULTS } from "../../shared/contracts/config/defaults.ts";
+import { PoolName } from "../../shared/contracts/config/fields.ts";
 import type { ProviderEntry, ProvidersFile } from "../../shared/contracts/config/providers.ts";
 import type { ProviderConfig, SecretRef } from "../../shared/contracts/config/snapshot.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Findings } from "./findings.ts";
 
 const FILE = "providers.yml";
+/** Kinds that run inside the cell and are reached without an address. */
+const WITHIN: ReadonlySet<ProviderEntry["kind"]> = new Set(["synthetic", "pool"]);
 export const localityOf = (entry: ProviderEntry): "local" | "api" =>
-  entry.locality ?? (entry.kind === "synthetic" ? "local" : "api");
+  entry.locality ?? (WITHIN.has(entry.kind) ? "local" : "api");
 
 /** Providers that can be called. One whose base URL is not known yet is left out; one without its secret is marked. */
 export function compileProviders(
@@ -57,6 +60,7 @@ export function compileProviders(
       try_timeout_ms: entry.try_timeout_ms,
       idle_timeout_ms: entry.idle_timeout_ms,
       breaker: entry.breaker,
+      ...(entry.kind === "pool" ? { pool: entry.pool ?? name } : {}),
       synthetic: entry.kind === "synthetic" ? (entry.synthetic ?? { ...PROVIDER_DEFAULTS.synthetic }) : null,
     };
   }
@@ -65,13 +69,24 @@ export function compileProviders(
 
 function checkKind(entry: ProviderEntry, path: string[], findings: Findings): void {
   const refuse = (member: string, message: string) => findings.problem(FILE, [...path, member], message);
+  if (entry.kind !== "synthetic" && entry.synthetic !== undefined) refuse("synthetic", "only for kind synthetic");
+  if (entry.kind !== "pool" && entry.pool !== undefined) refuse("pool", "only for kind pool");
   if (entry.kind === "synthetic") {
     for (const member of ["base_url", "secret", "api_version", "dialects"] as const)
       if (entry[member] !== undefined) refuse(member, "the synthetic engine takes none");
     if (entry.locality === "api") refuse("locality", "the synthetic engine runs inside the cell: local");
     return;
   }
-  if (entry.synthetic !== undefined) refuse("synthetic", "only for kind synthetic");
+  if (entry.kind === "pool") {
+    for (const member of ["base_url", "secret", "api_version"] as const)
+      if (entry[member] !== undefined) refuse(member, "a pool takes none: its workers connect to the cell");
+    // Without one of its own it has the provider's name.
+    if (!PoolName.safeParse(entry.pool ?? path.at(-1)).success)
+      refuse("pool", "is missing: the name is none of a pool");
+    if (entry.tenant_credentials) refuse("tenant_credentials", "a pool has no credentials");
+    if (entry.locality === "api") refuse("locality", "a pool lies inside the cell: local");
+    return;
+  }
   if (entry.base_url === undefined)
     refuse("base_url", "is missing: where the provider answers, such as https://api.example.com/v1");
   if (entry.kind === "azure-openai" && entry.api_version === undefined)

@@ -10,6 +10,7 @@ import { compileAliases } from "./compile-aliases.ts";
 import { compileCandidates } from "./compile-candidates.ts";
 import { compileIntents } from "./compile-intents.ts";
 import { compilePolicies, compileRates } from "./compile-policies.ts";
+import { compilePools } from "./compile-pools.ts";
 import { compileProviders } from "./compile-providers.ts";
 import { compileTenants } from "./compile-tenants.ts";
 import { declareCandidates } from "./declare-candidates.ts";
@@ -30,6 +31,7 @@ export function compileSnapshot(
   const parsed = parseFiles(files, findings);
   const { models, intents } = parsed;
   const providers = parsed.providers && compileProviders(parsed.providers, cell.jurisdiction, secretsPresent, findings);
+  const pools = parsed.pools && compilePools(parsed.pools, parsed.providers);
   const candidates = models && compileCandidates(declareCandidates(models, findings), parsed.providers, findings);
   const aliases = models && candidates && compileAliases(models, { candidates, intents }, findings);
   const compiledIntents = intents && compileIntents(intents, candidates, findings);
@@ -48,6 +50,7 @@ export function compileSnapshot(
   if (findings.problems.length > 0) return err(findings.problems);
   if (
     !providers ||
+    !pools ||
     !candidates ||
     !aliases ||
     !compiledIntents ||
@@ -69,6 +72,7 @@ export function compileSnapshot(
       tenants,
       policies,
       rates: compileRates(parsed.policies),
+      pools,
       modules: parsed.modules.modules.map(({ name, ref, runtime }) => ({ name, ref, runtime })),
       warnings: findings.warnings,
     }),

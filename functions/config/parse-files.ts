@@ -3,6 +3,7 @@ import { IntentsFile } from "../../shared/contracts/config/intents.ts";
 import { ModelsFile } from "../../shared/contracts/config/models.ts";
 import { ModulesFile } from "../../shared/contracts/config/modules.ts";
 import { PoliciesFile } from "../../shared/contracts/config/policies.ts";
+import { PoolsFile } from "../../shared/contracts/config/pools.ts";
 import { CONFIG_FILES, type ConfigFile, isConfigFile } from "../../shared/contracts/config/problem.ts";
 import { ProvidersFile } from "../../shared/contracts/config/providers.ts";
 import { TenantsFile } from "../../shared/contracts/config/tenants.ts";
@@ -13,6 +14,7 @@ import { scanValues } from "./scan-values.ts";
 /** Each file as its schema read it; null when it has mistakes, so that checks across files leave it out. */
 export interface ParsedFiles {
   providers: ProvidersFile | null;
+  pools: PoolsFile | null;
   models: ModelsFile | null;
   intents: IntentsFile | null;
   policies: PoliciesFile | null;
@@ -26,6 +28,7 @@ export function parseFiles(files: JsonObject, findings: Findings): ParsedFiles {
   for (const name of CONFIG_FILES) scanValues(name, own(files, name), findings);
   return {
     providers: read("providers.yml", ProvidersFile),
+    pools: read("pools.yml", PoolsFile),
     models: read("models.yml", ModelsFile),
     intents: read("intents.yml", IntentsFile),
     policies: read("policies.yml", PoliciesFile),

@@ -16,8 +16,10 @@ import type { JobIssuer } from "../detached/detach.ts";
 import { anthropicEngine } from "../engines/anthropic/engine.ts";
 import { azureOpenaiEngine } from "../engines/azure-openai/engine.ts";
 import { openaiEngine } from "../engines/openai/engine.ts";
+import { poolEngine } from "../engines/pool/engine.ts";
 import { syntheticEngine } from "../engines/synthetic/engine.ts";
 import type { BreakerState } from "../inference/breaker.ts";
+import { ContentKeys } from "../inference/content-keys.ts";
 import { createRouterState } from "../inference/router-state.ts";
 import { TenantCredentials } from "../inference/tenant-credentials.ts";
 import { createAuthenticator } from "../pipeline/authenticate/authenticator.ts";
@@ -47,6 +49,7 @@ export type HostParts = Omit<
   | "engine"
   | "router"
   | "tenantCredentials"
+  | "contentKeys"
   | "authenticator"
   | "policy"
   | "policyTools"
@@ -102,9 +105,10 @@ export function composeCell({
     policyTools: tools,
     dependencies: [...policyDependencies(policy), ...parts.dependencies],
     degraded: () => (policy.renewing().ready ? parts.degraded() : [...parts.degraded(), RENEWAL]),
-    engine: engineRegistry(clock, egress, readSecret),
+    engine: engineRegistry(clock, egress, readSecret, channels),
     router: createRouterState(clock, () => randomUnit(ids)),
     tenantCredentials: new TenantCredentials(),
+    contentKeys: new ContentKeys(),
     authenticator: createAuthenticator({ cell, config, tenants, keyring, egress }),
     bodies: new BodyRoom(bodiesBytesMax),
     operation: (id) => BY_ID.get(id) ?? null,
@@ -155,7 +159,12 @@ const randomUnit = (ids: Ids): number => {
 };
 
 /** Engines of the newest snapshots, made on first use; a call in flight keeps those of its own snapshot. */
-function engineRegistry(clock: Clock, egress: Egress, readSecret: (ref: SecretRef) => string | null): Deps["engine"] {
+function engineRegistry(
+  clock: Clock,
+  egress: Egress,
+  readSecret: (ref: SecretRef) => string | null,
+  channels: WorkerChannels,
+): Deps["engine"] {
   const perSnapshot = new WeakMap<Snapshot, Map<string, Engine | null>>();
   return (snapshot, name) => {
     let engines = perSnapshot.get(snapshot);
@@ -167,7 +176,7 @@ function engineRegistry(clock: Clock, egress: Egress, readSecret: (ref: SecretRe
     if (engine === undefined) {
       const provider = Object.hasOwn(snapshot.providers, name) ? snapshot.providers[name] : undefined;
       engine = provider
-        ? makeEngine(provider, clock, egress, provider.secret ? readSecret(provider.secret) : null)
+        ? makeEngine(provider, { clock, egress, channels }, provider.secret ? readSecret(provider.secret) : null)
         : null;
       engines.set(name, engine);
     }
@@ -175,7 +184,11 @@ function engineRegistry(clock: Clock, egress: Egress, readSecret: (ref: SecretRe
   };
 }
 
-function makeEngine(provider: ProviderConfig, clock: Clock, egress: Egress, secret: string | null): Engine {
+function makeEngine(
+  provider: ProviderConfig,
+  { clock, egress, channels }: { clock: Clock; egress: Egress; channels: WorkerChannels },
+  secret: string | null,
+): Engine {
   switch (provider.kind) {
     case "openai":
       return openaiEngine({ provider, egress, secret, clock });
@@ -183,6 +196,8 @@ function makeEngine(provider: ProviderConfig, clock: Clock, egress: Egress, secr
       return azureOpenaiEngine({ provider, egress, secret, clock });
     case "anthropic":
       return anthropicEngine({ provider, egress, secret, clock });
+    case "pool":
+      return poolEngine({ provider, clock, channels });
     case "synthetic":
       return syntheticEngine({ provider, clock });
     default:

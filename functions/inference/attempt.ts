@@ -99,11 +99,16 @@ export async function attempt(
     const span = modelSpan(call.span, hop, request.dialect);
     const startedMs = deps.clock.now();
     try {
-      const accepted = await open(engine.execute({ ...request, traceparent: span.traceparent }, abort.signal));
+      const { synthetic, ...accepted } = await open(
+        engine.execute({ ...request, traceparent: span.traceparent }, abort.signal),
+      );
       permit.value.succeed();
       settlement.ran = true;
       deps.router.latencies.observe(candidate.id, deps.clock.now() - startedMs);
-      if (engine.describeCapabilities().synthetic) call.reply["x-bailiwick-synthetic"] = "true";
+      if (synthetic || engine.describeCapabilities().synthetic) {
+        call.reply["x-bailiwick-synthetic"] = "true";
+        settlement.synthetic = true;
+      }
       note("chosen", reasonWith(index === 0 ? "first_choice" : "fallback", redaction));
       metrics.count("bailiwick_engine_attempts_total", { provider: provider.name, outcome: "accepted" });
       settlement.answers(provider, span);
@@ -156,7 +161,7 @@ const abortedBy = (abort: AbortController): ProblemError | null =>
 
 async function open(
   events: AsyncIterable<ModelEvent>,
-): Promise<{ dialect: Dialect; events: AsyncIterator<ModelEvent>; first: Uint8Array }> {
+): Promise<{ dialect: Dialect; synthetic: boolean; events: AsyncIterator<ModelEvent>; first: Uint8Array }> {
   const iterator = events[Symbol.asyncIterator]();
   const head = await iterator.next();
   if (head.done || head.value.kind !== "head")
@@ -164,5 +169,6 @@ async function open(
   const next = await iterator.next();
   if (next.done || next.value.kind === "head")
     throw new EngineError({ reason: "failed", status: null, message: "an empty answer" });
-  return { dialect: head.value.dialect, events: iterator, first: next.value.raw };
+  const { dialect, synthetic = false } = head.value;
+  return { dialect, synthetic, events: iterator, first: next.value.raw };
 }

@@ -56,6 +56,9 @@ export class Settlement {
   /** An engine may have run: its outcome belongs to the call's key. Before that the key is free for another try. */
   ran = false;
 
+  /** The engine that answers invents its answers; the record says so. */
+  synthetic = false;
+
   /** Id of the stored response that holds the answer; the closed record names it. */
   kept: string | null = null;
 
@@ -113,7 +116,6 @@ export class Settlement {
     await call.run?.confirm();
     const ran = this.#candidate;
     const estimated = usage === null && ran !== null;
-    const synthetic = ran !== null && call.snapshot.providers[ran.provider]?.kind === "synthetic";
     const rows = usage ?? (ran === null ? [] : this.#bound());
     const cost = costOf(rows, ran?.prices ?? {});
     const obligations = this.#outcomes?.list() ?? [];
@@ -135,7 +137,7 @@ export class Settlement {
           detail: {
             ...(this.kept !== null && status === "OK" ? { kept: this.kept } : {}),
             ...detail,
-            ...(synthetic ? { synthetic } : {}),
+            ...(ran !== null && this.synthetic ? { synthetic: true } : {}),
             ...(this.#redaction === null ? {} : { redaction: this.#redaction }),
             ...(this.#audit === null ? {} : { audit: this.#audit }),
           },

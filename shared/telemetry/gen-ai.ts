@@ -35,6 +35,7 @@ export const GEN_AI_PROVIDER: Record<EngineKind, string> = {
   "azure-openai": "azure.ai.openai",
   anthropic: "anthropic",
   synthetic: "bailiwick.synthetic",
+  pool: "bailiwick.pool",
 };
 
 /** Name of a span around one model call: `{operation} {model}`. */

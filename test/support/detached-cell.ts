@@ -53,9 +53,8 @@ const FILES = {
 /** A channel that no engine of these cells uses: what they ask answers at once. */
 const UNUSED: WorkerChannel = {
   pool: "near",
-  execute() {
-    throw new Error("unused");
-  },
+  synthetic: false,
+  execute: () => Promise.reject(new Error("unused")),
 };
 
 export type DetachedCell = Awaited<ReturnType<typeof detachedCell>>;

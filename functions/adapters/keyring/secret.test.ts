@@ -81,7 +81,10 @@ describe("secretKeyring", () => {
     const before = await secretKeyring([oldRoot], at(0));
     expect(ring.statementKeys()).toHaveLength(2);
     expect(ring.statementKeys()[1]).toEqual(before.statementKeys()[0]);
-    const all = [...ring.statementKeys(), ...ring.macKeys(), newRoot, oldRoot].map(encodeBase64url);
+    expect(ring.workloadKeys()[1]).toEqual(before.workloadKeys()[0]);
+    const all = [...ring.statementKeys(), ...ring.workloadKeys(), ...ring.macKeys(), newRoot, oldRoot].map(
+      encodeBase64url,
+    );
     expect(new Set(all).size).toBe(all.length);
   });
 });

@@ -20,6 +20,7 @@ interface Root {
   id: Uint8Array;
   mac: Uint8Array;
   statement: Uint8Array;
+  workload: Uint8Array;
   wrap: CryptoKey;
 }
 
@@ -29,7 +30,10 @@ async function derive(secret: Uint8Array): Promise<Root> {
   const part = (purpose: string, bytes: number) =>
     hkdfSha256(secret, undefined, `bailiwick/keyring/v1/${purpose}`, bytes);
   const wrap = await crypto.subtle.importKey("raw", part("wrap", 32).slice(), "AES-GCM", false, ["encrypt", "decrypt"]);
-  return { id: part("id", WRAPPED.idBytes), mac: part("api-key-mac", 32), statement: statementKey(secret), wrap };
+  return {
+    ...{ id: part("id", WRAPPED.idBytes), mac: part("api-key-mac", 32), statement: statementKey(secret), wrap },
+    workload: part("workload", 32),
+  };
 }
 
 const additionalData = (id: Uint8Array, tenant: string): Uint8Array<ArrayBuffer> =>
@@ -46,6 +50,7 @@ export async function secretKeyring(roots: readonly Uint8Array[], clock: Clock):
   if (newest === undefined) throw new RangeError("keyring: at least one root secret");
   const macKeys = derived.map(({ mac }) => mac);
   const statementKeys = derived.map(({ statement }) => statement);
+  const workloadKeys = derived.map(({ workload }) => workload);
   const byId = new Map(derived.map((root) => [encodeHex(root.id), root]));
   const opened = new Map<string, { key: Uint8Array<ArrayBuffer>; atMs: number }>();
 
@@ -69,6 +74,7 @@ export async function secretKeyring(roots: readonly Uint8Array[], clock: Clock):
   return {
     macKeys: () => macKeys,
     statementKeys: () => statementKeys,
+    workloadKeys: () => workloadKeys,
     async createDataKey(tenant) {
       const iv = crypto.getRandomValues(new Uint8Array(WRAPPED.nonceBytes));
       const key = crypto.getRandomValues(new Uint8Array(32));

@@ -129,6 +129,7 @@ export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
       kind: "head",
       dialect: request.dialect,
       upstream_request: response.headers.get(this.#spec.requestIdHeader),
+      ...(this.#spec.capabilities.synthetic ? { synthetic: true } : {}),
     };
   }
 
@@ -154,6 +155,7 @@ export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
       return await this.#options.egress.operatorFetch(url, init);
     } catch (cause) {
       this.#watch.check();
+      if (cause instanceof EngineError) throw cause;
       throw new EngineError(networkFailure(cause), { cause });
     }
   }

@@ -1,9 +1,15 @@
 import { z } from "zod";
+import { LIMITS } from "../limits.ts";
 import type { SecretRef } from "./snapshot.ts";
 
 export const ProviderName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}$/, "a provider name: lower-case letters, digits and dashes, at most 32");
+/** A pool's name becomes part of its queues' names. */
+export const PoolName = z
+  .string()
+  .max(LIMITS.queuePoolCharsMax)
+  .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, "a pool name: lower-case letters, digits and inner dashes, at most 24");
 export const ModelId = z.string().regex(/^[\x21-\x7e]{1,200}$/, "a model id: 1 to 200 visible characters");
 /** What callers write as `model`. */
 export const AliasName = z

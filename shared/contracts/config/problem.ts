@@ -10,6 +10,7 @@ export interface ConfigProblem {
 /** The files of a configuration, in the order in which problems are listed. Each may be absent. */
 export const CONFIG_FILES = [
   "providers.yml",
+  "pools.yml",
   "models.yml",
   "intents.yml",
   "policies.yml",

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { DIALECTS } from "../ports/engine.ts";
 import { PROVIDER_DEFAULTS } from "./defaults.ts";
-import { Jurisdiction, ProviderName, SecretReference, timeoutMs } from "./fields.ts";
+import { Jurisdiction, PoolName, ProviderName, SecretReference, timeoutMs } from "./fields.ts";
 import { ENGINE_KINDS } from "./snapshot.ts";
 
 /** `http` is for our own pools; a base URL never carries a credential, a query or a fragment. */
@@ -49,6 +49,8 @@ export const ProviderEntry = z.strictObject({
         .default(PROVIDER_DEFAULTS.synthetic.fail),
     })
     .optional(),
+  /** Of kind `pool`: whose workers are sent for. */
+  pool: PoolName.optional(),
   /** No warning while its secret or its base URL is missing. */
   optional: z.boolean().default(false),
 });

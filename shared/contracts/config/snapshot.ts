@@ -14,7 +14,7 @@ export interface SecretRef {
   name: string;
 }
 
-export const ENGINE_KINDS = ["openai", "azure-openai", "anthropic", "synthetic"] as const;
+export const ENGINE_KINDS = ["openai", "azure-openai", "anthropic", "synthetic", "pool"] as const;
 export type EngineKind = (typeof ENGINE_KINDS)[number];
 export const STRATEGIES = ["ordered", "weighted", "least-latency", "cost"] as const;
 export type Strategy = (typeof STRATEGIES)[number];
@@ -175,6 +175,27 @@ export interface BudgetSeed {
   hard: boolean;
 }
 
+/** Whose workers may join a pool of ours: a service account of a registered issuer, and what it is restricted to. */
+export interface PoolIssuer {
+  issuer: string;
+  audiences: string[];
+  /** Exact `sub` claims. */
+  subjects: string[];
+  algorithms: string[];
+  lifetime_s_max: number;
+  jwks_uri: string | null;
+  network: "tenant" | "operator";
+  /** null: tasks of any. */
+  tenants: string[] | null;
+  workspaces: string[] | null;
+  environments: string[] | null;
+}
+
+export interface PoolConfig {
+  name: string;
+  issuers: PoolIssuer[];
+}
+
 /** An immutable configuration; a live request never sees half of one. */
 export interface Snapshot {
   schema_version: 1;
@@ -205,6 +226,8 @@ export interface Snapshot {
     bundles?: BundleConfig;
   };
   rates: RateLimits;
+  /** Every pool that `pools.yml` or a provider names. */
+  pools?: Record<string, PoolConfig>;
   /** Validated and kept; inactive until modules run. */
   modules: { name: string; ref: string; runtime: string }[];
   /** Named problems that do not stop the snapshot: unknown providers, missing secrets. */

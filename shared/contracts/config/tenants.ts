@@ -15,7 +15,7 @@ import { STRATEGIES } from "./snapshot.ts";
 /** A day: what a signed issuer configuration may raise a token's life to. */
 const LIFETIME_S_MAX = 86_400;
 /** Asymmetric only: a shared secret would let the cell mint its callers' tokens. */
-const ALGORITHMS = [
+export const TOKEN_ALGORITHMS = [
   "RS256",
   "RS384",
   "RS512",
@@ -54,7 +54,11 @@ export const IssuerEntry = z
     /** Values of the roles claim → roles here; a value without a row gives nothing. */
     role_map: z.record(z.string().min(1).max(256), Role).default({}),
     lifetime_s_max: z.number().int().min(1).max(LIFETIME_S_MAX).default(LIMITS.jwtLifetimeSMax),
-    algorithms: z.array(z.enum(ALGORITHMS)).min(1).max(ALGORITHMS.length).default(["RS256", "PS256", "ES256", "EdDSA"]),
+    algorithms: z
+      .array(z.enum(TOKEN_ALGORITHMS))
+      .min(1)
+      .max(TOKEN_ALGORITHMS.length)
+      .default(["RS256", "PS256", "ES256", "EdDSA"]),
     kind: z.enum(["user", "workload"]).default("user"),
     jwks_uri: Url.nullable().default(null),
     network: z.enum(["tenant", "operator"]).default("tenant"),

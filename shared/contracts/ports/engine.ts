@@ -42,8 +42,8 @@ export interface EngineRequest {
 
 /** Raw bytes travel untouched where dialect and surface agree. */
 export type ModelEvent =
-  /** The engine accepted the call: its status line and content type are known. Always first. */
-  | { kind: "head"; dialect: Dialect; upstream_request: string | null }
+  /** The engine accepted the call: its status line and content type are known. Always first. `synthetic`: it invents its answer. */
+  | { kind: "head"; dialect: Dialect; upstream_request: string | null; synthetic?: boolean }
   /** Bytes of an SSE stream in `dialect`, cut anywhere. Only when streaming. */
   | { kind: "chunk"; raw: Uint8Array }
   /** The whole unary answer in `dialect`. Only when not streaming. */

@@ -4,6 +4,8 @@ export interface Keyring {
   macKeys(): readonly Uint8Array[];
   /** HMAC-SHA-256 keys of freshness statements, newest first: objects sign with the first, edges verify with any. */
   statementKeys(): readonly Uint8Array[];
+  /** Ed25519 seeds of tokens for the cell's own workers, newest first: the first signs, all verify. */
+  workloadKeys(): readonly Uint8Array[];
   /** A fresh 256-bit data key, wrapped under the cell's key for `tenant` (base64url). */
   createDataKey(tenant: string): Promise<string>;
   /** The data key; cached at most 60 s, which is the stated erasure delay. */

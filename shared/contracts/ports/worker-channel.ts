@@ -1,14 +1,16 @@
 import type { TaskId } from "../ids.ts";
-import type { EngineRequest, ModelEvent } from "./engine.ts";
+import type { EngineRequest } from "./engine.ts";
 
-/** The connection of the worker that carries out one task: an engine's request goes out, its events come back. */
+/** The connection of the worker that carries out one task: an engine's request goes out, its answer's bytes come back. */
 export interface WorkerChannel {
   readonly pool: string;
+  /** The engine behind the worker invents its answers. */
+  readonly synthetic: boolean;
   /**
-   * Sends the request to the worker, once. Rejects and throws with `EngineError` only; aborting `signal`, and `return()`
-   * on the iterator, cancel it at the worker.
+   * Sends the request to the worker, once; resolves when its engine accepted it. Rejects, and breaks the body, with
+   * `EngineError` only. Aborting `signal`, and cancelling the body, stop it at the worker.
    */
-  execute(request: EngineRequest, deadlineMs: number, signal: AbortSignal): AsyncIterable<ModelEvent>;
+  execute(request: EngineRequest, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
 }
 
 /** Which worker's connection carries out which task, while its run lasts. One per process. */
