@@ -8,6 +8,8 @@ const notTests = ["**/node_modules/**", "**/.cache/**"];
 const HEAVY = [
   "test/crash/**/*.test.ts",
   "test/contract/control-db.*.test.ts",
+  "test/contract/tessera-fsck.test.ts",
+  "test/contract/verifiers-agree.test.ts",
   "test/contract/job-queue.{sqs,runtimes}.test.ts",
   "test/contract/object-store.{s3,runtimes}.test.ts",
   "test/runtime/control-db.workerd.test.ts",
