@@ -4,6 +4,7 @@ import type { Snapshot } from "../shared/contracts/config/snapshot.ts";
 import type { Decided, PolicyInput, PrivacyMode } from "../shared/contracts/decision.ts";
 import type { RequestId, TaskId, UnixMs } from "../shared/contracts/ids.ts";
 import type { Attribution } from "../shared/contracts/ledger.ts";
+import type { BatchStore } from "../shared/contracts/ports/batch-store.ts";
 import type { CellStore } from "../shared/contracts/ports/cell-store.ts";
 import type { Clock, Ids } from "../shared/contracts/ports/clock.ts";
 import type { ConfigSource } from "../shared/contracts/ports/config-source.ts";
@@ -21,14 +22,19 @@ import type { Signer } from "../shared/contracts/ports/signer.ts";
 import type { TaskStore } from "../shared/contracts/ports/task-store.ts";
 import type { Span, Telemetry } from "../shared/contracts/ports/telemetry.ts";
 import type { Access, RecordedDecision, TenantState, TenantStore } from "../shared/contracts/ports/tenant-store.ts";
+import type { WorkloadTokens } from "../shared/crypto/workload-token.ts";
 import type { Detachment, JobIssuer } from "./detached/detach.ts";
 import type { ReleaseLinks, StorePlacement } from "./evidence/task-predicate.ts";
+import type { ContentKeys } from "./inference/content-keys.ts";
 import type { Outcomes } from "./inference/obligations/outcomes.ts";
 import type { RouterState } from "./inference/router-state.ts";
 import type { TenantCredentials } from "./inference/tenant-credentials.ts";
 import type { Authenticator } from "./pipeline/authenticate/authenticator.ts";
+import type { serviceAccounts } from "./pipeline/authenticate/service-account.ts";
 import type { BodyRoom } from "./pipeline/body-room.ts";
 import type { Operation } from "./v1/operation.ts";
+import type { RunHost } from "./v1/unattended/run-host.ts";
+import type { WorkerReport } from "./v1/workers/worker-connection.ts";
 
 /** What the runtime adds to a request; the entry supplies it, on Deno and workerd alike. */
 export interface Runtime {
@@ -38,6 +44,24 @@ export interface Runtime {
   disconnected: AbortSignal;
   /** Keeps the isolate alive until the promise settles; its rejection is logged. */
   defer(work: Promise<unknown>): void;
+  /** Turns this request into a WebSocket; absent where it asks for none. The answer is given back as it is. */
+  upgrade?(protocol: string, accept: (socket: Socket) => SocketHandler): Response;
+}
+
+/** An open WebSocket that carries text. */
+export interface Socket {
+  /** In order; after the end nothing is sent. */
+  send(text: string): void;
+  /** Bytes that the other side has not taken yet; 0 where the runtime does not tell. */
+  readonly buffered: number;
+  close(code: number, reason: string): void;
+}
+
+/** What happens on a socket. */
+export interface SocketHandler {
+  message(text: string): void;
+  /** Once, however it ended. */
+  closed(): void;
 }
 
 export interface CellInfo {
@@ -69,6 +93,8 @@ export interface Deps {
   tenants: TenantStore;
   sessions: SessionStore;
   tasks: TaskStore;
+  /** Files and batches. */
+  batches: BatchStore;
   cellStore: CellStore;
   policy: Policy;
   policies: PolicyStore;
@@ -92,6 +118,7 @@ export interface Deps {
   releaseLinks: ReleaseLinks;
   router: RouterState;
   tenantCredentials: TenantCredentials;
+  contentKeys: ContentKeys;
   authenticator: Authenticator;
   /** Failed authentications per client address. */
   preauth: RateLimiter;
@@ -104,10 +131,32 @@ export interface Deps {
   bodies: BodyRoom;
   /** Sends workers for tasks; null in a cell without pools. */
   jobs: JobIssuer | null;
+  /** Connects workers of pools; null in a cell without them. */
+  workers: WorkerParts | null;
   /** The mounted operation of this id; null when there is none. */
   operation(id: string): Operation | null;
   /** The OpenAPI document of the mounted operations, as JSON text. */
   openApi(): string;
+}
+
+/** What workers of pools need of the cell. */
+export interface WorkerParts {
+  /** Signs and verifies their tokens and tickets. */
+  tokens: WorkloadTokens;
+  /** Carries tasks out over their connections. */
+  runs: Pick<RunHost, "take">;
+  /** Verifies the service accounts that they come with. */
+  serviceAccount: ReturnType<typeof serviceAccounts>;
+  /** The secret of workers beside the cell; null where there are none. */
+  enrolment: string | null;
+  reports: WorkerReports;
+}
+
+/** What connected workers say about themselves, to whoever plans with it. Never throws. */
+export interface WorkerReports {
+  report(report: WorkerReport): void;
+  /** The worker of this connection takes no more work. */
+  gone(id: string): void;
 }
 
 /** In-flight calls and the drain that ends them. */
@@ -165,6 +214,8 @@ export interface Call<Body = unknown, Params = unknown, Query = unknown> extends
   query: Query;
   body: Body;
   rawBody: Uint8Array;
+  /** Of an upload: its body as it arrives, bounded. */
+  upload?: AsyncIterable<Uint8Array>;
   deadline: UnixMs;
   idempotencyKey: string | null;
   privacy: PrivacyMode;

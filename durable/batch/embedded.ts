@@ -19,7 +19,7 @@ export function embeddedBatchStore(host: ObjectHost, of: ObjectClass): BatchStor
     (await host.call(of, batchObjectName(tenant), body)) ?? { data: [], more: false };
   return {
     beginFile: (tenant, one) => host.provision(of, batchObjectName(tenant), (sql, env) => beginFile(sql, env, one)),
-    keepFile: (tenant, id, bytes) => call(tenant, (sql, env) => keepFile(sql, env, id, bytes)),
+    keepFile: (tenant, id, kept) => call(tenant, (sql, env) => keepFile(sql, env, id, kept)),
     file: (tenant, id) => call(tenant, (sql, env) => file(sql, env, id)),
     files: (tenant, query) => list(tenant, (sql, env) => files(sql, env, query)),
     dropFile: (tenant, id) => call(tenant, (sql, env) => dropFile(sql, env, id)),

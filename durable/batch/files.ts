@@ -29,20 +29,17 @@ const recordOf = (row: Row): FileRecord => ({
 export function beginFile(
   sql: Sql,
   env: CoreEnv,
-  file: Omit<FileRecord, "bytes" | "created_ms">,
+  file: Pick<FileRecord, "id" | "workspace">,
 ): Result<null, { reason: "limit" }> {
   return sql.transaction((): Result<null, { reason: "limit" }> => {
     if (sql.get("SELECT 1 AS found FROM file WHERE id = ?", file.id) !== undefined) return ok(null);
     const files = sql.get<{ n: number }>("SELECT count(*) AS n FROM file WHERE state <> 'gone'")?.n ?? 0;
     if (files >= LIMITS.filesPerTenantMax) return err({ reason: "limit" });
     sql.run(
-      `INSERT INTO file (state, ${COLUMNS}) VALUES ('pending', ?, ?, ?, 0, ?, ?, ?)`,
+      `INSERT INTO file (state, ${COLUMNS}) VALUES ('pending', ?, ?, '', 0, '', ?, NULL)`,
       file.id,
       file.workspace,
-      file.purpose,
-      file.name,
       env.now,
-      file.expires_ms,
     );
     // If whoever uploads dies, this is when its content is removed.
     setTimer(sql, { kind: "file", key: file.id, due_ms: env.now + 2 * LIMITS.uploadMsMax });
@@ -51,8 +48,20 @@ export function beginFile(
 }
 
 /** Repeated, it changes nothing. */
-export function keepFile(sql: Sql, env: CoreEnv, id: FileId, bytes: number): Result<FileRecord, BatchGone> {
-  sql.run("UPDATE file SET state = 'kept', bytes = ? WHERE id = ? AND state = 'pending'", bytes, id);
+export function keepFile(
+  sql: Sql,
+  env: CoreEnv,
+  id: FileId,
+  kept: Pick<FileRecord, "purpose" | "bytes" | "name" | "expires_ms">,
+): Result<FileRecord, BatchGone> {
+  sql.run(
+    "UPDATE file SET state = 'kept', bytes = ?, purpose = ?, name = ?, expires_ms = ? WHERE id = ? AND state = 'pending'",
+    kept.bytes,
+    kept.purpose,
+    kept.name,
+    kept.expires_ms,
+    id,
+  );
   const found = file(sql, env, id);
   if (!found.ok) return found;
   if (found.value.expires_ms === null) clearTimer(sql, "file", id);

@@ -28,11 +28,11 @@ export class BatchObject extends DurableObject {
     this.#shell = new DurableObjectShell(ctx, batchObjectClass(runner));
   }
 
-  beginFile(one: Omit<FileRecord, "bytes" | "created_ms">) {
+  beginFile(one: Pick<FileRecord, "id" | "workspace">) {
     return this.#shell.provision((sql, env) => beginFile(sql, env, one));
   }
-  keepFile(id: FileId, bytes: number) {
-    return this.#call((sql, env) => keepFile(sql, env, id, bytes));
+  keepFile(id: FileId, kept: Parameters<BatchStore["keepFile"]>[2]) {
+    return this.#call((sql, env) => keepFile(sql, env, id, kept));
   }
   file(id: FileId) {
     return this.#call((sql, env) => file(sql, env, id));

@@ -10,7 +10,7 @@ export function remoteBatchStore(objects: DurableNamespace<BatchObject>): BatchS
   const at = (tenant: TenantId) => objects.getByName(batchObjectName(tenant));
   return {
     beginFile: (tenant, one) => remoteCall(at(tenant).beginFile(one)),
-    keepFile: (tenant, id, bytes) => remoteCall(at(tenant).keepFile(id, bytes)),
+    keepFile: (tenant, id, kept) => remoteCall(at(tenant).keepFile(id, kept)),
     file: (tenant, id) => remoteCall(at(tenant).file(id)),
     files: (tenant, query) => remoteCall(at(tenant).files(query)),
     dropFile: (tenant, id) => remoteCall(at(tenant).dropFile(id)),

@@ -103,6 +103,7 @@ function joined(parts: Uint8Array[], size: number): Uint8Array {
 /** What may be sent under each media type of an operation; the first one is documented. */
 const ACCEPTED = {
   "application/json": ["application/json"],
+  "multipart/form-data": ["multipart/form-data"],
   "application/gzip": ["application/gzip", "application/x-gzip", "application/vnd.openpolicyagent.bundles"],
 } as const;
 

@@ -23,6 +23,7 @@ export interface Input {
   query: unknown;
   body: unknown;
   rawBody: Uint8Array;
+  upload?: AsyncIterable<Uint8Array>;
 }
 
 /** How a call came about: a caller asks, or what somebody approved is carried out. */

@@ -31,6 +31,8 @@ export const TAGS: Readonly<Record<string, string>> = {
   Tasks: "How a call ran: status, route with reasons, usage and cost, and the signed evidence of it.",
   Responses: "Stored responses, where the tenant keeps content.",
   Conversations: "Ordered items with versions, sealed and expiring, where the tenant keeps content.",
+  Files: "Content that is uploaded for batches and other uses, sealed, and what batches write.",
+  Batches: "Many requests in one file: validated, run within a day as governed calls, answered in files.",
   Tenants: "Settings, suspension and the compliance lock.",
   Workspaces: "The first scope inside a tenant.",
   Projects: "The second scope, inside a workspace.",
@@ -44,6 +46,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   Decisions: "What policy decided and why, with what became of its obligations.",
   Ledger:
     "The tenant's hash-chained log, and for operators the cell's own: entries, tiles, checkpoints, signed exports.",
+  Workers: "Workers of the cell's own pools: their tokens and their one connection.",
   Cell: "Liveness, readiness, metrics and documents of the cell itself.",
 };
 

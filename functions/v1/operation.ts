@@ -4,7 +4,7 @@ import type { PolicyCandidate, PolicyFeatures } from "../../shared/contracts/pol
 import type { ObligationId } from "../../shared/contracts/policy/obligations.ts";
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 import type { ProblemSlug } from "../../shared/contracts/problems.ts";
-import type { Call, Deps, Undecided } from "../context.ts";
+import type { Call, Deps, Socket, SocketHandler, Undecided } from "../context.ts";
 import type { LabelSources } from "../pipeline/labels.ts";
 import type { ProblemShape } from "../problem.ts";
 
@@ -12,11 +12,14 @@ export type Effect = "read" | "reversible-write" | "irreversible-write" | "ambig
 export type Retry = "safe" | "idempotency-key" | "never";
 export type Ack = "admission" | "commit" | "progress";
 export type Kind = "unary" | "stream" | "upload" | "binary" | "socket";
-/** Who may ask: anybody, operators when the cell listens beyond loopback, or a credential that policy decides on. */
-export type Gate = "public" | "operations" | "governed";
+/**
+ * Who may ask: anybody, operators when the cell listens beyond loopback, a credential that policy decides on, or a worker
+ * of a pool, whose proof is the operation's own to verify.
+ */
+export type Gate = "public" | "operations" | "governed" | "worker";
 
-/** JSON, or an archive as bytes. */
-export type RequestMedia = "application/json" | "application/gzip";
+/** JSON, an archive as bytes, or a form that `execute` reads as it arrives (`kind: "upload"`, `call.upload`). */
+export type RequestMedia = "application/json" | "application/gzip" | "multipart/form-data";
 
 /** What `execute` answers: a value for the operation's schema, or bytes that are already in their wire form. */
 export type Reply =
@@ -29,7 +32,9 @@ export type Reply =
       headers?: Record<string, string>;
       /** Of a stream: resolves once it has ended, however it did. The call is measured to there. Never rejects. */
       over?: Promise<"ok" | "error">;
-    };
+    }
+  /** The connection becomes a WebSocket; only where `call.runtime.upgrade` is there. */
+  | { kind: "socket"; protocol: string; accept(socket: Socket): SocketHandler };
 
 export const value = (value: unknown, headers?: Record<string, string>): Reply =>
   headers ? { kind: "value", value, headers } : { kind: "value", value };

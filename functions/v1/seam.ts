@@ -5,6 +5,7 @@ import type { BodyLease } from "../pipeline/body-room.ts";
 import { asProblem, problemResponse } from "../pipeline/problem-response.ts";
 import { step } from "../pipeline/step.ts";
 import type { AppEnv } from "../pipeline/trace.ts";
+import { uploadOf } from "../pipeline/upload.ts";
 import { ProblemError, StaleAccess } from "../problem.ts";
 import { governed, type Input, refuseState } from "./governed.ts";
 import { type Identified, identify } from "./identify.ts";
@@ -42,7 +43,7 @@ interface Stay {
 }
 
 function refuseDraining(operation: Operation, deps: Deps): void {
-  if (deps.lifecycle.draining && operation.gate === "governed")
+  if (deps.lifecycle.draining && (operation.gate === "governed" || operation.gate === "worker"))
     throw new ProblemError("draining", { retryAfterMs: 1000 });
 }
 
@@ -61,6 +62,8 @@ async function answer(
   let body: unknown;
   if (operation.media !== null) {
     requireMedia(incoming.headers, operation.media);
+  }
+  if (operation.media !== null && operation.kind !== "upload") {
     const bounds = { bytesMax: operation.bodyBytesMax, lease: stay.lease };
     rawBody = await step(incoming.span, "read", () => readBody(request, bounds));
     body = operation.body ? parseInput(operation.body, parseBody(rawBody), "body") : undefined;
@@ -68,7 +71,8 @@ async function answer(
   // A body may take its time to arrive; a call whose body is not there yet holds up no drain, and begins none after it.
   refuseDraining(operation, deps);
   stay.leave = deps.lifecycle.enter();
-  const input = { params, query, body, rawBody };
+  const upload = operation.kind === "upload" ? { upload: uploadOf(request, operation.bodyBytesMax) } : {};
+  const input = { params, query, body, rawBody, ...upload };
   if (identified === null) return operation.execute(deps, publicCall(deps, incoming, input));
   try {
     return await governed(operation, deps, incoming, identified, input);
@@ -104,6 +108,10 @@ const publicCall = (deps: Deps, incoming: Incoming, input: Input): Call =>
   ({ ...incoming, ...input, snapshot: deps.config.current() }) as unknown as Call; // safe because: `gate: "public"` operations use incoming and snapshot only (test/operations.test.ts)
 
 function respond(operation: Operation, deps: Deps, incoming: Incoming, reply: Reply): Response {
+  if (reply.kind === "socket") {
+    if (!incoming.runtime.upgrade) throw new Error("a socket for a request that asked for none");
+    return finish(operation, deps, incoming, incoming.runtime.upgrade(reply.protocol, reply.accept), null);
+  }
   if (reply.kind === "bytes") {
     const headers = { ...incoming.reply, "content-type": reply.contentType, ...reply.headers };
     return finish(

@@ -143,9 +143,14 @@ export interface BatchStore {
   /** Reserves the file's place. Its content is removed unless `keepFile` follows within `uploadMsMax`. */
   beginFile(
     tenant: TenantId,
-    file: Omit<FileRecord, "bytes" | "created_ms">,
+    file: Pick<FileRecord, "id" | "workspace">,
   ): Promise<Result<null, { reason: "limit" }>>;
-  keepFile(tenant: TenantId, file: FileId, bytes: number): Promise<Result<FileRecord, BatchGone>>;
+  /** Repeating it changes nothing. */
+  keepFile(
+    tenant: TenantId,
+    file: FileId,
+    kept: Pick<FileRecord, "purpose" | "bytes" | "name" | "expires_ms">,
+  ): Promise<Result<FileRecord, BatchGone>>;
   file(tenant: TenantId, file: FileId): Promise<Result<FileRecord, BatchGone>>;
   files(
     tenant: TenantId,
