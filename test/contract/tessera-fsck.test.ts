@@ -3,10 +3,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { decodeBase64url } from "../../shared/crypto/base64url.ts";
 import { formatVerifierKey } from "../../shared/crypto/log/note.ts";
 import { A, LOG, ORIGIN, SIZE } from "../support/corpus-world.ts";
 import type { MadeFile } from "../support/evidence-maker.ts";
 import { archiveOf } from "../support/export-maker.ts";
+import { LAB_SIGNER, LOG_ORIGIN, LogLab, PREFIX, TENANT } from "../support/log-lab.ts";
+import { MemoryObjectStore } from "../support/memory-object-store.ts";
 
 const MODULE = "github.com/transparency-dev/tessera/cmd/fsck@v1.0.4";
 const BIN = resolve(import.meta.dirname, "../../node_modules/.cache/tessera");
@@ -86,12 +89,47 @@ describe.skipIf("missing" in fsck)(
       expect(check(`bad ${name}`, flipped(path, place))).toContain("fsck failed");
     });
 
+    it("finds nothing wrong with what the cell's publisher archived, over several publications", async () => {
+      const { files, vkey } = await publishedByACell();
+      const said = check("published", files, vkey);
+      expect(said).toContain(`Successfully fsck'd log with size ${PUBLISHED_ENTRIES}`);
+      expect(said).not.toContain("fsck failed");
+    });
+
     it("finds a log that another key signed", () => {
       const other = formatVerifierKey({ name: ORIGIN, publicKey: new Uint8Array(32).fill(1) });
       expect(check("other key", FILES, other)).toContain("fsck failed");
     });
   },
 );
+
+const PUBLISHED_ENTRIES = 700;
+
+/** A tenant's log as its object published it, and its verifier key. */
+async function publishedByACell(): Promise<{ files: MadeFile[]; vkey: string }> {
+  const stores: MemoryObjectStore[] = [];
+  const lab = new LogLab((now) => {
+    const store = new MemoryObjectStore(now);
+    stores.push(store);
+    return store;
+  });
+  try {
+    for (const size of [40, 300, PUBLISHED_ENTRIES]) {
+      lab.append(size - lab.size, 1_000);
+      await lab.settle();
+    }
+    const files = [...(stores[0]?.objects ?? [])].flatMap(([key, versions]) => {
+      const newest = versions.at(-1);
+      return newest && key.startsWith(PREFIX) ? [{ name: key.slice(PREFIX.length), bytes: newest.bytes }] : [];
+    });
+    const ed25519 = (await LAB_SIGNER.keys()).find(({ alg }) => alg === "Ed25519");
+    const publicKey = decodeBase64url(ed25519?.jwk.x ?? "");
+    if (publicKey === null) throw new Error("the signer has no Ed25519 key");
+    return { files, vkey: formatVerifierKey({ name: `${LOG_ORIGIN}/${TENANT}`, publicKey }) };
+  } finally {
+    lab.close();
+  }
+}
 
 /** A byte well inside the signature of the checkpoint's note. */
 function readPlace(): number {
