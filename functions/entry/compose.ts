@@ -6,13 +6,14 @@ import type { Engine } from "../../shared/contracts/ports/engine.ts";
 import type { Runner } from "../../shared/contracts/ports/runner.ts";
 import { WorkerChannels } from "../../shared/contracts/ports/worker-channel.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
+import { cellUri, workloadTokens } from "../../shared/crypto/workload-token.ts";
 import { builtinPolicy } from "../adapters/policy/builtin.ts";
 import { BundlePull } from "../adapters/policy/pull-bundles.ts";
 import { regoPolicy } from "../adapters/policy/rego.ts";
 import { policyTools } from "../adapters/policy/tools.ts";
 import { createApp, type Handler } from "../app.ts";
-import type { Deps } from "../context.ts";
-import type { JobIssuer } from "../detached/detach.ts";
+import type { Deps, WorkerReports } from "../context.ts";
+import { jobIssuer } from "../detached/job-issuer.ts";
 import { anthropicEngine } from "../engines/anthropic/engine.ts";
 import { azureOpenaiEngine } from "../engines/azure-openai/engine.ts";
 import { openaiEngine } from "../engines/openai/engine.ts";
@@ -23,6 +24,7 @@ import { ContentKeys } from "../inference/content-keys.ts";
 import { createRouterState } from "../inference/router-state.ts";
 import { TenantCredentials } from "../inference/tenant-credentials.ts";
 import { createAuthenticator } from "../pipeline/authenticate/authenticator.ts";
+import { serviceAccounts } from "../pipeline/authenticate/service-account.ts";
 import { BodyRoom } from "../pipeline/body-room.ts";
 import { approvalRunner } from "../v1/approvals/run-approved.ts";
 import { OPERATIONS } from "../v1/index.ts";
@@ -57,14 +59,13 @@ export type HostParts = Omit<
   | "operation"
   | "openApi"
   | "jobs"
+  | "workers"
 > &
   Partial<EvidenceParts> & {
     /** Keeps the host at work on what no call waits for; told nothing of how it ends. */
     defer(work: Promise<unknown>): void;
-    /** Sends workers of pools for tasks. */
-    jobs?: JobIssuer | null;
-    /** Connections of workers, shared with whoever accepts them. */
-    channels?: WorkerChannels;
+    /** Where jobs for workers of pools go; null in a cell without pools, which sends and connects none. */
+    pools?: { enrolment: string | null; reports?: WorkerReports } | null;
     /** Whether a task's run is waited for by whoever began it: where nothing else keeps the host at work on it. */
     runsAreAwaited?: boolean;
     /** Room for the bodies of all calls; without it that of a process of its own. */
@@ -87,8 +88,7 @@ export function composeCell({
   version,
   bodiesBytesMax = LIMITS.bodiesBytesMax,
   defer,
-  jobs = null,
-  channels = new WorkerChannels(),
+  pools = null,
   runsAreAwaited = false,
   ...parts
 }: HostParts): { deps: Deps; handle: Handler; runner: Runner; pull: BundlePull } {
@@ -97,10 +97,13 @@ export function composeCell({
   const policy = regoPolicy({ store, keyring, clock, ids, cell, config, builtin, readSecret, telemetry, defer });
   const tools = policyTools({ store, clock, config, builtin, readSecret, pause: nextTurn });
   let document: string | null = null;
+  const channels = new WorkerChannels();
+  const tokens = workloadTokens(keyring.workloadKeys(), cellUri(cell.id));
   const deps: Deps = {
     ...NO_EVIDENCE,
     ...parts,
-    jobs,
+    jobs: pools === null ? null : jobIssuer(tokens, clock),
+    workers: null,
     policy,
     policyTools: tools,
     dependencies: [...policyDependencies(policy), ...parts.dependencies],
@@ -135,12 +138,17 @@ export function composeCell({
       if (!Object.hasOwn(snapshot.providers, engine)) metrics.set("bailiwick_breaker_state", { provider: engine }, 0);
     deps.router.retain(snapshot);
   });
+  const runs = runHost(deps, OPERATIONS, { channels, awaited: runsAreAwaited });
+  if (pools !== null) {
+    const { enrolment, reports = UNHEARD } = pools;
+    deps.workers = { tokens, runs, enrolment, reports, serviceAccount: serviceAccounts(egress) };
+  }
   return {
     deps,
     handle: createApp(deps, OPERATIONS),
     runner: {
       ...approvalRunner(deps, OPERATIONS, { egress, readSecret }),
-      ...runHost(deps, OPERATIONS, { channels, awaited: runsAreAwaited }),
+      ...runs,
       callback: () => Promise.reject(new Error("no detached tasks here")),
     },
     pull: new BundlePull({
@@ -149,6 +157,8 @@ export function composeCell({
     }),
   };
 }
+
+const UNHEARD: WorkerReports = { report: () => {}, gone: () => {} };
 
 /** Timers and answers of other calls come before what is awaited after this. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));

@@ -1,5 +1,5 @@
 import type { ProblemSlug } from "../../shared/contracts/problems.ts";
-import type { Operation } from "./operation.ts";
+import type { Gate, Operation } from "./operation.ts";
 
 /** Before anybody knows which operation is meant, and when something breaks that nobody foresaw. */
 const ANY: readonly ProblemSlug[] = ["uri-too-long", "headers-too-large", "internal"];
@@ -29,6 +29,13 @@ const GOVERNED: readonly ProblemSlug[] = [
   "draining",
 ];
 
+const OF_GATE: Readonly<Record<Gate, readonly ProblemSlug[]>> = {
+  public: [],
+  operations: IDENTIFIED,
+  governed: GOVERNED,
+  worker: ["unauthenticated", "rate-limited", "draining"],
+};
+
 const WITH_JSON: readonly ProblemSlug[] = ["invalid-request", "malformed-json"];
 
 const WITH_BODY: readonly ProblemSlug[] = [
@@ -47,7 +54,7 @@ export function documentedProblems(operation: Operation): ReadonlySet<ProblemSlu
   const { gate, effect, retry, media, params, query, problems } = operation;
   return new Set([
     ...ANY,
-    ...(gate === "public" ? [] : gate === "operations" ? IDENTIFIED : GOVERNED),
+    ...OF_GATE[gate],
     ...(gate === "governed" && effect !== "read" ? (["tenant-locked", "ledger-halted"] as const) : []),
     ...(gate === "governed" && retry === "idempotency-key" ? (["idempotency-key-invalid"] as const) : []),
     ...(media ? WITH_BODY : []),

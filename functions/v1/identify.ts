@@ -22,19 +22,29 @@ export async function identify(
   incoming: Incoming,
   options: { fresh: boolean } = { fresh: false },
 ): Promise<Identified | null> {
-  if (operation.gate === "public" || (operation.gate === "operations" && deps.cell.loopback)) return null;
+  if (
+    operation.gate === "public" ||
+    operation.gate === "worker" ||
+    (operation.gate === "operations" && deps.cell.loopback)
+  )
+    return null;
   const outcome = await deps.authenticator.authenticate(incoming.headers, {
     host: incoming.headers.get("host"),
     now: incoming.receivedMs,
     source: incoming.runtime.source,
     fresh: options.fresh,
   });
-  if (!outcome.ok) throw await refused(deps, incoming, outcome.error);
+  if (!outcome.ok) throw await refusedAttempt(deps, incoming, outcome.error);
   if (operation.gate === "operations" && !outcome.value.actor.cell_operator) throw new ProblemError("forbidden");
   return outcome.value;
 }
 
-async function refused(deps: Deps, incoming: Incoming, problem: ProblemError): Promise<ProblemError> {
+/** What a failed attempt is answered with: its problem, or that its address has tried too often. */
+export async function refusedAttempt(
+  deps: Deps,
+  incoming: Pick<Incoming, "request" | "runtime">,
+  problem: ProblemError,
+): Promise<ProblemError> {
   const source = incoming.runtime.source;
   deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: problem.slug });
   incoming.runtime.defer(

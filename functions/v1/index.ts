@@ -43,6 +43,9 @@ import { getTenant } from "./tenants/get.ts";
 import { listTenants } from "./tenants/list.ts";
 import { updateTenant } from "./tenants/update.ts";
 import { reportUsage } from "./usage/report.ts";
+import { connectWorker } from "./workers/connect.ts";
+import { workloadKeys } from "./workers/jwks.ts";
+import { createWorkerToken } from "./workers/token.ts";
 
 /** Every route of the cell. Router, OpenAPI document, policy actions and tests derive from it. */
 export const OPERATIONS: readonly Operation[] = [
@@ -116,6 +119,9 @@ export const OPERATIONS: readonly Operation[] = [
   readCellCheckpoint,
   readCellTile,
   exportCellLedger,
+  createWorkerToken,
+  connectWorker,
+  workloadKeys,
   health,
   ready,
   metrics,

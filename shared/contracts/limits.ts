@@ -468,6 +468,8 @@ export const LIMITS = {
   workerFrameBytesMax: 1 * MiB,
   /** An hour is what Kubernetes projects; a day is what it can be told to. */
   serviceAccountLifetimeSMax: 24 * 60 * 60,
+  /** A worker's request for a token: a projected token and names. */
+  workerTokenBytesMax: 16 * KiB,
   /** A worker's token; workers renew it on their connection. */
   workerTokenLifeMs: 10 * MINUTE,
   /** A task's ticket is good for this long behind its deadline: until then its message may still be looked at. */
@@ -541,6 +543,8 @@ export const LIMITS = {
   logFlushFrames: 64,
   /** Call, log and result of a detached task are kept this long after its deadline. */
   detachedLifeMs: 24 * HOUR,
+  /** Whoever cancels a task is answered once it has ended, or told to ask again. */
+  cancelWaitMs: 10 * SECOND,
   /** Lines of one batch that are outside of its object at once. */
   batchWindowMax: 64,
 

@@ -14,20 +14,25 @@ const Fence = z.int().min(1);
 const Bytes = z.base64().max(LIMITS.workerFrameBytesMax);
 
 /** Body of `POST /v1/workers/token`, which needs no other credential. */
-export const WorkerTokenRequest = z.strictObject({
-  pool: text(LIMITS.queuePoolCharsMax),
-  /** Names the worker in logs; who it is stands in the proof. */
-  worker: text(128),
-  proof: z.discriminatedUnion("kind", [
-    /** A token of a registered issuer, such as a projected one of a Kubernetes service account. */
-    z.strictObject({ kind: z.literal("service_account"), token: text(8_192) }),
-    /** What the embedded cell wrote into its home for workers beside it. */
-    z.strictObject({ kind: z.literal("enrolment"), secret: text(256) }),
-  ]),
-});
+export const WorkerTokenRequest = z
+  .strictObject({
+    pool: text(LIMITS.queuePoolCharsMax),
+    /** Names the worker in logs; who it is stands in the proof. */
+    worker: text(128),
+    proof: z.discriminatedUnion("kind", [
+      /** A token of a registered issuer, such as a projected one of a Kubernetes service account. */
+      z.strictObject({ kind: z.literal("service_account"), token: text(8_192) }),
+      /** What the embedded cell wrote into its home for workers beside it. */
+      z.strictObject({ kind: z.literal("enrolment"), secret: text(256) }),
+    ]),
+  })
+  .meta({
+    id: "WorkerTokenRequest",
+    example: { pool: "local", worker: "worker-1", proof: { kind: "enrolment", secret: "from-the-home" } },
+  });
 export type WorkerTokenRequest = z.infer<typeof WorkerTokenRequest>;
 
-export const WorkerToken = z.strictObject({ token: text(8_192), expires_ms: count });
+export const WorkerToken = z.strictObject({ token: text(8_192), expires_ms: count }).meta({ id: "WorkerToken" });
 export type WorkerToken = z.infer<typeof WorkerToken>;
 
 /** What runs behind the worker, as it told the worker. */

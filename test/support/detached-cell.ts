@@ -36,6 +36,7 @@ import { laterRunner, type Runner } from "../../shared/contracts/ports/runner.ts
 import type { TaskStore } from "../../shared/contracts/ports/task-store.ts";
 import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
 import { type WorkerChannel, WorkerChannels } from "../../shared/contracts/ports/worker-channel.ts";
+import { JobMessage } from "../../shared/contracts/worker-protocol.ts";
 import { statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 
@@ -109,7 +110,7 @@ export async function detachedCell(upstream: (body: JsonObject, signal: AbortSig
   });
   const { deps, runner } = composeCell({
     cell: { ...CELL, endpoint: "http://127.0.0.1:8787", release: "test", loopback: true },
-    ...{ clock, ids, config, tasks, lifecycle, channels },
+    ...{ clock, ids, config, tasks, lifecycle },
     tenants: { ...tenantStore, settle },
     sessions: embeddedSessionStore(objects),
     cellStore: embeddedCellStore(objects, { cell: CELL.id, region: CELL.region, release: "test" }),
@@ -129,12 +130,7 @@ export async function detachedCell(upstream: (body: JsonObject, signal: AbortSig
     }),
     dependencies: [],
     degraded: () => [],
-    jobs: {
-      issue: async (_context, { pool, task, tenant }) => ({
-        queue: { pool, class: "interactive" },
-        ...{ body: JSON.stringify({ tenant, task }), tenant, traceparent: "" },
-      }),
-    },
+    pools: { enrolment: null },
     egress: {
       tenantGet: () => Promise.reject(new Error("unused")),
       tenantPost: () => Promise.reject(new Error("unused")),
@@ -190,7 +186,8 @@ export async function detachedCell(upstream: (body: JsonObject, signal: AbortSig
     async nextTask(): Promise<TaskId> {
       if (jobs.length === 0) await new Promise<void>((resolve) => arrived.push(resolve));
       const job = jobs.shift();
-      return TaskId.parse((JSON.parse(job?.body ?? "{}") as { task: string }).task); // safe because: parsed
+      const { context } = JobMessage.parse(JSON.parse(job?.body ?? "{}"));
+      return TaskId.parse(JSON.parse(context).task);
     },
     /** Takes a task as a worker does whose connection holds until `lost` aborts. */
     take: (task: TaskId, options: { lost?: AbortSignal; held?: boolean } = {}) =>

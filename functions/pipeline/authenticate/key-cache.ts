@@ -1,8 +1,7 @@
-import type { IssuerConfig } from "../../../shared/contracts/config/snapshot.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Egress } from "../../../shared/contracts/ports/egress.ts";
 import { type KeySet, keyFor } from "./key-set.ts";
-import { fetchKeySet } from "./key-source.ts";
+import { fetchKeySet, type Where } from "./key-source.ts";
 import type { PinnedKey } from "./pinned-key.ts";
 import { RecentMap } from "./recent-map.ts";
 
@@ -27,7 +26,7 @@ const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 export function createKeyCache(egress: Egress) {
   const entries = new RecentMap<string, Entry>({ max: LIMITS.issuersCachedMax, ageMsMax: Number.POSITIVE_INFINITY });
 
-  async function load(entry: Entry, issuer: IssuerConfig, now: number): Promise<void> {
+  async function load(entry: Entry, issuer: Where, now: number): Promise<void> {
     entry.triedMs = now;
     try {
       entry.keys = await fetchKeySet(egress, issuer);
@@ -40,7 +39,7 @@ export function createKeyCache(egress: Egress) {
   }
   const lastFailures = new WeakMap<Entry, unknown>();
 
-  async function refresh(entry: Entry, issuer: IssuerConfig, now: number): Promise<void> {
+  async function refresh(entry: Entry, issuer: Where, now: number): Promise<void> {
     if (entry.pending === null) {
       const pending = load(entry, issuer, now).finally(() => {
         if (entry.pending === pending) entry.pending = null;
@@ -57,7 +56,7 @@ export function createKeyCache(egress: Egress) {
   return {
     /** The key, null when the issuer has none such, or `unavailable` when its keys are not known. */
     async find(
-      issuer: IssuerConfig,
+      issuer: Where,
       kid: string | null,
       algorithm: string,
       now: number,

@@ -5,7 +5,8 @@ import type { Egress } from "../../../shared/contracts/ports/egress.ts";
 import { parseStrictJson } from "../../../shared/crypto/strict-json.ts";
 import { type KeySet, readKeySet } from "./key-set.ts";
 
-type Where = Pick<IssuerConfig, "issuer" | "jwks_uri" | "network">;
+/** Where an issuer's keys are read. */
+export type Where = Pick<IssuerConfig, "issuer" | "jwks_uri" | "network">;
 
 /** An issuer's documents could not be had, or said something that must not be believed. */
 export class IssuerUnusable extends Error {

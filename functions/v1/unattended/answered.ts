@@ -12,6 +12,7 @@ export interface Answer {
 }
 
 export function answered(operation: Operation, reply: Reply): Answer {
+  if (reply.kind === "socket") throw new Error("a socket has no answer");
   const headers = reply.headers ?? {};
   if (reply.kind === "bytes") {
     const stream = reply.contentType.startsWith("text/event-stream");
