@@ -85,6 +85,7 @@ export function durableSql(storage: DurableStorage): DurableSql {
       return outcome;
     },
     version: (table) => versions.of(table),
+    erased() {},
     step,
     takeSchemaTouched() {
       const was = schemaTouched;

@@ -31,7 +31,7 @@ export interface EmbeddedObjectHost {
  * each atomic by itself, and are answered, reads too, once everything they could have seen is on disk.
  *
  *   idle ─ tick ─▶ run batch ─▶ [alarm earlier: wait for the index] ─▶ commit ─▶ answers after the sync
- *   busy (no batch runs): waiting for the index, copying the log, closing, discarding after a failure
+ *   busy (no batch runs): waiting for the index, copying or cutting the log, closing, discarding after a failure
  */
 export class EmbeddedObject {
   readonly of: ObjectClass;
@@ -174,6 +174,15 @@ export class EmbeddedObject {
       this.#lost(file, calls, cause);
       return;
     }
+    if (file.sql.takeErased()) {
+      this.#whileBusy(() =>
+        file.scrub().then(
+          () => this.#answered(calls),
+          (cause: unknown) => this.#lost(file, calls, cause),
+        ),
+      );
+      return;
+    }
     if (durable) {
       durable.then(
         () => this.#answered(calls),
@@ -219,7 +228,13 @@ export class EmbeddedObject {
     const exists = files.exists(this.#path);
     if (!exists && !create) return null;
     const foldersChanged = exists ? [] : [this.#folder, ...files.createFolder(this.#folder)];
-    const file = new SqliteFile(this.#path, { files, foldersChanged, recover: this.#recover, checkpoints: "owner" });
+    const file = new SqliteFile(this.#path, {
+      files,
+      foldersChanged,
+      recover: this.#recover,
+      checkpoints: "owner",
+      overwrites: this.of.overwrites ?? false,
+    });
     try {
       this.#provisioned = isProvisioned(file.sql);
       if (this.#provisioned && migrate(file.sql, this.of.migrations)) file.wrote();

@@ -26,6 +26,7 @@ export class NodeSql implements Sql {
   #mustRepeat = false;
   #changed = false;
   #schemaTouched = false;
+  #erased = false;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -123,6 +124,17 @@ export class NodeSql implements Sql {
     const touched = this.#schemaTouched;
     this.#schemaTouched = false;
     return touched;
+  }
+
+  erased(): void {
+    this.#erased = true;
+  }
+
+  /** Whether something was erased since the last question, undone or not. */
+  takeErased(): boolean {
+    const erased = this.#erased;
+    this.#erased = false;
+    return erased;
   }
 
   /** Whether rows may have changed since the last question, undone or not. */

@@ -21,6 +21,8 @@ export interface ObjectClass {
   /** Folder name on disk: `tenant`, `session`, … */
   readonly name: string;
   readonly migrations: readonly Migration[];
+  /** What it deletes is overwritten on disk, whole pages too; for objects that keep content. */
+  readonly overwrites?: true;
   /** Unix ms of the earliest due work, or null. Read after every batch of calls, so it must be an index look-up. */
   nextDue?(sql: Sql): number | null;
   /**

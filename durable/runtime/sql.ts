@@ -23,6 +23,11 @@ export interface Sql {
    * undone: whatever was read at the same number is still so. See `Known`.
    */
   version(table: string): number;
+  /**
+   * What the running step deleted is to be found in no file of the database once its call is answered. A Durable Object's
+   * storage takes no such orders: there the platform's own history of it (30 days) is the bound.
+   */
+  erased(): void;
 }
 
 /** One step of a schema; `id` increases by one and never changes once released. */

@@ -17,6 +17,8 @@ export interface SqliteFileOptions {
   recover: boolean;
   /** `sqlite`: blocks for a checkpoint now and then by itself; `owner`: waits to be told. */
   checkpoints: "owner" | "sqlite";
+  /** Pages that a deletion sets free are overwritten too; rows in pages that stay always are. */
+  overwrites?: boolean;
 }
 
 /**
@@ -48,6 +50,7 @@ export class SqliteFile {
     this.#db = new DatabaseSync(path);
     try {
       this.#db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024`);
+      this.#db.exec(`PRAGMA secure_delete = ${options.overwrites ? "ON" : "FAST"}`);
       // The header that says WAL is synced with the first commit, before any answer.
       this.#db.exec("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL");
       if (options.checkpoints === "owner") this.#db.exec("PRAGMA wal_autocheckpoint = 0");
@@ -103,6 +106,16 @@ export class SqliteFile {
     // The header of the restarted log is synced before its frames: an old header would vouch for half of an old log.
     this.#db.exec("PRAGMA synchronous = NORMAL");
     this.#commits = 0;
+  }
+
+  /**
+   * The same, and the log is cut, so that no earlier form of a page is left in it. Blocks for some milliseconds: for
+   * erasures, which are rare.
+   */
+  async scrub(): Promise<void> {
+    await this.checkpoint();
+    this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    await this.#log?.sync();
   }
 
   async #copyLog(): Promise<void> {

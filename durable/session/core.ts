@@ -1,11 +1,13 @@
 import type { UnixMs } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
-import type { SessionInfo, SessionItem } from "../../shared/contracts/ports/session-store.ts";
+import type { NewSession, SessionInfo, SessionItem, SessionKey } from "../../shared/contracts/ports/session-store.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import { WRAPPED_KEY } from "../../shared/crypto/wrap-key.ts";
 import { dropEverything } from "../runtime/migrate.ts";
 import type { ObjectClass } from "../runtime/object-class.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
 import { clearTimer, dueTimers, nextTimer, setTimer } from "../runtime/timers.ts";
+import { ERASED_TIMER, erasedOf } from "./erase.ts";
 import { SESSION_MIGRATIONS } from "./migrations.ts";
 import { forgetResponse } from "./responses.ts";
 import {
@@ -26,22 +28,25 @@ import {
 const SWEEP_MAX = 50;
 
 /** One conversation: ordered sealed items with optimistic versions, gone at its expiry. */
-export const sessionClass: ObjectClass = { name: "session", migrations: SESSION_MIGRATIONS, nextDue: nextTimer, sweep };
-
-export interface CreateSession {
-  expires_ms: UnixMs;
-  meta: Uint8Array | null;
-  items: SessionItem[];
-}
+export const sessionClass: ObjectClass = {
+  name: "session",
+  migrations: SESSION_MIGRATIONS,
+  overwrites: true,
+  nextDue: nextTimer,
+  sweep,
+};
 
 export function create(
   sql: Sql,
   env: CoreEnv,
   id: string,
-  spec: CreateSession,
+  spec: NewSession,
 ): Result<SessionInfo, { reason: "exists" } | Full> {
   return sql.transaction((): Result<SessionInfo, { reason: "exists" } | Full> => {
-    if (loadSession(sql, env)) return err({ reason: "exists" });
+    if (loadSession(sql, env) || erasedOf(sql)) return err({ reason: "exists" });
+    const { key } = spec;
+    if (key.subject_key === "" || key.wrapped.byteLength !== WRAPPED_KEY.bytes)
+      throw new RangeError("a session has a wrapped key of its own");
     if (!itemsFit(spec.items) || (spec.meta?.byteLength ?? 0) > LIMITS.sessionItemBytesMax) {
       return err({ reason: "limit" });
     }
@@ -49,17 +54,21 @@ export function create(
     const added = insertItems(sql, spec.items, { listed: true, response: null, role: null });
     if (!fits(added)) return err({ reason: "limit" });
     sql.run(
-      "INSERT INTO session (one, id, created_ms, expires_ms, version, meta, items, bytes) VALUES (1, ?, ?, ?, 1, ?, ?, ?)",
+      `INSERT INTO session (one, id, created_ms, expires_ms, version, meta, items, bytes, subject_key, wrapped_key, conversation)
+       VALUES (1, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)`,
       id,
       env.now,
       expires_ms,
       spec.meta,
       added.items,
       added.bytes,
+      key.subject_key,
+      key.wrapped,
+      spec.conversation ? 1 : 0,
     );
     setTimer(sql, { kind: "session", key: "", due_ms: expires_ms });
     const created_ms = env.now as UnixMs; // safe because: shells give Unix milliseconds
-    return ok({ id, created_ms, expires_ms, version: 1, meta: spec.meta });
+    return ok({ id, created_ms, expires_ms, version: 1, meta: spec.meta, key });
   });
 }
 
@@ -106,7 +115,7 @@ export function items(
   sql: Sql,
   env: CoreEnv,
   page: ItemPage,
-): Result<{ items: SessionItem[]; more: boolean; version: number }, Missing> {
+): Result<{ items: SessionItem[]; more: boolean; version: number; key: SessionKey }, Missing> {
   const session = loadSession(sql, env);
   if (!session) return err({ reason: "not_found" });
   const forward = page.order === "asc";
@@ -127,18 +136,21 @@ export function items(
     items: rows.slice(0, limit).map(({ id, type, sealed }) => ({ id, type, sealed })),
     more: rows.length > limit,
     version: session.version,
+    key: session.key,
   });
 }
 
 /** One item that stands in the conversation. */
-export function item(sql: Sql, env: CoreEnv, id: string): Result<SessionItem, Missing> {
-  const row = loadSession(sql, env)
+export function item(sql: Sql, env: CoreEnv, id: string): Result<{ item: SessionItem; key: SessionKey }, Missing> {
+  const session = loadSession(sql, env);
+  const row = session
     ? sql.get<{ id: string; type: string; sealed: Uint8Array }>(
         "SELECT id, type, sealed FROM item WHERE listed = 1 AND id = ?",
         id,
       )
     : undefined;
-  return row ? ok({ id: row.id, type: row.type, sealed: row.sealed }) : err({ reason: "not_found" });
+  if (!session || !row) return err({ reason: "not_found" });
+  return ok({ item: { id: row.id, type: row.type, sealed: row.sealed }, key: session.key });
 }
 
 /** The item leaves the conversation; one that a stored response still holds stays there. */
@@ -168,7 +180,7 @@ export function destroy(sql: Sql, env: CoreEnv): Result<null, Missing> {
 function sweep(sql: Sql, env: CoreEnv): boolean {
   const due = dueTimers(sql, env.now, SWEEP_MAX);
   for (const { kind, key } of due) {
-    if (kind === "session") {
+    if (kind === "session" || kind === ERASED_TIMER) {
       dropEverything(sql);
       return false;
     }

@@ -3,6 +3,7 @@ import type { SessionStore } from "../../shared/contracts/ports/session-store.ts
 import { err, type Result } from "../../shared/contracts/result.ts";
 import type { ObjectBody, ObjectHost } from "../runtime/object-class.ts";
 import { append, create, deleteItem, destroy, info, item, items, sessionClass, setMeta } from "./core.ts";
+import { erase } from "./erase.ts";
 import { sessionObjectName } from "./name.ts";
 import { deleteResponse, putResponse, response } from "./responses.ts";
 import type { Missing } from "./state.ts";
@@ -33,6 +34,7 @@ export function embeddedSessionStore(host: ObjectHost): SessionStore {
       call(tenant, session, (sql, env) => putResponse(sql, env, stored, options)),
     response: (tenant, session, id) => call(tenant, session, (sql, env) => response(sql, env, id)),
     deleteResponse: (tenant, session, id) => call(tenant, session, (sql, env) => deleteResponse(sql, env, id)),
+    erase: (tenant, session) => call(tenant, session, erase),
     destroy: (tenant, session) => call(tenant, session, destroy),
   };
 }

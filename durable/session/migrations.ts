@@ -18,4 +18,19 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
       "CREATE TABLE response_chunk (response TEXT NOT NULL, at INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (response, at))",
     ],
   },
+  {
+    id: 2,
+    sql: [
+      // A session from before has no key of its own and names no subject's: it is not found any more, and expires.
+      "ALTER TABLE session ADD COLUMN subject_key TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE session ADD COLUMN wrapped_key BLOB NOT NULL DEFAULT x''",
+      "ALTER TABLE session ADD COLUMN conversation INTEGER NOT NULL DEFAULT 1",
+      // What an erasure was. `object`: the response whose end was the session's, or null.
+      "CREATE TABLE erased (one INTEGER PRIMARY KEY CHECK (one = 1), object TEXT, at_ms INTEGER NOT NULL, key TEXT NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL)",
+      // The same of a response whose session goes on.
+      "ALTER TABLE response ADD COLUMN erased_ms INTEGER",
+      "ALTER TABLE response ADD COLUMN erased_items INTEGER NOT NULL DEFAULT 0",
+      "ALTER TABLE response ADD COLUMN erased_bytes INTEGER NOT NULL DEFAULT 0",
+    ],
+  },
 ];

@@ -1,12 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
-import type { SessionItem, StoredResponse } from "../../shared/contracts/ports/session-store.ts";
+import type { NewSession, SessionItem, StoredResponse } from "../../shared/contracts/ports/session-store.ts";
 import { err, type Result } from "../../shared/contracts/result.ts";
 import type { DurableState } from "../runtime/durable-object.ts";
 import { DurableObjectShell } from "../runtime/durable-object-shell.ts";
 import type { ObjectBody } from "../runtime/object-class.ts";
 import {
   append,
-  type CreateSession,
   create,
   deleteItem,
   destroy,
@@ -17,6 +16,7 @@ import {
   sessionClass,
   setMeta,
 } from "./core.ts";
+import { erase } from "./erase.ts";
 import { deleteResponse, type PutResponse, putResponse, response } from "./responses.ts";
 import type { Missing } from "./state.ts";
 
@@ -29,7 +29,7 @@ export class SessionObject extends DurableObject {
     this.#shell = new DurableObjectShell(ctx, sessionClass);
   }
 
-  create(session: string, spec: CreateSession) {
+  create(session: string, spec: NewSession) {
     return this.#shell.provision((sql, env) => create(sql, env, session, spec));
   }
   info() {
@@ -58,6 +58,9 @@ export class SessionObject extends DurableObject {
   }
   deleteResponse(id: string) {
     return this.#call((sql, env) => deleteResponse(sql, env, id));
+  }
+  erase() {
+    return this.#call(erase);
   }
   destroy() {
     return this.#call(destroy);

@@ -33,6 +33,7 @@ export function remoteSessionStore(objects: DurableNamespace<SessionObject>): Se
       call(tenant, session, (object) => object.putResponse(stored, options)),
     response: (tenant, session, id) => call(tenant, session, (object) => object.response(id)),
     deleteResponse: (tenant, session, id) => call(tenant, session, (object) => object.deleteResponse(id)),
+    erase: (tenant, session) => call(tenant, session, (object) => object.erase()),
     destroy: (tenant, session) => call(tenant, session, (object) => object.destroy()),
   };
 }

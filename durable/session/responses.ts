@@ -1,9 +1,16 @@
 import type { UnixMs } from "../../shared/contracts/ids.ts";
-import type { SessionInfo, SessionItem, StoredResponse } from "../../shared/contracts/ports/session-store.ts";
+import type {
+  Erased,
+  SessionInfo,
+  SessionItem,
+  SessionKey,
+  StoredResponse,
+} from "../../shared/contracts/ports/session-store.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import { chunkBytes, joinBytes } from "../runtime/byte-chunks.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
 import { clearTimer, setTimer } from "../runtime/timers.ts";
+import { eraseAll, erasedOf } from "./erase.ts";
 import {
   boundedExpiry,
   type Conflict,
@@ -68,9 +75,10 @@ export function response(
   sql: Sql,
   env: CoreEnv,
   id: string,
-): Result<{ response: StoredResponse; chain: SessionItem[] }, Missing> {
-  const row = loadSession(sql, env) ? rowOf(sql, id) : undefined;
-  if (!row || row.gone === 1 || expired(sql, env, id)) return err({ reason: "not_found" });
+): Result<{ response: StoredResponse; chain: SessionItem[]; key: SessionKey }, Missing> {
+  const session = loadSession(sql, env);
+  const row = session ? rowOf(sql, id) : undefined;
+  if (!session || !row || row.gone === 1 || expired(sql, env, id)) return err({ reason: "not_found" });
   const chunks = sql.all<{ sealed: Uint8Array }>(
     "SELECT sealed FROM response_chunk WHERE response = ? ORDER BY at",
     id,
@@ -78,6 +86,7 @@ export function response(
   const lineage: string[] = [];
   for (let at: string | null = id; at !== null; at = rowOf(sql, at)?.parent ?? null) lineage.push(at);
   return ok({
+    key: session.key,
     response: {
       id,
       parent: row.parent,
@@ -95,23 +104,49 @@ export function response(
   });
 }
 
-export function deleteResponse(sql: Sql, env: CoreEnv, id: string): Result<null, Missing> {
-  const session = loadSession(sql, env);
-  const row = session ? rowOf(sql, id) : undefined;
-  if (!session || !row || row.gone === 1 || expired(sql, env, id)) return err({ reason: "not_found" });
-  forgetResponse(sql, id);
-  clearTimer(sql, "response", id);
-  return ok(null);
+/** See `SessionStore`: one that was erased before answers the same while its row, or what the session left, remembers it. */
+export function deleteResponse(sql: Sql, env: CoreEnv, id: string): Result<Erased, Missing> {
+  return sql.transaction((): Result<Erased, Missing> => {
+    const before = erasedOf(sql);
+    if (before) return before.object === id ? ok(before.erased) : err({ reason: "not_found" });
+    const session = loadSession(sql, env);
+    const row = session ? rowOf(sql, id) : undefined;
+    if (!session || !row) return err({ reason: "not_found" });
+    if (row.erased_ms !== null) {
+      // safe because: the shell's clock gave it
+      return ok({ at_ms: row.erased_ms as UnixMs, key: null, items: row.erased_items, bytes: row.erased_bytes });
+    }
+    if (row.gone === 1 || expired(sql, env, id)) return err({ reason: "not_found" });
+    if (!session.conversation && !othersHold(sql, env, id)) return ok(eraseAll(sql, env, session, id));
+    const went = forgetResponse(sql, id);
+    clearTimer(sql, "response", id);
+    sql.run(
+      "UPDATE response SET erased_ms = ?, erased_items = ?, erased_bytes = ? WHERE id = ?",
+      env.now,
+      went.items,
+      went.bytes,
+      id,
+    );
+    sql.erased();
+    return ok({ at_ms: env.now as UnixMs, key: null, ...went }); // safe because: the shell's clock gave it
+  });
 }
 
+/** Whether anything but this response is still kept in the session. */
+const othersHold = (sql: Sql, env: CoreEnv, id: string): boolean =>
+  sql.get("SELECT 1 AS found FROM item WHERE listed = 1 LIMIT 1") !== undefined ||
+  sql
+    .all<{ id: string }>("SELECT id FROM response WHERE gone = 0 AND id <> ?", id)
+    .some((other) => !expired(sql, env, other.id));
+
 /** Removes a response's content. Items that stand in the conversation stay there, now without a response. */
-export function forgetResponse(sql: Sql, id: string): void {
+export function forgetResponse(sql: Sql, id: string): { items: number; bytes: number } {
   const held = sql.get<{ items: number; bytes: number }>(
     "SELECT count(*) AS items, coalesce(sum(length(sealed)), 0) AS bytes FROM item WHERE response = ? AND listed = 0",
     id,
   );
   const row = rowOf(sql, id);
-  if (!row || row.gone === 1 || !held) return;
+  if (!row || row.gone === 1 || !held) return { items: 0, bytes: 0 };
   sql.run("DELETE FROM response_chunk WHERE response = ?", id);
   sql.run("DELETE FROM item WHERE response = ? AND listed = 0", id);
   sql.run("UPDATE item SET response = NULL, role = NULL WHERE response = ?", id);
@@ -122,13 +157,18 @@ export function forgetResponse(sql: Sql, id: string): void {
     held.items,
     held.bytes + row.bytes,
   );
+  return { items: held.items + 1, bytes: held.bytes + row.bytes };
 }
 
 const rowOf = (sql: Sql, id: string) =>
-  sql.get<{ parent: string | null; gone: number; bytes: number }>(
-    "SELECT parent, gone, bytes FROM response WHERE id = ?",
-    id,
-  );
+  sql.get<{
+    parent: string | null;
+    gone: number;
+    bytes: number;
+    erased_ms: number | null;
+    erased_items: number;
+    erased_bytes: number;
+  }>("SELECT parent, gone, bytes, erased_ms, erased_items, erased_bytes FROM response WHERE id = ?", id);
 
 const expired = (sql: Sql, env: CoreEnv, id: string): boolean =>
   sql.get("SELECT 1 AS found FROM _timers WHERE kind = 'response' AND key = ? AND due_ms <= ?", id, env.now) !==

@@ -13,6 +13,8 @@ export type Full = { reason: "limit" };
 export interface SessionState extends SessionInfo {
   items: number;
   bytes: number;
+  /** Has a life of its own, whatever responses are in it. */
+  conversation: boolean;
 }
 
 /** Null when nothing was created, or it expired: the alarm only tidies up what is already out of reach. */
@@ -25,21 +27,32 @@ export function loadSession(sql: Sql, env: CoreEnv): SessionState | null {
     meta: Uint8Array | null;
     items: number;
     bytes: number;
-  }>("SELECT id, created_ms, expires_ms, version, meta, items, bytes FROM session");
-  if (!row || row.expires_ms <= env.now) return null;
+    subject_key: string;
+    wrapped_key: Uint8Array;
+    conversation: number;
+  }>(
+    `SELECT id, created_ms, expires_ms, version, meta, items, bytes, subject_key, wrapped_key, conversation
+     FROM session`,
+  );
+  // Without a key of its own it is from before there were any: nobody could erase it, so nobody reads it.
+  if (!row || row.expires_ms <= env.now || row.subject_key === "") return null;
+  const { subject_key, wrapped_key, conversation, ...session } = row;
   return {
-    ...row,
+    ...session,
+    key: { subject_key, wrapped: wrapped_key },
+    conversation: conversation === 1,
     created_ms: row.created_ms as UnixMs, // safe because: written from UnixMs only
     expires_ms: row.expires_ms as UnixMs, // safe because: written from UnixMs only
   };
 }
 
-export const infoOf = ({ id, created_ms, expires_ms, version, meta }: SessionState): SessionInfo => ({
+export const infoOf = ({ id, created_ms, expires_ms, version, meta, key }: SessionState): SessionInfo => ({
   id,
   created_ms,
   expires_ms,
   version,
   meta,
+  key,
 });
 
 /** The session, if it is there and still at the version that the caller saw. */

@@ -22,6 +22,7 @@ export { deleteBudget, listBudgets, putBudget } from "./core/budget-admin.ts";
 export { credential, deleteCredential, listCredentials, putCredential } from "./core/credentials.ts";
 export { decision, decisions, keepAlone } from "./core/decisions.ts";
 export { nextDue, sweep } from "./core/due.ts";
+export { erasedSince, eraseSubject, erasures, noteErased } from "./core/erasures.ts";
 export { dueFeed, feedDelivered, feedFailed } from "./core/feed.ts";
 export { createKey, listKeys, revokeKey, rotateKey } from "./core/keys.ts";
 export { log, period, proof, tenantLog } from "./core/log.ts";
@@ -39,6 +40,7 @@ export { ledgerPage, record } from "./core/records.ts";
 export { refuse } from "./core/refusals.ts";
 export { settle } from "./core/settle.ts";
 export { change, lookup } from "./core/state.ts";
+export { beginContent, subjectKey } from "./core/subject-keys.ts";
 export { task } from "./core/task-record.ts";
 
 export function usage(sql: Sql, env: CoreEnv, access: Access, query: UsageQuery): Result<UsageGroup[], AccessRefusal> {

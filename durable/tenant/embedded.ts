@@ -74,6 +74,13 @@ export function embeddedTenantStore(host: ObjectHost, of: TenantClass): TenantSt
     policyKeys: (tenant, access) => call(tenant, (sql, env) => core.policyKeys(sql, env, access)),
     putPolicyKey: (tenant, change, key) => call(tenant, (sql, env) => core.putPolicyKey(sql, env, change, key)),
     deletePolicyKey: (tenant, change, id) => call(tenant, (sql, env) => core.deletePolicyKey(sql, env, change, id)),
+    beginContent: (tenant, wanted) => call(tenant, (sql, env) => core.beginContent(sql, env, wanted)),
+    subjectKey: (tenant, id) => call(tenant, (sql) => core.subjectKey(sql, id)),
+    eraseSubject: (tenant, change, subject) => call(tenant, (sql, env) => core.eraseSubject(sql, env, change, subject)),
+    noteErased: (tenant, change, erased) => call(tenant, (sql, env) => core.noteErased(sql, env, change, erased)),
+    erasures: (tenant, access, page) => call(tenant, (sql, env) => core.erasures(sql, env, access, page)),
+    erasedSince: (tenant, access, subject, at_ms) =>
+      call(tenant, (sql, env) => core.erasedSince(sql, env, access, subject, at_ms)),
     record: (tenant, entry) => call(tenant, (sql, env) => core.record(sql, env, entry)),
     log: (tenant, access) => call(tenant, (sql, env) => core.log(sql, env, access, origin(tenant))),
     proof: (tenant, access, task) =>

@@ -3,7 +3,9 @@ import { LOG_SCHEMA } from "../runtime/log/schema.ts";
 import type { Migration } from "../runtime/sql.ts";
 import { APPROVAL_SCHEMA } from "./core/approvals.ts";
 import { DECISION_RING_SCHEMA } from "./core/decisions.ts";
+import { ERASURE_SCHEMA } from "./core/erasures.ts";
 import { POLICY_KEY_SCHEMA } from "./core/policy-keys.ts";
+import { SUBJECT_KEY_SCHEMA } from "./core/subject-keys.ts";
 import { TASK_ENTRIES_SCHEMA } from "./core/task-entries.ts";
 import { KEY_MAKERS_SCHEMA } from "./key-makers.ts";
 
@@ -79,4 +81,5 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { id: 5, floor: 1, sql: KEY_MAKERS_SCHEMA },
   { id: 6, sql: [...LOG_SCHEMA, ...TASK_ENTRIES_SCHEMA] },
   { id: 7, floor: 6, sql: POLICY_KEY_SCHEMA },
+  { id: 8, floor: 6, sql: [...SUBJECT_KEY_SCHEMA, ...ERASURE_SCHEMA] },
 ];

@@ -148,6 +148,24 @@ export class TenantObject extends DurableObject {
   deletePolicyKey(...args: TenantArgs<"deletePolicyKey">) {
     return this.#store.deletePolicyKey(this.#tenant, ...args);
   }
+  beginContent(...args: TenantArgs<"beginContent">) {
+    return this.#store.beginContent(this.#tenant, ...args);
+  }
+  subjectKey(...args: TenantArgs<"subjectKey">) {
+    return this.#store.subjectKey(this.#tenant, ...args);
+  }
+  eraseSubject(...args: TenantArgs<"eraseSubject">) {
+    return this.#store.eraseSubject(this.#tenant, ...args);
+  }
+  noteErased(...args: TenantArgs<"noteErased">) {
+    return this.#store.noteErased(this.#tenant, ...args);
+  }
+  erasures(...args: TenantArgs<"erasures">) {
+    return this.#store.erasures(this.#tenant, ...args);
+  }
+  erasedSince(...args: TenantArgs<"erasedSince">) {
+    return this.#store.erasedSince(this.#tenant, ...args);
+  }
   record(...args: TenantArgs<"record">) {
     return this.#store.record(this.#tenant, ...args);
   }

@@ -16,6 +16,7 @@ import { compileRestriction } from "./compile-rules.ts";
 import type { Findings } from "./findings.ts";
 
 const FILE = "tenants.yml";
+const DAY_MS = 86_400_000;
 
 /** Tenants of the cell. `candidates` and `intents` are null when their files have mistakes of their own. */
 export function compileTenants(
@@ -66,6 +67,10 @@ function compileTenant(
     issuers: entry.issuers satisfies IssuerConfig[],
     rates: writtenRates(entry.rates),
     providers_allow: entry.providers_allow,
+    retention: {
+      conversations_ms: entry.retention.conversations_days * DAY_MS,
+      responses_ms: entry.retention.responses_days * DAY_MS,
+    },
     approvals: { life_ms: entry.approvals.life_s * 1000, webhook: entry.approvals.webhook },
     budgets: entry.budgets.map(
       ({ workspace, project, environment, period, limit_usd, hard }): BudgetSeed => ({

@@ -36,6 +36,8 @@ export interface TaskCircumstances {
   decision: DecisionRecord | null;
   /** Null where the reader may not have them, or the key was destroyed. */
   salts: CommitmentSalts | null;
+  /** The task's subject was erased: nobody is told the salts any more. */
+  erased: boolean;
   transcript: { request: JsonValue; response: JsonValue } | null;
   /** Whether a provider of the configuration is one of the cell's own pools. */
   isOwnPool(provider: string): boolean;
@@ -125,6 +127,7 @@ export function taskPredicate(proof: TaskProof, task: TaskEntries, around: TaskC
     commitments: {
       request: committed(opened.call.request, around.salts?.request),
       response: committed(closing?.detail.call.response, around.salts?.response),
+      ...(around.erased ? { erased: true } : {}),
     },
     residency: {
       cell: opening.cell,

@@ -1,5 +1,6 @@
 import type { NanoUsd } from "../../shared/contracts/ids.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
+import type { SubjectKeyWanted } from "../../shared/contracts/ports/content-store.ts";
 import type { AdmitRefusal, Admitted, IdempotencyClaim, Replay } from "../../shared/contracts/ports/tenant-store.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
 import type { Call, Deps } from "../context.ts";
@@ -15,6 +16,8 @@ export interface Admission {
   tokens: number;
   idempotency: IdempotencyClaim | null;
   detail: JsonObject;
+  /** Where the call begins a conversation that is kept. */
+  subject_key?: SubjectKeyWanted;
 }
 
 /** One durable call: idempotency, rates, budget and the *opened* record. Throws `ProblemError` or `StaleAccess`. */

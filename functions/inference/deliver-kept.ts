@@ -36,7 +36,7 @@ export async function deliverKept(deps: Deps, call: Call, kept: KeptAnswer): Pro
   const dataKey = await deps.keyring.openDataKey(tenant, kept.dataKey);
   const opened = await open(dataKey, { tenant, object: task }, sealed);
   if (!opened.ok) throw new Error(`stored result of ${task} does not open: ${opened.error.reason}`);
-  const body = await keptUnderPresent(deps, call, { ...kept, key: dataKey, stored: stored.value, body: opened.value });
+  const body = await keptUnderPresent(deps, call, { ...kept, stored: stored.value, body: opened.value });
   return {
     kind: "bytes",
     status,

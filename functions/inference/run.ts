@@ -82,8 +82,10 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
     idempotency:
       call.idempotencyKey === null ? null : idempotencyClaim(dataKey, view.operation, call.idempotencyKey, call),
     detail: { request: commitmentHex(salts.request, call.rawBody) },
+    ...(session?.wanted ? { subject_key: session.wanted } : {}),
   });
   if (admitted.kind === "replay") return replay(deps, call, admitted, view);
+  session?.grant(admitted.subject_key);
 
   const forbidden = contentDuty(call.decided.decision.obligations) === "forbid";
   let keeper = call.idempotencyKey === null || forbidden ? NO_KEEPER : resultKeeper(deps, call, dataKey);
@@ -134,7 +136,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
     const duties = dutiesOf(call.decided.decision, accepted.hop.candidate.id);
     settlement.owes(outcomes, fullAudit(duties, { offered, features }, outcomes));
     disclaim(duties, call.reply, outcomes);
-    const kept = keptUnder(deps, call, { duties, outcomes, session, request: asked, dataKey, keeper });
+    const kept = keptUnder(deps, call, { duties, outcomes, session, request: asked, keeper });
     keeper = kept.keeper;
     if (session !== null && kept.onAnswer !== null) settlement.kept = session.id;
     const delivery: Delivery = {

@@ -12,6 +12,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 export interface SessionSeal {
   tenant: string;
   session: string;
+  /** The conversation's own; see `ContentKeys`. */
   dataKey: Uint8Array;
 }
 

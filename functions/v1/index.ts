@@ -19,6 +19,7 @@ import { createCredential } from "./credentials/create.ts";
 import { deleteCredential } from "./credentials/delete.ts";
 import { listCredentials } from "./credentials/list.ts";
 import { getDecision, listDecisions, logDecisions } from "./decisions/decisions.ts";
+import { createErasure, listErasures } from "./erasures/erasures.ts";
 import { chatCompletions, completions, embeddings, messages, responses } from "./inference/views.ts";
 import { createKey } from "./keys/create.ts";
 import { listKeys } from "./keys/list.ts";
@@ -69,6 +70,8 @@ export const OPERATIONS: readonly Operation[] = [
   createItems,
   getItem,
   deleteItem,
+  createErasure,
+  listErasures,
   createTenant,
   listTenants,
   getTenant,

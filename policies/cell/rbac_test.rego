@@ -7,7 +7,7 @@ rows := {
 		"workspace:read", "workspace:write", "project:read", "project:write", "environment:read", "environment:write",
 		"key:read", "key:write", "budget:read", "budget:write", "usage:read", "credential:read", "credential:write",
 		"ledger:read", "config:read", "policy:read", "policy:write", "policy:activate", "approval:read",
-		"approval:decide", "evidence:read", "evidence:salts",
+		"approval:decide", "evidence:read", "evidence:salts", "data:read", "data:erase",
 	},
 	"operator": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "model:read", "task:read", "usage:read",
@@ -17,7 +17,7 @@ rows := {
 	"auditor": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "model:read", "task:read", "usage:read",
 		"config:read", "policy:read", "ledger:read", "key:read", "budget:read", "credential:read",
-		"approval:read", "evidence:read",
+		"approval:read", "evidence:read", "data:read",
 	},
 	"developer": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "inference:invoke", "model:read",

@@ -37,6 +37,7 @@ class CountingSql implements Sql {
   }
   transaction: Sql["transaction"] = (body) => this.#inner.transaction(body);
   version: Sql["version"] = (table) => this.#inner.version(table);
+  erased: Sql["erased"] = () => this.#inner.erased();
   #timed<T>(text: string, body: () => T): T {
     const from = performance.now();
     const value = body();

@@ -11,7 +11,7 @@ import { taskClass } from "../../durable/task/object-class.ts";
 import { TaskId, TenantId, type UnixMs } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { CellStore } from "../../shared/contracts/ports/cell-store.ts";
-import type { SessionStore } from "../../shared/contracts/ports/session-store.ts";
+import type { NewSession, SessionStore } from "../../shared/contracts/ports/session-store.ts";
 import type { TaskStore } from "../../shared/contracts/ports/task-store.ts";
 import { type ObjectsHome, objectsHome } from "../support/objects-home.ts";
 import { portInside, startObjects, type TestObjects } from "../support/workerd-objects.ts";
@@ -24,6 +24,14 @@ const tenant = TenantId.parse("acme");
 const task = TaskId.parse(`task_${"0".repeat(26)}`);
 const result = { status: 200, content_type: "text/plain", stream: false, sealed: new Uint8Array([1]) };
 let cells = 0;
+
+const newSession = (expires_ms: UnixMs): NewSession => ({
+  expires_ms,
+  meta: null,
+  items: [],
+  key: { subject_key: "subject-key-1", wrapped: new Uint8Array(61) },
+  conversation: true,
+});
 
 describe("embedded", () => {
   let home: ObjectsHome;
@@ -58,7 +66,7 @@ describe("alarms of the embedded objects", () => {
   const expiresIn = (ms: number) => (home.clock.now() + ms) as UnixMs; // safe because: Unix milliseconds
 
   it("remove an expired session with its file, so that content ends when it was promised to", async () => {
-    await embeddedSessionStore(host).create(tenant, "s", { expires_ms: expiresIn(1_000), meta: null, items: [] });
+    await embeddedSessionStore(host).create(tenant, "s", newSession(expiresIn(1_000)));
     home.clock.advance(1_000);
     await host.runDueAlarms();
     await expect.poll(() => files("session")).toEqual([]);
@@ -112,7 +120,7 @@ describe("inside workerd", () => {
 
   it("removes an expired session's tables by its alarm, without any call", async () => {
     const session = portInside<SessionStore>(objects, "session");
-    await session.create(tenant, "brief", { expires_ms: inMs(300), meta: null, items: [] });
+    await session.create(tenant, "brief", newSession(inMs(300)));
     expect(await objects.call("tables", "session", [`${tenant}:brief`])).toContain("session");
     await expect.poll(() => objects.call("tables", "session", [`${tenant}:brief`]), { timeout: 10_000 }).toEqual([]);
   });
@@ -126,8 +134,8 @@ describe("inside workerd", () => {
   it("keeps acknowledged writes and pending alarms over a kill -9", async () => {
     const session = portInside<SessionStore>(objects, "session");
     const tasks = portInside<TaskStore>(objects, "task");
-    await session.create(tenant, "kept", { expires_ms: inMs(3_600_000), meta: null, items: [] });
-    await session.create(tenant, "late", { expires_ms: inMs(1_500), meta: null, items: [] });
+    await session.create(tenant, "kept", newSession(inMs(3_600_000)));
+    await session.create(tenant, "late", newSession(inMs(1_500)));
     const stored = { ...result, expires_ms: inMs(60_000) };
     await tasks.putResult(tenant, task, stored);
     await objects.kill();

@@ -1,13 +1,31 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { TenantId, type UnixMs } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
-import type { SessionItem, SessionStore, StoredResponse } from "../../shared/contracts/ports/session-store.ts";
+import type {
+  NewSession,
+  SessionItem,
+  SessionKey,
+  SessionStore,
+  StoredResponse,
+} from "../../shared/contracts/ports/session-store.ts";
 import { err } from "../../shared/contracts/result.ts";
 
 const tenant = TenantId.parse("acme");
 const DAY_MS = 86_400_000;
 const inMs = (ms: number) => (Date.now() + ms) as UnixMs; // safe because: Unix milliseconds
 const missing = err({ reason: "not_found" });
+
+/** A session's key as its edge wraps it; the store never looks inside. */
+const wrappedKey = (fill = 7): SessionKey => ({ subject_key: "subject-key-1", wrapped: new Uint8Array(61).fill(fill) });
+const spec = (more: Partial<NewSession> = {}): NewSession => ({
+  expires_ms: inMs(DAY_MS),
+  meta: null,
+  items: [],
+  key: wrappedKey(),
+  conversation: true,
+  ...more,
+});
 
 let made = 0;
 /** Each test has a session of its own. */
@@ -31,7 +49,7 @@ const idsOf = (items: readonly SessionItem[]) => items.map(({ id }) => id);
 export function sessionStoreContract(name: string, store: () => SessionStore): void {
   const created = async (items: SessionItem[] = []) => {
     const id = freshId();
-    const session = await store().create(tenant, id, { expires_ms: inMs(DAY_MS), meta: null, items });
+    const session = await store().create(tenant, id, spec({ items }));
     if (!session.ok) throw new Error(session.error.reason);
     return id;
   };
@@ -54,23 +72,24 @@ export function sessionStoreContract(name: string, store: () => SessionStore): v
       expect(await store().putResponse(tenant, id, response("r", null), kept)).toEqual(missing);
       expect(await store().response(tenant, id, "r")).toEqual(missing);
       expect(await store().deleteResponse(tenant, id, "r")).toEqual(missing);
+      expect(await store().erase(tenant, id)).toEqual(missing);
       expect(await store().destroy(tenant, id)).toEqual(missing);
       expect(await store().info(tenant, "../../etc")).toEqual(missing);
     });
 
     it("keeps what was created and refuses to create it again", async () => {
       const id = freshId();
-      const expires_ms = inMs(DAY_MS);
-      const spec = { expires_ms, meta: new Uint8Array([9, 0, 255]), items: [item("a"), item("b")] };
-      const session = await store().create(tenant, id, spec);
-      expect(session).toMatchObject({ ok: true, value: { id, expires_ms, version: 1, meta: spec.meta } });
-      expect(await store().create(tenant, id, spec)).toEqual(err({ reason: "exists" }));
+      const wanted = spec({ meta: new Uint8Array([9, 0, 255]), items: [item("a"), item("b")] });
+      const { expires_ms, meta, key } = wanted;
+      const session = await store().create(tenant, id, wanted);
+      expect(session).toMatchObject({ ok: true, value: { id, expires_ms, version: 1, meta, key } });
+      expect(await store().create(tenant, id, wanted)).toEqual(err({ reason: "exists" }));
       expect(await store().info(tenant, id)).toEqual(session);
       expect(await store().items(tenant, id, page)).toEqual({
         ok: true,
-        value: { items: spec.items, more: false, version: 1 },
+        value: { items: wanted.items, more: false, version: 1, key },
       });
-      expect(await store().item(tenant, id, "b")).toEqual({ ok: true, value: spec.items[1] });
+      expect(await store().item(tenant, id, "b")).toEqual({ ok: true, value: { item: wanted.items[1], key } });
     });
 
     it("keeps tenants apart that use the same session id", async () => {
@@ -139,8 +158,7 @@ export function sessionStoreContract(name: string, store: () => SessionStore): v
       expect(await store().append(tenant, id, null, many)).toEqual(err({ reason: "limit" }));
       expect(await store().append(tenant, id, null, many.slice(1))).toMatchObject({ ok: true, value: { version: 2 } });
       const none = freshId();
-      const spec = { expires_ms: inMs(DAY_MS), meta: null, items: [big] };
-      expect(await store().create(tenant, none, spec)).toEqual(err({ reason: "limit" }));
+      expect(await store().create(tenant, none, spec({ items: [big] }))).toEqual(err({ reason: "limit" }));
       expect(await store().info(tenant, none)).toEqual(missing);
     });
 
@@ -163,7 +181,7 @@ export function sessionStoreContract(name: string, store: () => SessionStore): v
       await store().putResponse(tenant, id, response("r2", "r1"), kept);
       await store().putResponse(tenant, id, response("r3", "r1"), kept);
       const found = await store().response(tenant, id, "r3");
-      expect(found).toMatchObject({ ok: true, value: { response: response("r3", "r1") } });
+      expect(found).toMatchObject({ ok: true, value: { response: response("r3", "r1"), key: wrappedKey() } });
       expect(found.ok && idsOf(found.value.chain)).toEqual(["r1-in", "r1-out", "r3-in", "r3-out"]);
       expect(await listed(id)).toEqual([]);
       expect(await store().putResponse(tenant, id, response("r4", "never"), kept)).toEqual(missing);
@@ -198,10 +216,15 @@ export function sessionStoreContract(name: string, store: () => SessionStore): v
       await store().putResponse(tenant, id, response("r1", null), { ...kept, conversation: true });
       await store().putResponse(tenant, id, response("r2", "r1"), kept);
       await store().putResponse(tenant, id, response("r3", "r2"), kept);
-      expect(await store().deleteResponse(tenant, id, "r2")).toEqual({ ok: true, value: null });
-      expect(await store().deleteResponse(tenant, id, "r2")).toEqual(missing);
+      const erased = await store().deleteResponse(tenant, id, "r2");
+      // Its three sealed bytes and those of its two items; the key is needed on.
+      expect(erased).toMatchObject({ ok: true, value: { key: null, items: 3, bytes: 9 } });
+      expect(await store().deleteResponse(tenant, id, "r2")).toEqual(erased);
       expect(await store().response(tenant, id, "r2")).toEqual(missing);
-      expect(await store().deleteResponse(tenant, id, "r1")).toEqual({ ok: true, value: null });
+      expect(await store().deleteResponse(tenant, id, "r1")).toMatchObject({
+        ok: true,
+        value: { key: null, items: 1 },
+      });
       const found = await store().response(tenant, id, "r3");
       expect(found.ok && idsOf(found.value.chain)).toEqual(["r3-in", "r3-out"]);
       expect(await listed(id)).toEqual(["r1-in", "r1-out"]);
@@ -214,36 +237,69 @@ export function sessionStoreContract(name: string, store: () => SessionStore): v
       expect(await store().info(tenant, id)).toEqual(missing);
       expect(await store().response(tenant, id, "r")).toEqual(missing);
       expect(await store().destroy(tenant, id)).toEqual(missing);
-      const again = await store().create(tenant, id, { expires_ms: inMs(DAY_MS), meta: null, items: [] });
+      const again = await store().create(tenant, id, spec());
       expect(again).toMatchObject({ ok: true, value: { version: 1 } });
       expect(await listed(id)).toEqual([]);
     });
 
     it("is out of reach from the moment it expires, and its name is free", async () => {
       const id = freshId();
-      await store().create(tenant, id, { expires_ms: inMs(-1), meta: null, items: [item("a")] });
+      await store().create(tenant, id, spec({ expires_ms: inMs(-1), items: [item("a")] }));
       expect(await store().info(tenant, id)).toEqual(missing);
       expect(await store().append(tenant, id, null, [item("b")])).toEqual(missing);
-      const again = await store().create(tenant, id, { expires_ms: inMs(DAY_MS), meta: null, items: [] });
+      const again = await store().create(tenant, id, spec());
       expect(again).toMatchObject({ ok: true });
     });
 
     it("lives no longer than a session may, and at least as long as the responses in it", async () => {
       const id = freshId();
-      const far = await store().create(tenant, id, {
-        expires_ms: inMs(10 * LIMITS.sessionMsMax),
-        meta: null,
-        items: [],
-      });
+      const far = await store().create(tenant, id, spec({ expires_ms: inMs(10 * LIMITS.sessionMsMax) }));
       expect(far.ok && far.value.expires_ms).toBeLessThanOrEqual(inMs(LIMITS.sessionMsMax));
       const short = freshId();
-      await store().create(tenant, short, { expires_ms: inMs(60_000), meta: null, items: [] });
+      await store().create(tenant, short, spec({ expires_ms: inMs(60_000) }));
       const longer = { ...kept, expires_ms: inMs(DAY_MS) };
       const put = await store().putResponse(tenant, short, response("r", null), longer);
       expect(put).toMatchObject({ ok: true, value: { expires_ms: longer.expires_ms } });
       const gone = { ...kept, expires_ms: inMs(-1) };
       await store().putResponse(tenant, short, response("s", "r"), gone);
       expect(await store().response(tenant, short, "s")).toEqual(missing);
+    });
+
+    it("erases a conversation with its key, and says what went until that is recorded", async () => {
+      const id = await created([item("a"), item("b")]);
+      await store().putResponse(tenant, id, response("r", null), { ...kept, conversation: true });
+      const erased = await store().erase(tenant, id);
+      const key = createHash("sha256").update(wrappedKey().wrapped).digest("hex");
+      expect(erased).toMatchObject({ ok: true, value: { key, items: 5, bytes: 15 } });
+      for (const found of [
+        await store().info(tenant, id),
+        await store().items(tenant, id, page),
+        await store().item(tenant, id, "a"),
+        await store().response(tenant, id, "r"),
+        await store().deleteResponse(tenant, id, "r"),
+        await store().append(tenant, id, null, [item("c")]),
+        await store().putResponse(tenant, id, response("s", null), kept),
+      ])
+        expect(found).toEqual(missing);
+      expect(await store().create(tenant, id, spec())).toEqual(err({ reason: "exists" }));
+      expect(await store().erase(tenant, id)).toEqual(erased);
+      await store().destroy(tenant, id);
+      expect(await store().erase(tenant, id)).toEqual(missing);
+    });
+
+    it("destroys the key with the last response of a session that is no conversation, and with no other", async () => {
+      const id = freshId();
+      await store().create(tenant, id, spec({ conversation: false }));
+      await store().putResponse(tenant, id, response("r1", null), kept);
+      await store().putResponse(tenant, id, response("r2", "r1"), kept);
+      expect(await store().deleteResponse(tenant, id, "r1")).toMatchObject({ ok: true, value: { key: null } });
+      expect(await store().response(tenant, id, "r2")).toMatchObject({ ok: true });
+      const last = await store().deleteResponse(tenant, id, "r2");
+      expect(last).toMatchObject({ ok: true, value: { key: expect.stringMatching(/^[0-9a-f]{64}$/) } });
+      expect(await store().info(tenant, id)).toEqual(missing);
+      expect(await store().deleteResponse(tenant, id, "r2")).toEqual(last);
+      expect(await store().deleteResponse(tenant, id, "r1")).toEqual(missing);
+      expect(await store().erase(tenant, id)).toEqual(missing);
     });
   });
 }

@@ -18,6 +18,7 @@ import { openaiEngine } from "../../functions/engines/openai/engine.ts";
 import { bootstrapAttribution, firstKeys } from "../../functions/entry/bootstrap.ts";
 import { createLifecycle } from "../../functions/entry/lifecycle.ts";
 import { createRouterState } from "../../functions/inference/router-state.ts";
+import { ContentKeys } from "../../functions/inference/content-keys.ts";
 import { TenantCredentials } from "../../functions/inference/tenant-credentials.ts";
 import { createAuthenticator } from "../../functions/pipeline/authenticate/authenticator.ts";
 import { BodyRoom } from "../../functions/pipeline/body-room.ts";
@@ -138,6 +139,7 @@ export async function obligedCell(upstream: Upstream) {
     },
     router: createRouterState(clock, Math.random),
     tenantCredentials: new TenantCredentials(),
+    contentKeys: new ContentKeys(),
     authenticator: createAuthenticator({ cell, config, tenants, keyring, egress }),
     preauth: { take: async () => ({ allowed: true, retry_after_ms: 0 }) },
     bodies: new BodyRoom(64 * 1024 * 1024),

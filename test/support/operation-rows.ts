@@ -197,6 +197,8 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "conversations.items.create": { path: conversation },
   "conversations.items.get": { path: item },
   "conversations.items.delete": { path: item },
+  "erasures.create": {},
+  "erasures.list": {},
   "tenants.create": { byCellOperator: true },
   "tenants.list": { byCellOperator: true },
   "tenants.get": { path: ownTenant },

@@ -19,6 +19,7 @@ import { noteRepeatable } from "./coalesce.ts";
 import { checkDecision, keepDecision } from "./decisions.ts";
 import { type ClaimBytes, claimBytes, keyVerdict } from "./idempotency.ts";
 import { LedgerWriter } from "./ledger.ts";
+import { checkWanted, conversationKey } from "./subject-keys.ts";
 import { insertTask } from "./task-rows.ts";
 import { TASK } from "./task-state.ts";
 
@@ -78,7 +79,7 @@ function decide(sql: Sql, nowMs: number, request: AdmitRequest, gate: Gate): Res
   const seq = open(sql, nowMs, request, gate, claim, hold?.count ?? 0, writeDraws(drawn.tokens));
   hold?.write(seq);
   if (request.decision) keepDecision(sql, request.decision);
-  return ok(admitted(nowMs, seq, drawn.states, hold, gate));
+  return ok({ ...admitted(nowMs, seq, drawn.states, hold, gate), ...contentOf(sql, nowMs, request, 1) });
 }
 
 /** The ledger's *opened* entry and the task's row, which shares its sequence number. */
@@ -133,8 +134,17 @@ function repeated(sql: Sql, nowMs: number, request: AdmitRequest, gate: Gate, fi
   if (first.state !== TASK.open) return err({ reason: "outcome_unknown", task: request.task });
   // Nothing is held again; only what the caller is told about its budgets is looked up.
   const hold = gate.budgets > 0 ? planHold(sql, nowMs, chargedTo(request), 0) : null;
-  return ok(admitted(first.admitted_ms, first.seq, peek(sql, nowMs, request.rates), hold, gate));
+  const again = admitted(first.admitted_ms, first.seq, peek(sql, nowMs, request.rates), hold, gate);
+  return ok({ ...again, ...contentOf(sql, nowMs, request, 0) });
 }
+
+const contentOf = (
+  sql: Sql,
+  nowMs: number,
+  { subject_key }: AdmitRequest,
+  begun: 0 | 1,
+): Pick<Admitted, "subject_key"> =>
+  subject_key === undefined ? {} : { subject_key: conversationKey(sql, nowMs, subject_key, begun) };
 
 const chargedTo = ({ by: { workspace, project, environment }, access: { kid } }: AdmitRequest) => ({
   workspace,
@@ -195,8 +205,9 @@ function noteReplay(sql: Sql, nowMs: number, { action, by, task }: AdmitRequest,
 }
 
 /** What the edge must never send: a bug there, not an outcome. */
-function check({ schema_version, hold_nusd, tokens, deadline, decision }: AdmitRequest): void {
+function check({ schema_version, hold_nusd, tokens, deadline, decision, subject_key }: AdmitRequest): void {
   checkDecision(decision);
+  checkWanted(subject_key);
   if (schema_version !== 1) throw new RangeError("unsupported admit version");
   if (!Number.isSafeInteger(hold_nusd) || hold_nusd < 0 || hold_nusd > NANO_USD_MAX)
     throw new RangeError("hold out of range");

@@ -13,7 +13,6 @@ interface Asked {
   outcomes: Outcomes;
   session: ResponseSession | null;
   request: JsonObject;
-  dataKey: Uint8Array;
   keeper: ResultKeeper;
 }
 /** Where an answer goes besides its caller, and what the answer says about that. */

@@ -17,8 +17,6 @@ import { replayedUnder } from "./replayed.ts";
 import { retained } from "./retained.ts";
 
 interface Kept extends Pick<KeptAnswer, "task" | "operation" | "request" | "record"> {
-  /** The tenant's data key. */
-  key: Uint8Array;
   stored: Pick<StoredResult, "status" | "stream">;
   body: Uint8Array;
 }
@@ -133,7 +131,7 @@ async function carryOut(
 /** What is delivered now becomes a conversation, as what a running call delivers does. */
 async function keepContent(deps: Deps, call: Call, kept: Kept, duty: Obligation): Promise<Failure | null> {
   if (kept.request === null) return { note: "the request is not kept any more" };
-  const made = retained(deps, call, { duty, request: kept.request, dataKey: kept.key, outcomes: call.outcomes });
+  const made = retained(deps, call, { duty, request: kept.request, outcomes: call.outcomes });
   made.keeper(NO_KEEPER).add(kept.body);
   try {
     await made.save(null);

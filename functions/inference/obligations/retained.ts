@@ -1,9 +1,9 @@
 import type { Obligation } from "../../../shared/contracts/decision.ts";
-import type { UnixMs } from "../../../shared/contracts/ids.ts";
 import type { JsonObject } from "../../../shared/contracts/json.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Call, Deps } from "../../context.ts";
 import { concat, type ResultKeeper } from "../result-keeper.ts";
+import { keptUntil } from "../retention.ts";
 import { sealItems } from "../session-items.ts";
 import type { Outcomes } from "./outcomes.ts";
 
@@ -20,14 +20,9 @@ export interface Retained {
  * that keeps no content has none: the obligation reaches only as far as its setting.
  */
 export function retained(
-  deps: Pick<Deps, "sessions" | "ids" | "clock">,
-  call: Pick<Call, "tenant">,
-  {
-    duty,
-    request,
-    dataKey,
-    outcomes,
-  }: { duty: Obligation; request: JsonObject; dataKey: Uint8Array; outcomes: Outcomes },
+  deps: Pick<Deps, "sessions" | "ids" | "clock" | "contentKeys" | "tenants" | "keyring">,
+  call: Pick<Call, "tenant" | "actor" | "snapshot">,
+  { duty, request, outcomes }: { duty: Obligation; request: JsonObject; outcomes: Outcomes },
 ): Retained {
   if (call.tenant.settings.content !== "store") {
     outcomes.applied(duty, "the tenant keeps no content");
@@ -58,10 +53,13 @@ export function retained(
         if (answer === null && size > LIMITS.sessionItemBytesMax) throw new Error("the answer is too long to be kept");
         const delivered = answer === null ? new TextDecoder().decode(concat(parts, size)) : JSON.stringify(answer);
         const items = [message("user", JSON.stringify(request)), message("assistant", delivered)];
+        const { seal, key } = await deps.contentKeys.begin(deps, call, session, null);
         const created = await deps.sessions.create(tenant, session, {
-          expires_ms: (deps.clock.now() + LIMITS.sessionMsMax) as UnixMs, // safe because: milliseconds plus milliseconds
+          expires_ms: keptUntil(deps, call, "conversations"),
           meta: null,
-          items: await sealItems({ tenant, session, dataKey }, items),
+          items: await sealItems(seal, items),
+          key,
+          conversation: true,
         });
         if (!created.ok) throw new Error(`content was not kept: ${created.error.reason}`);
       } catch (cause) {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConversationId } from "../../../shared/contracts/ids.ts";
-import type { SessionInfo } from "../../../shared/contracts/ports/session-store.ts";
+import type { SessionInfo, SessionKey } from "../../../shared/contracts/ports/session-store.ts";
 import type { Call, Deps } from "../../context.ts";
 import { sessionOfConversation } from "../../inference/response-session.ts";
 import { openJson, type SessionSeal } from "../../inference/session-items.ts";
@@ -15,16 +15,23 @@ export function requireContent(call: Pick<Call, "tenant">): void {
     throw new ProblemError("forbidden", { detail: "This tenant keeps no content, so it has no conversations." });
 }
 
-export async function openConversation(
-  deps: Deps,
-  call: Pick<Call, "tenant">,
-  id: string,
-): Promise<{ id: string; session: string; key: SessionSeal }> {
+/** The name of the conversation's object. Throws `not-found` for what can be no conversation's id. */
+export function sessionOf(call: Pick<Call, "tenant">, id: string): string {
   requireContent(call);
   if (!ConversationId.safeParse(id).success) throw new ProblemError("not-found");
-  const session = sessionOfConversation(id);
-  const dataKey = await deps.keyring.openDataKey(call.tenant.id, call.tenant.data_key);
-  return { id, session, key: { tenant: call.tenant.id, session, dataKey } };
+  return sessionOfConversation(id);
+}
+
+/** Throws `not-found` once its subject was erased, as for a conversation that never was. */
+export async function sealOf(
+  deps: Deps,
+  call: Pick<Call, "tenant">,
+  session: string,
+  { key }: { key: SessionKey },
+): Promise<SessionSeal> {
+  const seal = await deps.contentKeys.open(deps, call, session, key);
+  if (seal === null) throw new ProblemError("not-found");
+  return seal;
 }
 
 export const conversationObject = async (id: string, info: SessionInfo, key: SessionSeal) => ({

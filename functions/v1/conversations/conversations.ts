@@ -4,20 +4,14 @@ import {
   CreateConversation,
   UpdateConversation,
 } from "../../../shared/contracts/http/conversations.ts";
-import type { UnixMs } from "../../../shared/contracts/ids.ts";
 import type { JsonValue } from "../../../shared/contracts/json.ts";
-import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { keptUntil } from "../../inference/retention.ts";
 import { inputItems, sealItems, sealJson } from "../../inference/session-items.ts";
+import { recordErased } from "../erasures/record-erased.ts";
 import { JSON_INPUT, NO_INPUT } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
-import {
-  ConversationPath,
-  conversationObject,
-  openConversation,
-  requireContent,
-  versionHeader,
-} from "./conversation.ts";
+import { ConversationPath, conversationObject, sealOf, sessionOf, versionHeader } from "./conversation.ts";
 
 const common = { gate: "governed", credential: "fresh", ack: "commit", kind: "unary", tag: "Conversations" } as const;
 const one = {
@@ -41,18 +35,20 @@ export const createConversation = operation({
   summary: "Create a conversation",
   resource: { kind: "conversation" },
   async execute(deps, call) {
-    requireContent(call);
     const id = deps.ids.mint("conv");
-    const { key, session } = await openConversation(deps, call, id);
+    const session = sessionOf(call, id);
     const items = inputItems((call.body.items ?? []) as JsonValue, () => deps.ids.base62(26)); // safe because: the body came from JSON.parse
+    const { seal, key } = await deps.contentKeys.begin(deps, call, session, null);
     const info = unwrap(
       await deps.sessions.create(call.tenant.id, session, {
-        expires_ms: (deps.clock.now() + LIMITS.sessionMsMax) as UnixMs, // safe because: milliseconds plus milliseconds
-        meta: call.body.metadata ? await sealJson(key, "meta", call.body.metadata) : null,
-        items: await sealItems(key, items),
+        expires_ms: keptUntil(deps, call, "conversations"),
+        meta: call.body.metadata ? await sealJson(seal, "meta", call.body.metadata) : null,
+        items: await sealItems(seal, items),
+        key,
+        conversation: true,
       }),
     );
-    return value(await conversationObject(id, info, key));
+    return value(await conversationObject(id, info, seal));
   },
 });
 
@@ -69,8 +65,10 @@ export const getConversation = operation({
   problems: ["not-found"],
   summary: "Get a conversation",
   async execute(deps, call) {
-    const { id, key, session } = await openConversation(deps, call, call.params.conversation_id);
-    return value(await conversationObject(id, unwrap(await deps.sessions.info(call.tenant.id, session)), key));
+    const id = call.params.conversation_id;
+    const session = sessionOf(call, id);
+    const info = unwrap(await deps.sessions.info(call.tenant.id, session));
+    return value(await conversationObject(id, info, await sealOf(deps, call, session, info)));
   },
 });
 
@@ -88,18 +86,20 @@ export const updateConversation = operation({
   problems: ["not-found", "version-conflict"],
   summary: "Set the metadata of a conversation",
   async execute(deps, call) {
-    const { id, key, session } = await openConversation(deps, call, call.params.conversation_id);
-    const version = versionHeader(call) ?? unwrap(await deps.sessions.info(call.tenant.id, session)).version;
-    const info = unwrap(
-      await deps.sessions.setMeta(call.tenant.id, session, version, await sealJson(key, "meta", call.body.metadata)),
-      {
-        version_conflict: "The conversation changed meanwhile.",
-      },
-    );
-    return value(await conversationObject(id, info, key));
+    const id = call.params.conversation_id;
+    const session = sessionOf(call, id);
+    const found = unwrap(await deps.sessions.info(call.tenant.id, session));
+    const seal = await sealOf(deps, call, session, found);
+    const meta = await sealJson(seal, "meta", call.body.metadata);
+    const version = versionHeader(call) ?? found.version;
+    const info = unwrap(await deps.sessions.setMeta(call.tenant.id, session, version, meta), {
+      version_conflict: "The conversation changed meanwhile.",
+    });
+    return value(await conversationObject(id, info, seal));
   },
 });
 
+/** Erased, not only deleted: its key is destroyed, which the ledger says before this answers. */
 export const deleteConversation = operation({
   ...common,
   ...NO_INPUT,
@@ -110,11 +110,13 @@ export const deleteConversation = operation({
   effect: "irreversible-write",
   retry: "safe",
   success: [200, ConversationDeleted, "The conversation and all its items are gone."],
-  problems: ["not-found"],
+  problems: ["not-found", "tenant-locked", "tenant-suspended"],
   summary: "Delete a conversation",
   async execute(deps, call) {
-    const { id, session } = await openConversation(deps, call, call.params.conversation_id);
-    unwrap(await deps.sessions.destroy(call.tenant.id, session));
+    const id = call.params.conversation_id;
+    const session = sessionOf(call, id);
+    const erased = unwrap(await deps.sessions.erase(call.tenant.id, session));
+    await recordErased(deps, call, { scope: "conversation", id, session }, erased);
     return value({ id, object: "conversation.deleted", deleted: true });
   },
 });

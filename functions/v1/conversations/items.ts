@@ -14,7 +14,7 @@ import { ProblemError } from "../../problem.ts";
 import { JSON_INPUT, NO_INPUT } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
-import { ConversationPath, conversationObject, openConversation, versionHeader } from "./conversation.ts";
+import { ConversationPath, conversationObject, sealOf, sessionOf, versionHeader } from "./conversation.ts";
 
 export const itemList = (items: readonly JsonObject[], more: boolean): JsonObject => ({
   object: "list",
@@ -50,10 +50,11 @@ export const listItems = operation({
   summary: "List the items of a conversation",
   enforces: STORED_READ_OBLIGATIONS,
   async execute(deps, call) {
-    const { key, session } = await openConversation(deps, call, call.params.conversation_id);
+    const session = sessionOf(call, call.params.conversation_id);
     const { after, limit, order } = call.query;
     const page = unwrap(await deps.sessions.items(call.tenant.id, session, { after: after ?? null, limit, order }));
-    return value(await deliverStored(deps, call, itemList(await openItems(key, page.items), page.more)));
+    const seal = await sealOf(deps, call, session, page);
+    return value(await deliverStored(deps, call, itemList(await openItems(seal, page.items), page.more)));
   },
 });
 
@@ -73,9 +74,10 @@ export const createItems = operation({
   problems: ["not-found", "version-conflict", "limit-reached"],
   summary: "Add items to a conversation",
   async execute(deps, call) {
-    const { key, session } = await openConversation(deps, call, call.params.conversation_id);
+    const session = sessionOf(call, call.params.conversation_id);
+    const seal = await sealOf(deps, call, session, unwrap(await deps.sessions.info(call.tenant.id, session)));
     const items = inputItems(call.body.items as JsonValue, () => deps.ids.base62(26)); // safe because: the body came from JSON.parse
-    unwrap(await deps.sessions.append(call.tenant.id, session, versionHeader(call), await sealItems(key, items)), {
+    unwrap(await deps.sessions.append(call.tenant.id, session, versionHeader(call), await sealItems(seal, items)), {
       version_conflict: "The conversation changed meanwhile.",
       limit: "The conversation is full.",
     });
@@ -99,9 +101,9 @@ export const getItem = operation({
   summary: "Get an item of a conversation",
   enforces: STORED_READ_OBLIGATIONS,
   async execute(deps, call) {
-    const { key, session } = await openConversation(deps, call, call.params.conversation_id);
+    const session = sessionOf(call, call.params.conversation_id);
     const found = unwrap(await deps.sessions.item(call.tenant.id, session, call.params.item_id));
-    const [item] = await openItems(key, [found]);
+    const [item] = await openItems(await sealOf(deps, call, session, found), [found.item]);
     if (!item) throw new ProblemError("not-found");
     return value(await deliverStored(deps, call, item));
   },
@@ -121,8 +123,9 @@ export const deleteItem = operation({
   problems: ["not-found"],
   summary: "Delete an item of a conversation",
   async execute(deps, call) {
-    const { key, session, id } = await openConversation(deps, call, call.params.conversation_id);
+    const id = call.params.conversation_id;
+    const session = sessionOf(call, id);
     const info = unwrap(await deps.sessions.deleteItem(call.tenant.id, session, call.params.item_id));
-    return value(await conversationObject(id, info, key));
+    return value(await conversationObject(id, info, await sealOf(deps, call, session, info)));
   },
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConversationItemList, ConversationItemsQuery } from "../../../shared/contracts/http/conversations.ts";
-import { ResponseDeleted, ResponseObject } from "../../../shared/contracts/http/responses.ts";
+import { ResponseDeleted, ResponseObject, ResponseQuery } from "../../../shared/contracts/http/responses.ts";
 import { ResponseId } from "../../../shared/contracts/ids.ts";
 import type { Call, Deps } from "../../context.ts";
 import { STORED_READ_OBLIGATIONS } from "../../inference/obligations/carried-out.ts";
@@ -9,9 +9,12 @@ import { sessionOfResponse } from "../../inference/response-session.ts";
 import { openItems, openJson } from "../../inference/session-items.ts";
 import { ProblemError } from "../../problem.ts";
 import { itemList } from "../conversations/items.ts";
+import { recordErased } from "../erasures/record-erased.ts";
 import { NO_INPUT } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
+import { forgetBackground } from "./background.ts";
+import { readBackground } from "./read-background.ts";
 
 /** Any text: an id that cannot exist and another tenant's get the same 404. */
 const ResponsePath = z.strictObject({ response_id: z.string().max(128) });
@@ -31,9 +34,10 @@ const common = {
 async function find(deps: Deps, call: Pick<Call, "tenant">, id: string) {
   if (!ResponseId.safeParse(id).success) throw new ProblemError("not-found", { param: "response_id" });
   const session = sessionOfResponse(id);
-  const dataKey = await deps.keyring.openDataKey(call.tenant.id, call.tenant.data_key);
   const found = unwrap(await deps.sessions.response(call.tenant.id, session, id));
-  return { ...found, key: { tenant: call.tenant.id, session, dataKey } };
+  const key = await deps.contentKeys.open(deps, call, session, found.key);
+  if (key === null) throw new ProblemError("not-found", { param: "response_id" });
+  return { ...found, key };
 }
 
 export const getResponse = operation({
@@ -43,12 +47,15 @@ export const getResponse = operation({
   path: "/v1/responses/{response_id}",
   action: "session:read",
   effect: "read",
-  query: z.looseObject({}),
-  success: [200, ResponseObject, "The stored response."],
-  problems: ["not-found", "obligation-failed"],
-  summary: "Get a stored response",
+  query: ResponseQuery,
+  kind: "stream",
+  success: [200, ResponseObject, "The response; with `stream=true` the events of one that is made in the background."],
+  problems: ["not-found", "overloaded", "obligation-failed"],
+  summary: "Get a response that is stored, or made in the background",
   enforces: STORED_READ_OBLIGATIONS,
   async execute(deps, call) {
+    const background = await readBackground(deps, call, call.params.response_id, call.query);
+    if (background !== null) return background;
     const { response, key } = await find(deps, call, call.params.response_id);
     return value(await deliverStored(deps, call, await openJson(key, response.id, response.sealed)));
   },
@@ -77,6 +84,10 @@ export const listResponseInput = operation({
   },
 });
 
+/**
+ * Overwritten, and with the last thing that is kept of its session the session's key is destroyed. The ledger says so
+ * before this answers.
+ */
 export const deleteResponse = operation({
   ...common,
   id: "responses.delete",
@@ -85,11 +96,16 @@ export const deleteResponse = operation({
   action: "session:write",
   effect: "irreversible-write",
   success: [200, ResponseDeleted, "The stored response is gone."],
-  problems: ["not-found"],
+  problems: ["not-found", "tenant-locked", "tenant-suspended"],
   summary: "Delete a stored response",
   async execute(deps, call) {
-    const { response, key } = await find(deps, call, call.params.response_id);
-    unwrap(await deps.sessions.deleteResponse(call.tenant.id, key.session, response.id));
-    return value({ id: response.id, object: "response", deleted: true });
+    if ((await forgetBackground(deps, call, call.params.response_id)) === "unstored")
+      return value({ id: call.params.response_id, object: "response", deleted: true });
+    const id = call.params.response_id;
+    if (!ResponseId.safeParse(id).success) throw new ProblemError("not-found", { param: "response_id" });
+    const session = sessionOfResponse(id);
+    const erased = unwrap(await deps.sessions.deleteResponse(call.tenant.id, session, id));
+    await recordErased(deps, call, { scope: "response", id, session }, erased);
+    return value({ id, object: "response", deleted: true });
   },
 });

@@ -16,7 +16,7 @@ import { Unreadable } from "../../redaction/walk-json.ts";
  * still there; else null. What cannot be redacted, or is longer than `LIMITS.evidenceTranscriptBytesMax`, is left out.
  */
 export async function transcriptOf(
-  deps: Pick<Deps, "sessions" | "keyring">,
+  deps: Pick<Deps, "sessions" | "keyring" | "tenants" | "clock" | "ids" | "contentKeys">,
   { tenant }: Pick<Call, "tenant">,
   { closing }: Pick<TaskEntries, "closing">,
 ): Promise<{ request: JsonObject; response: JsonObject } | null> {
@@ -27,8 +27,8 @@ export async function transcriptOf(
   // Deleted, or its time was over.
   if (!found.ok) return null;
   const { input, sealed } = found.value.response;
-  const dataKey = await deps.keyring.openDataKey(tenant.id, tenant.data_key);
-  const key = { tenant: tenant.id, session, dataKey };
+  const key = await deps.contentKeys.open(deps, { tenant }, session, found.value.key);
+  if (key === null) return null;
   const [items, response] = await Promise.all([openItems(key, input), openJson(key, id.data, sealed)]);
   return redacted(items, response);
 }

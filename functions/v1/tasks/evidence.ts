@@ -59,8 +59,9 @@ export const getTaskEvidence = operation({
       stores: deps.stores,
       links: deps.releaseLinks,
       decision: await decisionOf(deps, call, task.opening.decision),
-      salts,
-      transcript: salts === null ? null : await transcriptOf(deps, call, task),
+      salts: salts === "erased" ? null : salts,
+      erased: salts === "erased",
+      transcript: salts === null || salts === "erased" ? null : await transcriptOf(deps, call, task),
       isOwnPool: (provider) => call.snapshot.providers[provider]?.locality === "local",
     });
     const body = await evidenceCall(signer.signStatement(taskStatement(proof, predicate)));

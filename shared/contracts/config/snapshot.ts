@@ -155,6 +155,8 @@ export interface TenantConfig {
   issuers: IssuerConfig[];
   rates: Partial<RateLimits>;
   providers_allow: string[] | null;
+  /** How long kept content lives; absent: `LIMITS.sessionMsDefault`. */
+  retention?: { conversations_ms: number; responses_ms: number };
   approvals?: { life_ms: number; webhook: { url: string; secret: SecretRef } | null };
   /** Applied when the tenant is provisioned. */
   budgets?: BudgetSeed[];

@@ -94,6 +94,14 @@ export const BudgetEntry = z.strictObject({
   hard: z.boolean().default(true),
 });
 
+const DAY_MS = 86_400_000;
+const RetentionDays = z
+  .number()
+  .int()
+  .min(1)
+  .max(LIMITS.sessionMsMax / DAY_MS)
+  .default(LIMITS.sessionMsDefault / DAY_MS);
+
 export const TenantEntry = z.strictObject({
   name: z.string().min(1).max(128).optional(),
   privacy: PrivacyMode.default("allow-api"),
@@ -129,6 +137,8 @@ export const TenantEntry = z.strictObject({
         .default(null),
     })
     .prefault({}),
+  /** Days that kept content lives: conversations from their last response, stored responses from when they were made. */
+  retention: z.strictObject({ conversations_days: RetentionDays, responses_days: RetentionDays }).prefault({}),
   workspaces: z.record(WorkspaceId, z.strictObject({ projects: z.array(ProjectId).max(100).default([]) })).default({}),
 });
 export type TenantEntry = z.infer<typeof TenantEntry>;

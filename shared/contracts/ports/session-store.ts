@@ -17,6 +17,28 @@ export interface StoredResponse {
   input: SessionItem[];
   output: SessionItem[];
 }
+/** The conversation's own key: wrapped under that of a subject, which is looked up by its id. */
+export interface SessionKey {
+  subject_key: string;
+  wrapped: Uint8Array;
+}
+/** What a session was created with. */
+export interface NewSession {
+  expires_ms: UnixMs;
+  meta: Uint8Array | null;
+  items: SessionItem[];
+  key: SessionKey;
+  /** It has a life of its own; else it ends with the last response in it. */
+  conversation: boolean;
+}
+/** What went, and where its key did; kept by the session until it is destroyed or a week later. */
+export interface Erased {
+  at_ms: UnixMs;
+  /** SHA-256 of the wrapped key that was destroyed, hex; null where other content is still under it. */
+  key: string | null;
+  items: number;
+  bytes: number;
+}
 export interface SessionInfo {
   id: string;
   created_ms: UnixMs;
@@ -25,6 +47,7 @@ export interface SessionInfo {
   version: number;
   /** Sealed metadata of a conversation. */
   meta: Uint8Array | null;
+  key: SessionKey;
 }
 type Missing = { reason: "not_found" };
 type Conflict = { reason: "version_conflict"; version: number };
@@ -38,7 +61,7 @@ export interface SessionStore {
   create(
     tenant: TenantId,
     session: string,
-    spec: { expires_ms: UnixMs; meta: Uint8Array | null; items: SessionItem[] },
+    spec: NewSession,
   ): Promise<Result<SessionInfo, { reason: "exists" } | Full>>;
   info(tenant: TenantId, session: string): Promise<Result<SessionInfo, Missing>>;
   setMeta(
@@ -58,8 +81,12 @@ export interface SessionStore {
     tenant: TenantId,
     session: string,
     page: { after: string | null; limit: number; order: "asc" | "desc" },
-  ): Promise<Result<{ items: SessionItem[]; more: boolean; version: number }, Missing>>;
-  item(tenant: TenantId, session: string, item: string): Promise<Result<SessionItem, Missing>>;
+  ): Promise<Result<{ items: SessionItem[]; more: boolean; version: number; key: SessionKey }, Missing>>;
+  item(
+    tenant: TenantId,
+    session: string,
+    item: string,
+  ): Promise<Result<{ item: SessionItem; key: SessionKey }, Missing>>;
   deleteItem(tenant: TenantId, session: string, item: string): Promise<Result<SessionInfo, Missing>>;
   /** Stores a response beside the conversation's items; with `conversation: true` its items also join the conversation. */
   putResponse(
@@ -73,8 +100,17 @@ export interface SessionStore {
     tenant: TenantId,
     session: string,
     id: string,
-  ): Promise<Result<{ response: StoredResponse; chain: SessionItem[] }, Missing>>;
-  deleteResponse(tenant: TenantId, session: string, id: string): Promise<Result<null, Missing>>;
-  /** Removes everything at once; idempotent. */
+  ): Promise<Result<{ response: StoredResponse; chain: SessionItem[]; key: SessionKey }, Missing>>;
+  /**
+   * Overwrites a response and what only it held. Where nothing else is kept, the session's key is destroyed with all of
+   * it, as by `erase`. A repeat answers the same while the session remembers.
+   */
+  deleteResponse(tenant: TenantId, session: string, id: string): Promise<Result<Erased, Missing>>;
+  /**
+   * Destroys the session's key and overwrites everything in it, on disk before it resolves. What it was is remembered for
+   * a week, so that an erasure which was interrupted before it was recorded can be repeated: `destroy` ends that.
+   */
+  erase(tenant: TenantId, session: string): Promise<Result<Erased, Missing>>;
+  /** Removes everything at once, also what an erasure left; idempotent. */
   destroy(tenant: TenantId, session: string): Promise<Result<null, Missing>>;
 }

@@ -9,6 +9,7 @@ import type { Result } from "../result.ts";
 import type { RouteRecord, TaskError, TaskRecord, TaskStatus } from "../task.ts";
 import type { UsageRow } from "../usage.ts";
 import type { ApprovalStore } from "./approval-store.ts";
+import type { ContentStore, SubjectKey, SubjectKeyWanted } from "./content-store.ts";
 import type { PolicyKeyStore } from "./policy-key-store.ts";
 
 export type { KeyPage, KeyRecord, KeyView, NewKey } from "../api-key.ts";
@@ -134,6 +135,8 @@ export interface AdmitRequest {
   detail: JsonObject;
   /** Kept with the admission, among the last 4,096 of the tenant. */
   decision?: RecordedDecision;
+  /** The call begins a conversation that is kept: as `beginContent`, in the same transaction. */
+  subject_key?: SubjectKeyWanted;
 }
 
 export interface Admitted {
@@ -146,6 +149,8 @@ export interface Admitted {
   /** A hard budget counts this call: the engine must be held to what was reserved. */
   hard: boolean;
   data_key: string;
+  /** Where one was wanted. */
+  subject_key?: SubjectKey;
 }
 /** The key has finished before: nothing was run, charged or recorded but the replay. */
 export interface Replay {
@@ -264,7 +269,7 @@ export type ChangeRefusal =
  * tenant, unordered across tenants. Every call is one transaction and durable before it resolves; it rejects only if
  * the store is unreachable, and then nothing is known. Calls to a tenant that was never provisioned write nothing.
  */
-export interface TenantStore extends ApprovalStore, PolicyKeyStore {
+export interface TenantStore extends ApprovalStore, ContentStore, PolicyKeyStore {
   /** Creates the tenant with its first keys. Repeating the same call is a no-op that answers `exists`. */
   provision(tenant: TenantId, spec: ProvisionTenant): Promise<Result<TenantState, { reason: "exists" }>>;
   /** State, and the key if one is named. The edge compares digests itself, in constant time. */
