@@ -45,15 +45,23 @@ export async function askPolicy(
   input: PolicyInput,
   approval: ApprovalEvidence | null,
 ): Promise<Decided> {
+  const basis = { tenant_version: call.access.versions.policy, ...(approval ? { approval } : {}) };
+  return live(deps, call, input.action, () => deps.policy.decide(input, basis));
+}
+
+/** One decision for each question about resources of a list, in order, over one state of the policy; otherwise as `askPolicy`. */
+export async function askPolicies(deps: Deps, call: Call, inputs: readonly PolicyInput[]): Promise<Decided[]> {
+  const basis = { tenant_version: call.access.versions.policy };
+  return live(deps, call, call.policyInput.action, () => deps.policy.decideMany(inputs, basis));
+}
+
+async function live<T>(deps: Deps, call: Undecided, action: string, ask: () => Promise<T>): Promise<T> {
   try {
-    return await deps.policy.decide(input, {
-      tenant_version: call.access.versions.policy,
-      ...(approval ? { approval } : {}),
-    });
+    return await ask();
   } catch (thrown) {
     if (!(thrown instanceof PolicyUnavailable)) throw thrown;
     deps.telemetry.metrics.count("bailiwick_policy_unavailable_total", {});
-    await ledgerUnavailable(deps, call, input.action);
+    await ledgerUnavailable(deps, call, action);
     throw new ProblemError("policy-unavailable", { retryAfterMs: 1000 }, { cause: thrown });
   }
 }

@@ -17,8 +17,8 @@ import { anthropicEngine } from "../../functions/engines/anthropic/engine.ts";
 import { openaiEngine } from "../../functions/engines/openai/engine.ts";
 import { bootstrapAttribution, firstKeys } from "../../functions/entry/bootstrap.ts";
 import { createLifecycle } from "../../functions/entry/lifecycle.ts";
-import { createRouterState } from "../../functions/inference/router-state.ts";
 import { ContentKeys } from "../../functions/inference/content-keys.ts";
+import { createRouterState } from "../../functions/inference/router-state.ts";
 import { TenantCredentials } from "../../functions/inference/tenant-credentials.ts";
 import { createAuthenticator } from "../../functions/pipeline/authenticate/authenticator.ts";
 import { BodyRoom } from "../../functions/pipeline/body-room.ts";
@@ -103,7 +103,14 @@ export async function obligedCell(upstream: Upstream) {
   const keyring = await secretKeyring([ids.bytes(32)], clock);
   const tenants = embeddedTenantStore(objects, tenantClass);
   const cell = { ...CELL, endpoint: "http://127.0.0.1", release: "test", loopback: true };
-  const state: { decision: Partial<Decision>; input: PolicyInput | null } = { decision: {}, input: null };
+  const state = {
+    decision: {} as Partial<Decision>,
+    input: null as PolicyInput | null,
+    /** What policy says of one resource of a list. */
+    ofResource: (_input: PolicyInput): Partial<Decision> => ({}),
+    /** How many resources it was asked about at once. */
+    listed: [] as number[],
+  };
   const deps = {
     cell,
     clock,
@@ -130,6 +137,14 @@ export async function obligedCell(upstream: Upstream) {
         const digests = { policy_digest: "test", input_digest: "0".repeat(64), now_ns: "0" };
         return { id: ids.mint("dec"), decision, layers: [], ...digests };
       },
+      async decideMany(inputs: readonly PolicyInput[]): Promise<Decided[]> {
+        state.listed.push(inputs.length);
+        return inputs.map((input) => {
+          const decision: Decision = { decision: "ALLOW", reasons: ["test"], obligations: [], approvals: [] };
+          const digests = { policy_digest: "test", input_digest: "0".repeat(64), now_ns: "0" };
+          return { id: ids.mint("dec"), decision: { ...decision, ...state.ofResource(input) }, layers: [], ...digests };
+        });
+      },
     },
     engine(snapshot: ReturnType<typeof config.current>, name: string) {
       const provider = snapshot.providers[name];
@@ -145,6 +160,7 @@ export async function obligedCell(upstream: Upstream) {
     bodies: new BodyRoom(64 * 1024 * 1024),
     lifecycle: createLifecycle(),
     dependencies: [],
+    operation: (id: string) => OPERATIONS.find((operation) => operation.id === id) ?? null,
     degraded: () => [],
   } as unknown as Deps; // safe because: inference and stored reads touch no other port
   const handle = createApp(deps, OPERATIONS);
@@ -160,6 +176,8 @@ export async function obligedCell(upstream: Upstream) {
     state,
     asked,
     logged,
+    /** Of the cell: for what no operation of this cell makes. */
+    tenants,
     /** A tenant with one key; asks as it. */
     async tenant(content: "none" | "store" = "store") {
       const id = TenantId.parse(`t${++tenantsMade}`);

@@ -14,7 +14,14 @@ export const POLICY_TENANTS = {
   approvalShapes: "policyshapes",
   asked: "policyasked",
   results: "policyresults",
+  lists: "policylists",
 } as const;
+
+/** Rules of single tenants. */
+const RULES: Readonly<Record<string, string>> = {
+  [POLICY_TENANTS.lists]:
+    ", restrictions: [{ id: hidden, when: { action: ['budget:read'], workspace: [hidden] }, deny: true }]",
+};
 
 /** What a test may put into place of the standard files; a name that is absent keeps the standard one. */
 export type ConfigFiles = Partial<Record<"providers.yml" | "models.yml" | "policies.yml" | "tenants.yml", string>>;
@@ -112,7 +119,7 @@ tenants:
   labelled: { classification: confidential, markings: [PARTNER], purposes: { allowed: [support], default: support } }
   slowlane: { rates: { key: { per_minute: 1, burst: 3 } } }
 ${Object.values(POLICY_TENANTS)
-  .map((id) => `  ${id}: { privacy: allow-api, bundle_keys: ${BUNDLE_KEYS_YAML} }`)
+  .map((id) => `  ${id}: { privacy: allow-api, bundle_keys: ${BUNDLE_KEYS_YAML}${RULES[id] ?? ""} }`)
   .join("\n")}
 `,
   };

@@ -108,8 +108,8 @@ export function regoPolicy(options: RegoPolicyOptions): Policy & PolicyReadiness
     return { cell: own, tenant: named("tenant", tenant) };
   }
 
-  function answer(state: Live, input: PolicyInput, basis: PolicyBasis): Decided {
-    const decided = askLayers(asked(state, input), input, basis, clock.now(), watcher, remembered);
+  function answer(state: Live, input: PolicyInput, basis: PolicyBasis, known: RememberedOutcomes | null): Decided {
+    const decided = askLayers(asked(state, input), input, basis, clock.now(), watcher, known);
     watcher.decided(decided.decision);
     return { id: ids.mint("dec"), ...decided };
   }
@@ -117,7 +117,7 @@ export function regoPolicy(options: RegoPolicyOptions): Policy & PolicyReadiness
   return {
     async decide(input, basis) {
       const state = live(input.scopes.tenant, basis);
-      return answer(state instanceof Promise ? await state : state, input, basis);
+      return answer(state instanceof Promise ? await state : state, input, basis, remembered);
     },
     async decideMany(inputs, basis) {
       const [first] = inputs;
@@ -127,7 +127,8 @@ export function regoPolicy(options: RegoPolicyOptions): Policy & PolicyReadiness
         throw new Error("decisions of several tenants at once");
       const state = live(tenant, basis);
       const at = state instanceof Promise ? await state : state;
-      return inputs.map((input) => answer(at, input, basis));
+      // Each names a resource of its own: a list would push out what calls are asked about again and again.
+      return inputs.map((input) => answer(at, input, basis, null));
     },
     async ready() {
       if (builtin.policy === null) return { ready: false, reason: builtin.reason };

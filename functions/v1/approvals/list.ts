@@ -2,6 +2,7 @@ import { ApprovalList, ApprovalsQuery } from "../../../shared/contracts/http/app
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
+import { readable } from "../readable.ts";
 import { unwrap } from "../refusals.ts";
 import { targetTenant } from "../tenants/target.ts";
 import { seesAll } from "./reach.ts";
@@ -31,9 +32,10 @@ export const listApprovals = operation({
         limit: query.limit,
       }),
     );
+    const approvals = await readable(deps, call, page.approvals, ({ id, requester }) => ({ ...requester, id }));
     return value({
       object: "list",
-      data: page.approvals.map((record) => approvalView(record, deps.operation(record.operation))),
+      data: approvals.map((record) => approvalView(record, deps.operation(record.operation))),
       has_more: page.next !== null,
       next_cursor: page.next === null ? null : encodeCursor("approvals", page.next),
     });

@@ -3,6 +3,7 @@ import { PageQuery } from "../../../shared/contracts/http/page.ts";
 import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { pageOfArray } from "../page.ts";
+import { readable } from "../readable.ts";
 import { unwrap } from "../refusals.ts";
 import { budgetObject } from "./view.ts";
 
@@ -19,9 +20,10 @@ export const listBudgets = operation({
   summary: "List budgets",
   tag: "Budgets",
   resource: { kind: "budget" },
-  async execute(deps, { access, query, tenant }) {
-    return value(
-      pageOfArray("budgets", unwrap(await deps.tenants.listBudgets(tenant.id, access)).map(budgetObject), query),
-    );
+  async execute(deps, call) {
+    const { access, query, tenant } = call;
+    const page = pageOfArray("budgets", unwrap(await deps.tenants.listBudgets(tenant.id, access)), query);
+    const budgets = await readable(deps, call, page.data, ({ id, scope }) => ({ ...scope, id }));
+    return value({ ...page, data: budgets.map(budgetObject) });
   },
 });

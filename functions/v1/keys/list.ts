@@ -3,6 +3,7 @@ import { PageQuery } from "../../../shared/contracts/http/page.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
+import { readable } from "../readable.ts";
 import { unwrap } from "../refusals.ts";
 import { keyObject } from "./view.ts";
 
@@ -14,18 +15,20 @@ export const listKeys = operation({
   gate: "governed",
   credential: "compared",
   query: PageQuery,
-  success: [200, KeyList, "The tenant's keys, oldest first, without secrets."],
+  success: [200, KeyList, "The tenant's keys that the caller may read, oldest first, without secrets."],
   problems: [],
   summary: "List API keys",
   tag: "Keys",
   resource: { kind: "key" },
-  async execute(deps, { access, query, tenant }) {
+  async execute(deps, call) {
+    const { access, query, tenant } = call;
     const page = unwrap(
       await deps.tenants.listKeys(tenant.id, access, { after: decodeCursor("keys", query.cursor), limit: query.limit }),
     );
+    const keys = await readable(deps, call, page.keys, (key) => ({ ...key, id: key.kid }));
     return value({
       object: "list",
-      data: page.keys.map(keyObject),
+      data: keys.map(keyObject),
       has_more: page.next !== null,
       next_cursor: page.next === null ? null : encodeCursor("keys", page.next),
     });

@@ -7,6 +7,7 @@ import { ProblemError } from "../../problem.ts";
 import { decodeCursor, encodeCursor } from "../cursor.ts";
 import { JSON_INPUT, NO_INPUT } from "../input.ts";
 import { type Operation, operation, value } from "../operation.ts";
+import { readable } from "../readable.ts";
 import { unwrap } from "../refusals.ts";
 import { rfc3339 } from "../time.ts";
 
@@ -106,7 +107,8 @@ export function scopeOperations<Path extends object, Parent extends object>(
       problems: [],
       summary: `List ${plural}`,
       resource: { kind },
-      async execute(deps, { tenant, query }) {
+      async execute(deps, call) {
+        const { tenant, query } = call;
         const { limit, cursor, ...parents } = query as PageQuery & Text; // safe because: the schema is the page's and the parents'
         const page = unwrap(
           await spec
@@ -114,7 +116,12 @@ export function scopeOperations<Path extends object, Parent extends object>(
             .list(tenant.id, parents as unknown as Parent, { after: positionOf(plural, cursor), limit }),
         ); // safe because: as above
         const next = page.next === null ? null : encodeCursor(plural, `${page.next.created_ms} ${page.next.id}`);
-        return value({ object: "list", data: page.items.map(view), has_more: next !== null, next_cursor: next });
+        const shown = await readable(deps, call, page.items.map(view), (item) => ({
+          ...(item as Text),
+          id: String(item.id),
+          [kind]: String(item.id),
+        })); // safe because: a path is texts by name
+        return value({ object: "list", data: shown, has_more: next !== null, next_cursor: next });
       },
     }),
     operation({

@@ -211,6 +211,21 @@ export function policiesSuite(lab: Lab): void {
     });
   });
 
+  describe("a list", () => {
+    it("holds only what policy lets its reader read, resource by resource", async () => {
+      const tenant = await lab.configuredTenant(POLICY_TENANTS.lists);
+      const make = (scope: object): Promise<{ id: string }> =>
+        lab.json("/v1/budgets", { key: tenant.adminKey, body: { period: "month", limit_usd: "1", scope } });
+      const [all, , shown] = [
+        await make({}),
+        await make({ workspace: "hidden" }),
+        await make({ workspace: "research" }),
+      ];
+      const { data } = await lab.json("/v1/budgets", { key: tenant.adminKey });
+      expect(data.map(({ id }: { id: string }) => id).sort()).toEqual([all.id, shown.id].sort());
+    });
+  });
+
   describe("a canary", () => {
     it("decides for a share of the actors, always the same ones, until it ends", async () => {
       const tenant = await lab.configuredTenant(POLICY_TENANTS.canary);
