@@ -60,7 +60,7 @@ export function compileProviders(
       try_timeout_ms: entry.try_timeout_ms,
       idle_timeout_ms: entry.idle_timeout_ms,
       breaker: entry.breaker,
-      ...(entry.kind === "pool" ? { pool: entry.pool ?? name } : {}),
+      ...(entry.kind === "pool" ? { pool: entry.pool ?? name, stand_in: entry.stand_in } : {}),
       synthetic: entry.kind === "synthetic" ? (entry.synthetic ?? { ...PROVIDER_DEFAULTS.synthetic }) : null,
     };
   }
@@ -71,6 +71,7 @@ function checkKind(entry: ProviderEntry, path: string[], findings: Findings): vo
   const refuse = (member: string, message: string) => findings.problem(FILE, [...path, member], message);
   if (entry.kind !== "synthetic" && entry.synthetic !== undefined) refuse("synthetic", "only for kind synthetic");
   if (entry.kind !== "pool" && entry.pool !== undefined) refuse("pool", "only for kind pool");
+  if (entry.kind !== "pool" && entry.stand_in) refuse("stand_in", "only for kind pool");
   if (entry.kind === "synthetic") {
     for (const member of ["base_url", "secret", "api_version", "dialects"] as const)
       if (entry[member] !== undefined) refuse(member, "the synthetic engine takes none");

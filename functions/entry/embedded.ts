@@ -17,6 +17,7 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ConfigUnusable } from "../../shared/contracts/ports/config-source.ts";
 import { ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
 import { laterRunner, type Runner } from "../../shared/contracts/ports/runner.ts";
+import { sqliteJobQueue } from "../../shared/job-queue/sqlite.ts";
 import { useHashing } from "../../shared/crypto/hashing.ts";
 import { statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
@@ -49,7 +50,17 @@ import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { type EmbeddedEnv, readEmbeddedEnv } from "./embedded-env.ts";
 import { EnvUnusable } from "./env-unusable.ts";
-import { HomeUnusable, type KeysFile, prepareHome, ROOT_KEY_FILE, readKeys, rootSecret, writeKeys } from "./home.ts";
+import {
+  HomeUnusable,
+  type KeysFile,
+  prepareHome,
+  QUEUE_FILE,
+  ROOT_KEY_FILE,
+  readKeys,
+  rootSecret,
+  workerSecret,
+  writeKeys,
+} from "./home.ts";
 import { host, hostSecret, PortInUse } from "./host.ts";
 import { logParts, logPrefix, s3Options } from "./ledger.ts";
 import { bucketOf } from "./ledger-env.ts";
@@ -151,9 +162,10 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     ),
     logParts({ ...publishing, signer }),
   );
+  const queue = await sqliteJobQueue({ path: join(home, QUEUE_FILE), clock, jurisdiction });
   // Alarms may come before the cell is composed: what they are to run waits for it.
   const composed = Promise.withResolvers<Runner>();
-  const taskClass = taskObjectClass({ runner: laterRunner(() => composed.promise), queue: null });
+  const taskClass = taskObjectClass({ runner: laterRunner(() => composed.promise), queue });
   const objects = openEmbeddedHost({
     home,
     clock,
@@ -207,6 +219,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     egress,
     readSecret,
     version,
+    pools: { enrolment: workerSecret(home, ids.bytes) },
     archive,
     signer,
     ledgerOrigin: env.BAILIWICK_LEDGER_ORIGIN,
@@ -220,6 +233,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
         jurisdiction,
         worm: "not WORM",
       },
+      { purpose: "job queue", ...queue.placement, worm: "not WORM" },
       { purpose: "keys", technology: "file-system", jurisdiction, worm: "not WORM" },
     ],
   });
@@ -270,6 +284,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     await server.stop(LIMITS.serverCloseMsMax);
     config.close();
     await objects.close();
+    await queue.close();
     await keySigner.close();
     await db.close();
     await telemetry.flush(2_000);

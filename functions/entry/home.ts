@@ -43,6 +43,20 @@ export function rootSecret(home: string, bytes: (count: number) => Uint8Array): 
   return secret;
 }
 
+/** Jobs for workers of this machine, which read them from it. */
+export const QUEUE_FILE = "queue.sqlite";
+/** Proves that a worker was started beside the cell, by whoever can read the home. */
+export const WORKER_SECRET_FILE = "worker-secret";
+
+/** Made on first start; whoever loses it deletes the file. */
+export function workerSecret(home: string, bytes: (count: number) => Uint8Array): string {
+  const path = join(home, WORKER_SECRET_FILE);
+  if (!existsSync(path)) writePrivate(path, `${encodeBase64url(bytes(ROOT_BYTES))}\n`);
+  const secret = readFileSync(path, "utf8").trim();
+  if (decodeBase64url(secret)?.length !== ROOT_BYTES) throw new HomeUnusable(`${path} is damaged`);
+  return secret;
+}
+
 const KeysFile = z.object({ endpoint: z.string(), tenant: z.string(), api_key: z.string(), admin_key: z.string() });
 /** What `keys.json` tells the person at this machine. */
 export type KeysFile = z.infer<typeof KeysFile>;

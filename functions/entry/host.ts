@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
+import type { Server as HttpServer, IncomingMessage } from "node:http";
 import type { Handler } from "../app.ts";
 import type { Runtime } from "../context.ts";
+import { asksForSocket, bindSocket, type PlatformSocket } from "./web-socket.ts";
 
 /** What this process can do that differs between Deno and Node. */
 export interface Host {
@@ -46,6 +48,10 @@ interface DenoGlobal {
     },
     handler: (request: Request, info: { remoteAddr: { hostname?: string } }) => Response | Promise<Response>,
   ): DenoServer;
+  upgradeWebSocket(
+    request: Request,
+    options: { protocol: string },
+  ): { socket: PlatformSocket & { onopen: (() => void) | null }; response: Response };
   addSignalListener(signal: string, handler: () => void): void;
   exit(code: number): never;
 }
@@ -76,6 +82,16 @@ function denoHost(global: DenoGlobal): Host {
     name: "deno",
     variables: () => global.env.toObject(),
     async serve({ host, port, tls, handle, onError }) {
+      const sockets = new Set<PlatformSocket>();
+      const upgradeOf = (request: Request): Pick<Runtime, "upgrade"> => ({
+        upgrade(protocol, accept) {
+          const { socket, response } = global.upgradeWebSocket(request, { protocol });
+          sockets.add(socket);
+          socket.addEventListener("close", () => sockets.delete(socket));
+          bindSocket(socket, accept);
+          return response;
+        },
+      });
       try {
         const server = global.serve(
           {
@@ -88,9 +104,21 @@ function denoHost(global: DenoGlobal): Host {
               return new Response(null, { status: 500 });
             },
           },
-          (request, info) => handle(request, runtimeOf(request, info.remoteAddr.hostname ?? null, onError)),
+          (request, info) => {
+            const runtime = runtimeOf(request, info.remoteAddr.hostname ?? null, onError);
+            return handle(
+              request,
+              asksForSocket(request.headers) ? Object.assign(runtime, upgradeOf(request)) : runtime,
+            );
+          },
         );
-        return { port: server.addr.port, stop: (withinMs) => within(withinMs, server.shutdown()) };
+        return {
+          port: server.addr.port,
+          async stop(withinMs) {
+            for (const socket of sockets) socket.close(1001, "the cell ends");
+            await within(withinMs, server.shutdown());
+          },
+        };
       } catch (cause) {
         if (cause instanceof Error && cause.name === "AddrInUse")
           throw new PortInUse(`${host}:${port} is in use`, { cause });
@@ -112,13 +140,17 @@ function nodeHost(): Host {
       const { createAdaptorServer } = await import("@hono/node-server");
       const fetch = (request: Request, env: { incoming: { socket: { remoteAddress?: string } } }) =>
         handle(request, runtimeOf(request, env.incoming.socket.remoteAddress ?? null, onError));
+      // Other upgrades than this one are answered as the plain requests that they also are.
+      const sockets = { shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade === "websocket" };
+      const { serveSockets } = await import("./node-socket.ts");
       const server = tls
         ? createAdaptorServer({
             fetch: fetch as never, // safe because: the adapter passes exactly these bindings
             createServer: (await import("node:https")).createServer,
-            serverOptions: { ...tls, minVersion: "TLSv1.3" },
+            serverOptions: { ...tls, minVersion: "TLSv1.3", ...sockets },
           })
-        : createAdaptorServer({ fetch: fetch as never }); // safe because: as above
+        : createAdaptorServer({ fetch: fetch as never, serverOptions: { ...sockets } }); // safe because: as above
+      const endSockets = serveSockets(server as HttpServer, { handle, scheme: tls ? "https" : "http", onError }); // safe because: it is HTTP/1.1
       await new Promise<void>((resolve, reject) => {
         server.once("error", (cause: NodeJS.ErrnoException) =>
           reject(cause.code === "EADDRINUSE" ? new PortInUse(`${host}:${port} is in use`, { cause }) : cause),
@@ -129,6 +161,7 @@ function nodeHost(): Host {
       return {
         port: typeof address === "object" && address ? address.port : port,
         async stop(withinMs) {
+          endSockets();
           const closed = new Promise<void>((resolve) => server.close(() => resolve()));
           if ("closeIdleConnections" in server) server.closeIdleConnections();
           await within(withinMs, closed);

@@ -9,7 +9,8 @@ import { type StatementSigner, statementKey, statementSigner } from "../../share
 import { describeError } from "../../shared/telemetry/log-line.ts";
 import { systemClock } from "../adapters/clock/system.ts";
 import { controlDbEventSink } from "../adapters/event-sink/control-db.ts";
-import type { Runtime } from "../context.ts";
+import type { Runtime, Socket, SocketHandler } from "../context.ts";
+import { asksForSocket, bindSocket, type PlatformSocket } from "./web-socket.ts";
 import { composeIsolate, controlDbOf, type IsolateCell } from "./workerd-compose.ts";
 import { placed, readWorkerdEnv } from "./workerd-env.ts";
 import { logPartsOf } from "./workerd-ledger.ts";
@@ -92,6 +93,16 @@ async function bootstrap(isolate: Isolate, cell: IsolateCell): Promise<void> {
   }
 }
 
+declare const WebSocketPair: new () => { 0: unknown; 1: PlatformSocket & { accept(): void } };
+
+function upgradeHere(protocol: string, accept: (socket: Socket) => SocketHandler): Response {
+  const pair = new WebSocketPair();
+  pair[1].accept();
+  bindSocket(pair[1], accept);
+  const init = { status: 101, webSocket: pair[0], headers: { "sec-websocket-protocol": protocol } };
+  return new Response(null, init);
+}
+
 export default {
   async fetch(request: Request, bindings: Bindings, context: Execution): Promise<Response> {
     const isolate = isolateOf(bindings);
@@ -108,6 +119,7 @@ export default {
       get disconnected() {
         return request.signal;
       },
+      ...(asksForSocket(request.headers) ? { upgrade: upgradeHere } : {}),
       // A stream's spans end after its answer has begun: what it left to send is sent once it is over.
       defer: (work) => context.waitUntil(work.catch(cell.failed("deferred")).then(() => cell.upkeep(context))),
     };

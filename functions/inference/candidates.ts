@@ -148,6 +148,8 @@ function privacyOf({ policies }: Snapshot, intents: readonly IntentConfig[], ask
   );
 }
 
+const invents = ({ kind, stand_in }: ProviderConfig): boolean => kind === "synthetic" || stand_in === true;
+
 /** What only shows when all are known: no first hop of our own, and stand-ins beside real engines. */
 function standing(
   offers: Offer[],
@@ -163,11 +165,7 @@ function standing(
     )
       return "no_local_first";
     // An invented answer must never stand for a real one that merely failed.
-    if (
-      chosenByRouter &&
-      offer.provider.kind === "synthetic" &&
-      offers.some(({ provider }) => provider.kind !== "synthetic")
-    )
+    if (chosenByRouter && invents(offer.provider) && offers.some(({ provider }) => !invents(provider)))
       return "synthetic_stand_in";
     return null;
   };

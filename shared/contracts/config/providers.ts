@@ -51,6 +51,8 @@ export const ProviderEntry = z.strictObject({
     .optional(),
   /** Of kind `pool`: whose workers are sent for. */
   pool: PoolName.optional(),
+  /** Of kind `pool`: its engines invent their answers, so that nothing is routed there beside real ones. */
+  stand_in: z.boolean().default(false),
   /** No warning while its secret or its base URL is missing. */
   optional: z.boolean().default(false),
 });

@@ -40,6 +40,8 @@ export interface ProviderConfig {
   breaker: { failures: number; cooldown_ms: number };
   /** Of a pool of ours: whose workers are sent for. */
   pool?: string;
+  /** It invents its answers. */
+  stand_in?: boolean;
   /** Of the synthetic engine: tokens per second, and what to fail with. */
   synthetic: {
     tokens_per_s: number;
