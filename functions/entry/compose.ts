@@ -1,5 +1,6 @@
 import type { ProviderConfig, SecretRef, Snapshot } from "../../shared/contracts/config/snapshot.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { BatchRunner } from "../../shared/contracts/ports/batch-store.ts";
 import type { Clock, Ids } from "../../shared/contracts/ports/clock.ts";
 import type { Egress } from "../../shared/contracts/ports/egress.ts";
 import type { Engine } from "../../shared/contracts/ports/engine.ts";
@@ -27,6 +28,7 @@ import { createAuthenticator } from "../pipeline/authenticate/authenticator.ts";
 import { serviceAccounts } from "../pipeline/authenticate/service-account.ts";
 import { BodyRoom } from "../pipeline/body-room.ts";
 import { approvalRunner } from "../v1/approvals/run-approved.ts";
+import { batchRunner } from "../v1/batches/run-batches.ts";
 import { OPERATIONS } from "../v1/index.ts";
 import { openApiDocument } from "../v1/openapi.ts";
 import { runHost } from "../v1/unattended/run-host.ts";
@@ -91,7 +93,7 @@ export function composeCell({
   pools = null,
   runsAreAwaited = false,
   ...parts
-}: HostParts): { deps: Deps; handle: Handler; runner: Runner; pull: BundlePull } {
+}: HostParts): { deps: Deps; handle: Handler; runner: Runner; batches: BatchRunner; pull: BundlePull } {
   const { clock, ids, config, cell, tenants, keyring, telemetry, policies: store } = parts;
   const builtin = builtinPolicy();
   const policy = regoPolicy({ store, keyring, clock, ids, cell, config, builtin, readSecret, telemetry, defer });
@@ -151,6 +153,7 @@ export function composeCell({
       ...runs,
       callback: () => Promise.reject(new Error("no detached tasks here")),
     },
+    batches: batchRunner(deps, { awaited: runsAreAwaited }),
     pull: new BundlePull({
       ...{ store, tools, tenants, egress, config, clock, telemetry },
       by: (snapshot) => cellAttribution(cell, snapshot, "bundle-pull"),

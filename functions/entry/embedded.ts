@@ -1,6 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { embeddedBatchStore } from "../../durable/batch/embedded.ts";
+import { batchObjectClass } from "../../durable/batch/object-class.ts";
 import { embeddedCellPolicies, embeddedCellStore } from "../../durable/cell/embedded.ts";
 import { cellObjectClass } from "../../durable/cell/object-class.ts";
 import { openEmbeddedHost } from "../../durable/runtime/embedded-host.ts";
@@ -14,12 +16,13 @@ import { embeddedTenantPolicies, embeddedTenantStore } from "../../durable/tenan
 import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
 import { TenantId } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import { type BatchRunner, laterBatchRunner } from "../../shared/contracts/ports/batch-store.ts";
 import { ConfigUnusable } from "../../shared/contracts/ports/config-source.ts";
 import { ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
 import { laterRunner, type Runner } from "../../shared/contracts/ports/runner.ts";
-import { sqliteJobQueue } from "../../shared/job-queue/sqlite.ts";
 import { useHashing } from "../../shared/crypto/hashing.ts";
 import { statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
+import { sqliteJobQueue } from "../../shared/job-queue/sqlite.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { hostTimer } from "../../shared/telemetry/export-timer.ts";
 import { systemClock } from "../adapters/clock/system.ts";
@@ -165,12 +168,14 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const queue = await sqliteJobQueue({ path: join(home, QUEUE_FILE), clock, jurisdiction });
   // Alarms may come before the cell is composed: what they are to run waits for it.
   const composed = Promise.withResolvers<Runner>();
+  const composedBatches = Promise.withResolvers<BatchRunner>();
+  const batchClass = batchObjectClass(laterBatchRunner(() => composedBatches.promise));
   const taskClass = taskObjectClass({ runner: laterRunner(() => composed.promise), queue });
   const objects = openEmbeddedHost({
     home,
     clock,
     ids,
-    classes: [tenantClass, sessionClass, taskClass, cellObjects],
+    classes: [tenantClass, sessionClass, taskClass, batchClass, cellObjects],
     onError(cause, where) {
       // Events wait in their object until Postgres answers: that is no fault of the object.
       if (cause instanceof ControlDbUnavailable) telemetry.log.info("outbox.waiting", { class: where.class });
@@ -191,7 +196,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     release,
     loopback,
   };
-  const { handle, deps, runner, pull } = composeCell({
+  const { handle, deps, runner, batches, pull } = composeCell({
     cell,
     clock,
     ids,
@@ -199,6 +204,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     tenants,
     sessions: embeddedSessionStore(objects),
     tasks: embeddedTaskStore(objects, taskClass),
+    batches: embeddedBatchStore(objects, batchClass),
     cellStore,
     policies: policyStore({
       cell: embeddedCellPolicies(objects, { cell: CELL.id, region: CELL.region, release }, sign),
@@ -239,6 +245,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   });
 
   composed.resolve(runner);
+  composedBatches.resolve(batches);
   const known = readKeys(home);
   const tenant = TenantId.parse(FIRST_TENANT);
   const api = mint(deps, tenant);

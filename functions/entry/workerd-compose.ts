@@ -1,10 +1,12 @@
 import { waitUntil } from "cloudflare:workers";
+import { remoteBatchStore } from "../../durable/batch/remote.ts";
 import { remoteCellPolicies, remoteCellStore } from "../../durable/cell/remote.ts";
 import { policyStore } from "../../durable/runtime/policy-layers.ts";
 import { remoteSessionStore } from "../../durable/session/remote.ts";
 import { remoteTaskStore } from "../../durable/task/remote.ts";
 import { remoteTenantPolicies, remoteTenantStore } from "../../durable/tenant/remote.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { BatchRunner } from "../../shared/contracts/ports/batch-store.ts";
 import type { ControlDb } from "../../shared/contracts/ports/control-db.ts";
 import type { ObjectStore } from "../../shared/contracts/ports/object-store.ts";
 import type { RateLimiter } from "../../shared/contracts/ports/rate-limiter.ts";
@@ -50,6 +52,7 @@ const FLUSH_MS_MAX = 5_000;
 export interface IsolateCell {
   handle: Handler;
   runner: Runner;
+  batches: BatchRunner;
   /** Whether the platform tells the caller's address truthfully; stock workerd passes on what the caller wrote. */
   addressed: boolean;
   /** Provisions what the configuration and the bootstrap name; repeating it changes nothing. */
@@ -122,7 +125,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     : degradation.watch(absentControlDb);
   const archive = archiveOf(env);
   const signer = ledgerSignerOf(env, cellStore);
-  const { deps, handle, runner, pull } = composeCell({
+  const { deps, handle, runner, batches, pull } = composeCell({
     cell,
     clock,
     ids,
@@ -130,6 +133,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     tenants,
     sessions: remoteSessionStore(placed(env, env.SESSION)),
     tasks: remoteTaskStore(placed(env, env.TASK)),
+    batches: remoteBatchStore(placed(env, env.BATCH)),
     cellStore,
     policies: policyStore({
       cell: remoteCellPolicies(placed(env, env.CELL), { cell: cell.id, region: cell.region, release }),
@@ -177,6 +181,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
   return {
     handle,
     runner,
+    batches,
     addressed: env.BAILIWICK_PLATFORM === "cloudflare",
     failed,
     async bootstrap() {

@@ -8,6 +8,7 @@ const bindings = (given: Record<string, unknown> = {}) => ({
   TENANT: namespace,
   SESSION: namespace,
   TASK: namespace,
+  BATCH: namespace,
   CELL: namespace,
   PUBLIC_EGRESS: { fetch: async () => new Response() },
   BAILIWICK_CELL: "eu1",

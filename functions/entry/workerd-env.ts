@@ -1,5 +1,6 @@
 import type { R2Bucket } from "@cloudflare/workers-types";
 import { z } from "zod";
+import type { BatchObject } from "../../durable/batch/object.ts";
 import type { CellObject } from "../../durable/cell/object.ts";
 import type { DurableNamespace } from "../../durable/runtime/durable-object.ts";
 import type { SessionObject } from "../../durable/session/object.ts";
@@ -43,6 +44,7 @@ const Env = z.object({
   TENANT: objects<TenantObject>(),
   SESSION: objects<SessionObject>(),
   TASK: objects<TaskObject>(),
+  BATCH: objects<BatchObject>(),
   CELL: objects<CellObject>(),
   SIGNER: z.custom<SignerService>((value) => member("fetch").safeParse(value).success).optional(),
   ARCHIVE: z.custom<R2Bucket>((value) => member("list").safeParse(value).success).optional(),

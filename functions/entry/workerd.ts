@@ -1,8 +1,10 @@
+import { BatchObject as Batch } from "../../durable/batch/object.ts";
 import { CellObject as Cell } from "../../durable/cell/object.ts";
 import { remoteCellStore } from "../../durable/cell/remote.ts";
 import type { DurableState } from "../../durable/runtime/durable-object.ts";
 import { TaskObject as Task } from "../../durable/task/object.ts";
 import { TenantObject as Tenant } from "../../durable/tenant/object.ts";
+import { laterBatchRunner } from "../../shared/contracts/ports/batch-store.ts";
 import type { EventSink } from "../../shared/contracts/ports/event-sink.ts";
 import { laterRunner } from "../../shared/contracts/ports/runner.ts";
 import { type StatementSigner, statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
@@ -40,6 +42,17 @@ export class CellObject extends Cell {
 export class TaskObject extends Task {
   constructor(ctx: DurableState, env: Bindings) {
     super(ctx, env, { runner: laterRunner(async () => (await isolateOf(env).cell).runner), queue: null });
+  }
+}
+
+/** Files and batches of a tenant, driven in its own isolate, through the seam of the whole cell. */
+export class BatchObject extends Batch {
+  constructor(ctx: DurableState, env: Bindings) {
+    super(
+      ctx,
+      env,
+      laterBatchRunner(async () => (await isolateOf(env).cell).batches),
+    );
   }
 }
 

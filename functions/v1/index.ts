@@ -3,6 +3,7 @@ import { getApproval } from "./approvals/get.ts";
 import { listApprovals } from "./approvals/list.ts";
 import { getApprovalResult } from "./approvals/result.ts";
 import { deleteBudget } from "./budgets/delete.ts";
+import { cancelBatch, createBatch, getBatch, listBatches } from "./batches/batches.ts";
 import { listBudgets } from "./budgets/list.ts";
 import { createBudget, putBudget } from "./budgets/put.ts";
 import { openApi, reference } from "./cell/documents.ts";
@@ -20,6 +21,9 @@ import { deleteCredential } from "./credentials/delete.ts";
 import { listCredentials } from "./credentials/list.ts";
 import { getDecision, listDecisions, logDecisions } from "./decisions/decisions.ts";
 import { createErasure, listErasures } from "./erasures/erasures.ts";
+import { getFileContent } from "./files/download.ts";
+import { deleteFile, getFile, listFiles } from "./files/files.ts";
+import { createFile } from "./files/upload.ts";
 import { chatCompletions, completions, embeddings, messages, responses } from "./inference/views.ts";
 import { createKey } from "./keys/create.ts";
 import { listKeys } from "./keys/list.ts";
@@ -36,6 +40,7 @@ import { putBundle } from "./policies/put-bundle.ts";
 import { simulatePolicy } from "./policies/simulate.ts";
 import { endCanary, getPolicy, rollbackPolicy } from "./policies/state.ts";
 import { environmentOperations, projectOperations, workspaceOperations } from "./registry/scopes.ts";
+import { cancelResponse } from "./responses/cancel.ts";
 import { deleteResponse, getResponse, listResponseInput } from "./responses/stored.ts";
 import { getTaskEvidence } from "./tasks/evidence.ts";
 import { getTask } from "./tasks/get.ts";
@@ -61,6 +66,7 @@ export const OPERATIONS: readonly Operation[] = [
   getTaskEvidence,
   getResponse,
   listResponseInput,
+  cancelResponse,
   deleteResponse,
   createConversation,
   getConversation,
@@ -72,6 +78,15 @@ export const OPERATIONS: readonly Operation[] = [
   deleteItem,
   createErasure,
   listErasures,
+  createFile,
+  listFiles,
+  getFile,
+  getFileContent,
+  deleteFile,
+  createBatch,
+  listBatches,
+  getBatch,
+  cancelBatch,
   createTenant,
   listTenants,
   getTenant,

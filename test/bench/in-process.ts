@@ -8,6 +8,8 @@ import { openEmbeddedHost } from "../../durable/runtime/embedded-host.ts";
 import { policyStore } from "../../durable/runtime/policy-layers.ts";
 import { sessionClass } from "../../durable/session/core.ts";
 import { embeddedSessionStore } from "../../durable/session/embedded.ts";
+import { embeddedBatchStore } from "../../durable/batch/embedded.ts";
+import { batchObjectClass } from "../../durable/batch/object-class.ts";
 import { embeddedTaskStore } from "../../durable/task/embedded.ts";
 import { taskClass } from "../../durable/task/object-class.ts";
 import { embeddedTenantPolicies, embeddedTenantStore } from "../../durable/tenant/embedded.ts";
@@ -88,11 +90,12 @@ function frames(): ReadableStream<Uint8Array> {
 }
 
 const tenantClass = tenantObjectClass(null);
+const batchClass = batchObjectClass(null);
 const objects = openEmbeddedHost({
   home,
   clock,
   ids,
-  classes: [tenantClass, sessionClass, taskClass, cellClass],
+  classes: [tenantClass, sessionClass, taskClass, batchClass, cellClass],
   onError: (cause) => console.error(cause),
 });
 const db = absentControlDb;
@@ -106,6 +109,7 @@ const { handle, deps } = composeCell({
   tenants: embeddedTenantStore(objects, tenantClass),
   sessions: embeddedSessionStore(objects),
   tasks: embeddedTaskStore(objects),
+  batches: embeddedBatchStore(objects, batchClass),
   cellStore: embeddedCellStore(objects, { cell: CELL.id, region: CELL.region, release: "bench" }),
   policies: policyStore({
     cell: embeddedCellPolicies(objects, { cell: CELL.id, region: CELL.region, release: "bench" }, sign),

@@ -8,6 +8,8 @@ import { openEmbeddedHost } from "../../durable/runtime/embedded-host.ts";
 import { policyStore } from "../../durable/runtime/policy-layers.ts";
 import { sessionClass } from "../../durable/session/core.ts";
 import { embeddedSessionStore } from "../../durable/session/embedded.ts";
+import { embeddedBatchStore } from "../../durable/batch/embedded.ts";
+import { batchObjectClass } from "../../durable/batch/object-class.ts";
 import { embeddedTaskStore } from "../../durable/task/embedded.ts";
 import { taskObjectClass } from "../../durable/task/object-class.ts";
 import { embeddedTenantPolicies, embeddedTenantStore } from "../../durable/tenant/embedded.ts";
@@ -78,10 +80,11 @@ export async function detachedCell(upstream: (body: JsonObject, signal: AbortSig
       for (const wake of arrived.splice(0)) wake();
     },
   };
+  const batchClass = batchObjectClass(null);
   const taskClass = taskObjectClass({ runner: laterRunner(() => composed.promise), queue });
   const failures: unknown[] = [];
   const objects = openEmbeddedHost({
-    ...{ home, clock, ids, classes: [tenantClass, sessionClass, taskClass, cellClass] },
+    ...{ home, clock, ids, classes: [tenantClass, sessionClass, taskClass, batchClass, cellClass] },
     onError: (cause) => void failures.push(cause),
   });
   const config = bundledConfigSource(
@@ -113,6 +116,7 @@ export async function detachedCell(upstream: (body: JsonObject, signal: AbortSig
     ...{ clock, ids, config, tasks, lifecycle },
     tenants: { ...tenantStore, settle },
     sessions: embeddedSessionStore(objects),
+    batches: embeddedBatchStore(objects, batchClass),
     cellStore: embeddedCellStore(objects, { cell: CELL.id, region: CELL.region, release: "test" }),
     policies: policyStore({
       cell: embeddedCellPolicies(objects, { cell: CELL.id, region: CELL.region, release: "test" }, sign),
@@ -182,6 +186,16 @@ export async function detachedCell(upstream: (body: JsonObject, signal: AbortSig
     );
   return {
     ...{ ask, deps, host, jobs, settled, faults, failures, logged, lifecycle, tenant, upstreamCalls },
+    /** What a client of the cell is given: `fetch`, and the key that asks. */
+    client: {
+      apiKey: api.text,
+      fetch: async (url: string | URL | Request, init?: RequestInit): Promise<Response> =>
+        handle(new Request(url, init), {
+          source: null,
+          disconnected: init?.signal ?? new AbortController().signal,
+          defer: (work) => void work.catch((cause: unknown) => failures.push(cause)),
+        }),
+    },
     /** The next job that reaches the queue, as its task. */
     async nextTask(): Promise<TaskId> {
       if (jobs.length === 0) await new Promise<void>((resolve) => arrived.push(resolve));

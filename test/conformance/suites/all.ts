@@ -4,11 +4,14 @@ import { createLab, type Lab } from "../../support/lab.ts";
 import { approvalShapesSuite } from "./approval-shapes.ts";
 import { approvalsSuite } from "./approvals.ts";
 import { badInputSuite } from "./bad-input.ts";
+import { batchesSuite } from "./batches.ts";
 import { chatSuite } from "./chat.ts";
 import { cutStreamsSuite } from "./cut-streams.ts";
 import { documented } from "./documented.ts";
+import { erasuresSuite } from "./erasures.ts";
 import { examplesSuite } from "./examples.ts";
 import { idempotencySuite } from "./idempotency.ts";
+import { filesSuite } from "./files.ts";
 import { identitySuite } from "./identity.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { keysDocumentSuite } from "./keys-document.ts";
@@ -17,6 +20,7 @@ import { metricsSuite } from "./metrics.ts";
 import { moneySuite } from "./money.ts";
 import { obligationsSuite } from "./obligations.ts";
 import { policiesSuite } from "./policies.ts";
+import { policyExpirySuite } from "./policy-expiry.ts";
 import { policyKeysSuite } from "./policy-keys.ts";
 import { responsesSuite } from "./responses.ts";
 import { routingSuite } from "./routing.ts";
@@ -32,6 +36,7 @@ export const ALL_SUITES: readonly Suite[] = [
   chatSuite,
   surfacesSuite,
   responsesSuite,
+  erasuresSuite,
   streamsSuite,
   cutStreamsSuite,
   idempotencySuite,
@@ -44,11 +49,14 @@ export const ALL_SUITES: readonly Suite[] = [
   keysDocumentSuite,
   policiesSuite,
   policyKeysSuite,
+  policyExpirySuite,
   approvalsSuite,
   approvalShapesSuite,
   badInputSuite,
   metricsSuite,
   examplesSuite,
+  filesSuite,
+  batchesSuite,
   unauthorisedSuite,
 ];
 
