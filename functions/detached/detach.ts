@@ -3,6 +3,7 @@ import type { TaskId, TenantId, UnixMs } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { OutgoingJob, QueueClass } from "../../shared/contracts/ports/job-queue.ts";
 import type { Call, Deps } from "../context.ts";
+import type { AnswerContext } from "../dialects/translation.ts";
 import { ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
 import { detachedCall, sealCall } from "./detached-call.ts";
@@ -21,8 +22,8 @@ export interface JobIssuer {
 export interface Detachment {
   /** Told when the task has ended. */
   callback_url: string | null;
-  /** What the caller is answered at once; null: the log is. */
-  reply: (() => Reply) | null;
+  /** What the caller is answered at once, in the form of the answer to come; null: the log is. */
+  reply: ((answer: AnswerContext) => Reply) | null;
 }
 
 /** The call as it crosses queue and worker. */
@@ -75,10 +76,10 @@ export async function detach(
  * What the caller of a detached call is answered: the task's log, unless its operation says otherwise. A caller that
  * leaves an interactive call takes it along; a call with a key, or one that was meant to live on, goes on.
  */
-export async function follow(deps: Deps, call: Call, dataKey: Uint8Array): Promise<Reply> {
+export async function follow(deps: Deps, call: Call, dataKey: Uint8Array, answer: AnswerContext): Promise<Reply> {
   const { task } = call;
   const tenant = call.tenant.id;
-  if (call.detach?.reply) return call.detach.reply();
+  if (call.detach?.reply) return call.detach.reply(answer);
   const log = await readLog(deps, dataKey, tenant, task, 0);
   if (!log.ok) throw new Error(`the log of ${task} is not there: ${log.error.reason}`);
   const livesOn = call.detach !== undefined || call.idempotencyKey !== null;

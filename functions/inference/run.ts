@@ -107,7 +107,8 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
       // From here on the task is its own run's to settle.
       left = true;
       stopper.release();
-      return await follow(deps, call, dataKey);
+      const answer = { ...contextOf(call, view, asked, session, features.model), extra: session?.extra ?? {} };
+      return await follow(deps, call, dataKey, answer);
     }
     const capOf = (candidate: Candidate) =>
       injectedCap(

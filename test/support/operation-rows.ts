@@ -75,6 +75,7 @@ const needsArchive = true as const;
 const byCellOperator = true as const;
 
 const response = made("/v1/responses", { model: "small", input: "x", store: true }, "response_id");
+const background = made("/v1/responses", { model: "small", input: "x", background: true }, "response_id");
 const conversation = made("/v1/conversations", { items: [] }, "conversation_id");
 async function item(place: Place): Promise<Record<string, string>> {
   const { conversation_id } = await conversation(place);
@@ -189,6 +190,7 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "responses.get": { path: response },
   "responses.input-items": { path: response },
   "responses.delete": { path: response },
+  "responses.cancel": { path: background },
   "conversations.create": {},
   "conversations.get": { path: conversation },
   "conversations.update": { path: conversation },

@@ -28,7 +28,7 @@ export const itemId = (context: AnswerContext, prefix: "msg" | "fc", index: numb
   `${prefix}_${context.id.replace(/^resp_/, "")}_${index}`;
 
 export interface ResponseState {
-  status: "in_progress" | "completed" | "incomplete" | "failed";
+  status: "queued" | "in_progress" | "completed" | "incomplete" | "failed";
   output: JsonObject[];
   usage: JsonObject | null;
   incompleteReason?: string | null;

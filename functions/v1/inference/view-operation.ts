@@ -8,6 +8,7 @@ import type { View } from "../../inference/view.ts";
 import type { ProblemShape } from "../../problem.ts";
 import { answerVerdict, carriesVerdict } from "../approvals/response-verdict.ts";
 import { type Operation, operation } from "../operation.ts";
+import { inBackground } from "../responses/background.ts";
 
 const ACTION = "inference:invoke";
 
@@ -85,9 +86,9 @@ export function viewOperation(spec: ViewSpec): Operation {
     resource: { kind: "model" },
     enforces: INFERENCE_OBLIGATIONS,
     prepare: (deps, call) => prepareInference(deps, call, view),
-    execute: (deps, call) =>
-      spec.surface === "openai.responses" && carriesVerdict(call)
-        ? answerVerdict(deps, call)
-        : runInference(deps, call, view),
+    execute(deps, call) {
+      if (spec.surface !== "openai.responses") return runInference(deps, call, view);
+      return carriesVerdict(call) ? answerVerdict(deps, call) : runInference(deps, inBackground(call), view);
+    },
   });
 }

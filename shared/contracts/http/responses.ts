@@ -96,6 +96,12 @@ export const ResponseObject = z
   });
 export type ResponseObject = z.infer<typeof ResponseObject>;
 
+/** `starting_after` is of streams; members that are not known are OpenAI's own. */
+export const ResponseQuery = z.looseObject({
+  stream: z.enum(["true", "false"]).optional(),
+  starting_after: z.coerce.number().int().min(0).optional(),
+});
+
 /** One event of a responses stream; `sequence_number` is what `starting_after` counts. */
 export const ResponseStreamEvent = z
   .looseObject({ type: z.string(), sequence_number: z.int().min(0).optional() })
