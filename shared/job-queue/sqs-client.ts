@@ -128,6 +128,6 @@ export async function called<T>(
     return await call({ abortSignal: signal ? AbortSignal.any([signal, timeout]) : timeout });
   } catch (cause) {
     if (expected?.(cause) || cause instanceof JobQueueUnavailable) throw cause;
-    throw new JobQueueUnavailable(`${what}: ${sqsErrorName(cause) ?? "no answer"}`, { cause });
+    throw new JobQueueUnavailable(`${what}: ${sqsErrorName(cause) ?? "no valid answer"}`, { cause });
   }
 }
