@@ -1,7 +1,7 @@
 import { toFile } from "openai";
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { eventually, type Lab, marker, type Tenant, user } from "../../support/lab.ts";
-import { NO_BUCKET } from "./files.ts";
+import { missingFor } from "../../support/operation-rows.ts";
 
 const ENDPOINT = "/v1/chat/completions";
 const line = (custom_id: string, text: string, more: object = {}) =>
@@ -9,7 +9,12 @@ const line = (custom_id: string, text: string, more: object = {}) =>
 const ENDED = ["completed", "failed", "expired", "cancelled"];
 
 export function batchesSuite(lab: Lab): void {
-  describe.skipIf(NO_BUCKET.includes(lab.runtime))("batches", () => {
+  describe("batches", () => {
+    beforeEach(({ skip }) => {
+      const missing = missingFor({ needsArchive: true }, lab);
+      if (missing) skip(missing);
+    });
+
     const start = async ({ apiKey }: Tenant, text: string, more: object = {}) => {
       const client = lab.openai(apiKey);
       const file = await client.files.create({ file: await toFile(new TextEncoder().encode(text), "in.jsonl"), purpose: "batch" });

@@ -1,12 +1,15 @@
 import { toFile } from "openai";
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { collect, type Lab } from "../../support/lab.ts";
-
-/** The workerd cell of the suites has no bucket; a cell without one answers 503. */
-export const NO_BUCKET: readonly string[] = ["workerd"];
+import { missingFor } from "../../support/operation-rows.ts";
 
 export function filesSuite(lab: Lab): void {
-  describe.skipIf(NO_BUCKET.includes(lab.runtime))("files", () => {
+  describe("files", () => {
+    beforeEach(({ skip }) => {
+      const missing = missingFor({ needsArchive: true }, lab);
+      if (missing) skip(missing);
+    });
+
     const upload = async (client: ReturnType<Lab["openai"]>, text: string, name = "a.jsonl") =>
       client.files.create({ file: await toFile(new TextEncoder().encode(text), name), purpose: "user_data" });
 
@@ -63,7 +66,7 @@ export function filesSuite(lab: Lab): void {
       const tenant = await lab.newTenant();
       const client = lab.openai(tenant.apiKey);
       const send = async (body: FormData | string, type?: string) => {
-        const response = await fetch(`${lab.endpoint}/v1/files`, {
+        const response = await fetch(`${lab.cell.url}/v1/files`, {
           method: "POST",
           headers: { authorization: `Bearer ${tenant.apiKey}`, ...(type ? { "content-type": type } : {}) },
           body,
