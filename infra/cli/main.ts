@@ -9,6 +9,11 @@ interface Command {
 
 /** Every subcommand of `npx bailiwick`, a file each. */
 const COMMANDS: Readonly<Record<string, Command>> = {
+  batch: {
+    summary: "run a file of requests as a batch: upload, progress, resume, download",
+    usage: "batch run FILE [--model NAME] [--endpoint PATH]",
+    load: async () => (await import("./batch.ts")).batch,
+  },
   keys: {
     summary: "list, rotate, retire, revoke and forget the signing keys of a cell",
     usage: "keys list|rotate|retire|revoke|forget [KID] [--home DIR | --document FILE]   (docs/keys.md)",

@@ -76,6 +76,10 @@ const byCellOperator = true as const;
 
 const response = made("/v1/responses", { model: "small", input: "x", store: true }, "response_id");
 const background = made("/v1/responses", { model: "small", input: "x", background: true }, "response_id");
+async function backgroundTask(place: Place): Promise<Record<string, string>> {
+  const { response_id = "" } = await background(place);
+  return { task_id: `task_${response_id.split("_")[2]}` };
+}
 const conversation = made("/v1/conversations", { items: [] }, "conversation_id");
 async function item(place: Place): Promise<Record<string, string>> {
   const { conversation_id } = await conversation(place);
@@ -177,6 +181,33 @@ const configured = POLICY_TENANTS.rows;
 /** A stranger's layer has revisions of its own. */
 const nobodys = "a revision is a number of each layer's own";
 
+const BOUNDARY = "row-of-files";
+/** The form of an upload, as bytes. */
+const form = (purpose: string): Uint8Array => {
+  const part = (disposition: string, body: string) =>
+    `--${BOUNDARY}\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n${body}\r\n`;
+  const line = {
+    custom_id: "1",
+    method: "POST",
+    url: "/v1/chat/completions",
+    body: { model: "small", messages: [user("x")] },
+  };
+  const file = part('name="file"; filename="a.jsonl"', JSON.stringify(line));
+  return new TextEncoder().encode(`${part('name="purpose"', purpose)}${file}--${BOUNDARY}--\r\n`);
+};
+const file =
+  (purpose = "batch") =>
+  async ({ lab, tenant }: Place): Promise<Record<string, string>> => {
+    const headers = { "content-type": `multipart/form-data; boundary=${BOUNDARY}` };
+    const made = await lab.json("/v1/files", { key: tenant.apiKey, headers, body: form(purpose) });
+    return { file_id: String(made.id) };
+  };
+async function batch(place: Place): Promise<Record<string, string>> {
+  const { file_id } = await file()(place);
+  const body = { input_file_id: file_id, endpoint: "/v1/chat/completions", completion_window: "24h" };
+  return { batch_id: String((await place.lab.json("/v1/batches", { key: place.tenant.apiKey, body })).id) };
+}
+
 /** One row per operation id. */
 export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "chat.completions.create": {},
@@ -187,6 +218,8 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "models.list": {},
   "models.get": { path: async () => ({ model: "small" }), nobodys: "a model's name is the cell's" },
   "tasks.get": { path: task },
+  "tasks.events": { path: backgroundTask },
+  "tasks.cancel": { path: backgroundTask },
   "responses.get": { path: response },
   "responses.input-items": { path: response },
   "responses.delete": { path: response },
@@ -201,6 +234,18 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "conversations.items.delete": { path: item },
   "erasures.create": {},
   "erasures.list": {},
+  "files.create": {
+    needsArchive: true,
+    bytes: { media: `multipart/form-data; boundary=${BOUNDARY}`, make: async () => form("batch") },
+  },
+  "files.list": {},
+  "files.get": { needsArchive: true, path: file() },
+  "files.content": { needsArchive: true, path: file() },
+  "files.delete": { needsArchive: true, path: file() },
+  "batches.create": { needsArchive: true, knows: async (place) => ({ input_file_id: (await file()(place)).file_id }) },
+  "batches.list": {},
+  "batches.get": { needsArchive: true, path: batch },
+  "batches.cancel": { needsArchive: true, path: batch },
   "tenants.create": { byCellOperator: true },
   "tenants.list": { byCellOperator: true },
   "tenants.get": { path: ownTenant },

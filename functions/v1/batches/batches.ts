@@ -97,7 +97,11 @@ export const listBatches = operation({
   path: "/v1/batches",
   action: "batch:read",
   query: BatchesQuery,
-  success: [200, BatchList, "Batches of the caller's workspace, newest first; of every one where a role is tenant-wide."],
+  success: [
+    200,
+    BatchList,
+    "Batches of the caller's workspace, newest first; of every one where a role is tenant-wide.",
+  ],
   problems: [],
   summary: "List batches",
   resource: { kind: "batch" },

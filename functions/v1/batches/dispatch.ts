@@ -7,7 +7,7 @@ import { dispatchLine, taskOf } from "./line-task.ts";
 import { type Line, linesOf } from "./lines.ts";
 import { answerOf, type Outcome, outcomeOf, retryAfter, unrunOutcome } from "./outcome.ts";
 import { type BatchRequest, parseLine } from "./parse-line.ts";
-import { Results } from "./results.ts";
+import type { Results } from "./results.ts";
 
 /** How often the batch is looked at while nothing is written: a cancellation is seen within this. */
 const LOOK_MS = 1_000;
@@ -173,7 +173,8 @@ class Window {
       const ended = stopOf(this.#of);
       if (answer === null || (entry.told && answer.status === 499))
         return unrunOutcome(task, request.customId, ended ?? "batch_expired");
-      const againMs = attempt < LIMITS.batchLineTriesMax && ended === null ? retryAfter(answer, retryMs(attempt)) : null;
+      const againMs =
+        attempt < LIMITS.batchLineTriesMax && ended === null ? retryAfter(answer, retryMs(attempt)) : null;
       if (againMs === null) return outcomeOf(task, request.customId, answer);
       this.#running.delete(line.line);
       this.#pausedUntilMs = Math.max(this.#pausedUntilMs, deps.clock.now() + againMs);

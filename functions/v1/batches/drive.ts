@@ -36,7 +36,20 @@ export async function driven(deps: Deps, objects: ObjectStore, turn: BatchTurn, 
   const dataKey = await deps.keyring.openDataKey(tenant, state.data_key);
   const call = await openBatchCall({ tenant, dataKey }, turn.batch);
   const { fence, batch } = turn;
-  const of: Driven = { deps, objects, id: batch.id, tenant, tenantId: tenant, dataKey, state, call, fence, turn, batch, untilMs };
+  const of: Driven = {
+    deps,
+    objects,
+    id: batch.id,
+    tenant,
+    tenantId: tenant,
+    dataKey,
+    state,
+    call,
+    fence,
+    turn,
+    batch,
+    untilMs,
+  };
   return of;
 }
 

@@ -17,10 +17,12 @@ const isObject = (value: JsonValue | undefined): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The request of a line, or what is wrong with it (OpenAI's codes). */
-export function parseLine({ line, bytes }: Pick<Line, "line" | "bytes">, endpoint: string): Result<BatchRequest, BatchError> {
+export function parseLine(
+  { line, bytes }: Pick<Line, "line" | "bytes">,
+  endpoint: string,
+): Result<BatchRequest, BatchError> {
   const bad = (code: string, message: string, param: string | null = null) => err({ code, line, message, param });
-  if (bytes === null)
-    return bad("line_too_long", `A line may have at most ${LIMITS.batchLineBytesMax} bytes.`);
+  if (bytes === null) return bad("line_too_long", `A line may have at most ${LIMITS.batchLineBytesMax} bytes.`);
   const parsed = parseStrictJson(bytes);
   if (!parsed.ok) return bad("invalid_json_line", "This line is not parseable as valid JSON.");
   const request = parsed.value;
@@ -29,7 +31,8 @@ export function parseLine({ line, bytes }: Pick<Line, "line" | "bytes">, endpoin
   if (typeof customId !== "string" || customId === "" || customId.length > CUSTOM_ID_CHARS_MAX)
     return bad("missing_required_parameter", "A line has a `custom_id`: a text that is not empty.", "custom_id");
   if (method !== "POST") return bad("invalid_method", "The method of a line is `POST`.", "method");
-  if (url !== endpoint) return bad("mismatched_endpoint", `The \`url\` of a line is the batch's endpoint, ${endpoint}.`, "url");
+  if (url !== endpoint)
+    return bad("mismatched_endpoint", `The \`url\` of a line is the batch's endpoint, ${endpoint}.`, "url");
   if (!isObject(body)) return bad("missing_required_parameter", "A line has a `body`: a JSON object.", "body");
   const { model } = body;
   if (typeof model !== "string" || model === "")

@@ -49,8 +49,14 @@ export class Results {
     if (settled.length === 0) return [];
     this.#waiting = [];
     this.#bytes = 0;
-    const output = await this.#write("output", settled.filter(({ outcome }) => outcome.ok));
-    const errors = await this.#write("errors", settled.filter(({ outcome }) => !outcome.ok));
+    const output = await this.#write(
+      "output",
+      settled.filter(({ outcome }) => outcome.ok),
+    );
+    const errors = await this.#write(
+      "errors",
+      settled.filter(({ outcome }) => !outcome.ok),
+    );
     const usage: BatchUsage = { ...NO_USAGE };
     for (const { outcome } of settled)
       for (const member of ["input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens"] as const)

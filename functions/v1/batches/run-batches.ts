@@ -51,8 +51,7 @@ export function batchRunner(deps: Deps, { awaited }: { awaited: boolean }): Batc
         return;
       }
       for (const kind of ["output", "errors"] as const)
-        for (let part = 0; part < what[kind]; part++)
-          await objects.delete(partKey(tenant, what.parts_of, kind, part));
+        for (let part = 0; part < what[kind]; part++) await objects.delete(partKey(tenant, what.parts_of, kind, part));
     },
   };
 }

@@ -141,10 +141,7 @@ export type BatchFenced = { reason: "not_found" } | { reason: "fenced" };
  */
 export interface BatchStore {
   /** Reserves the file's place. Its content is removed unless `keepFile` follows within `uploadMsMax`. */
-  beginFile(
-    tenant: TenantId,
-    file: Pick<FileRecord, "id" | "workspace">,
-  ): Promise<Result<null, { reason: "limit" }>>;
+  beginFile(tenant: TenantId, file: Pick<FileRecord, "id" | "workspace">): Promise<Result<null, { reason: "limit" }>>;
   /** Repeating it changes nothing. */
   keepFile(
     tenant: TenantId,

@@ -5,7 +5,13 @@ import { missingFor } from "../../support/operation-rows.ts";
 
 const ENDPOINT = "/v1/chat/completions";
 const line = (custom_id: string, text: string, more: object = {}) =>
-  JSON.stringify({ custom_id, method: "POST", url: ENDPOINT, body: { model: "echo", messages: [user(text)] }, ...more });
+  JSON.stringify({
+    custom_id,
+    method: "POST",
+    url: ENDPOINT,
+    body: { model: "echo", messages: [user(text)] },
+    ...more,
+  });
 const ENDED = ["completed", "failed", "expired", "cancelled"];
 
 export function batchesSuite(lab: Lab): void {
@@ -17,7 +23,10 @@ export function batchesSuite(lab: Lab): void {
 
     const start = async ({ apiKey }: Tenant, text: string, more: object = {}) => {
       const client = lab.openai(apiKey);
-      const file = await client.files.create({ file: await toFile(new TextEncoder().encode(text), "in.jsonl"), purpose: "batch" });
+      const file = await client.files.create({
+        file: await toFile(new TextEncoder().encode(text), "in.jsonl"),
+        purpose: "batch",
+      });
       const batch = await client.batches.create({
         input_file_id: file.id,
         endpoint: ENDPOINT,
@@ -27,7 +36,11 @@ export function batchesSuite(lab: Lab): void {
       return { client, batch };
     };
     const over = async (client: ReturnType<Lab["openai"]>, id: string) =>
-      eventually(() => client.batches.retrieve(id), ({ status }) => ENDED.includes(status), 60_000);
+      eventually(
+        () => client.batches.retrieve(id),
+        ({ status }) => ENDED.includes(status),
+        60_000,
+      );
     const linesOf = async (client: ReturnType<Lab["openai"]>, file: string | null | undefined) =>
       (await (await client.files.content(file ?? "")).text())
         .split("\n")
@@ -38,7 +51,12 @@ export function batchesSuite(lab: Lab): void {
       const tenant = await lab.newTenant();
       const text = Array.from({ length: 150 }, (_, at) => line(`c${at}`, `line ${at}`)).join("\n");
       const { client, batch } = await start(tenant, text, { metadata: { run: "1" } });
-      expect(batch).toMatchObject({ object: "batch", status: "validating", output_file_id: null, metadata: { run: "1" } });
+      expect(batch).toMatchObject({
+        object: "batch",
+        status: "validating",
+        output_file_id: null,
+        metadata: { run: "1" },
+      });
       const done = await over(client, batch.id);
       expect(done).toMatchObject({
         status: "completed",
@@ -48,9 +66,12 @@ export function batchesSuite(lab: Lab): void {
         error_file_id: null,
         errors: null,
       });
-      for (const moment of [done.in_progress_at, done.finalizing_at, done.completed_at]) expect(moment).toBeTypeOf("number");
+      for (const moment of [done.in_progress_at, done.finalizing_at, done.completed_at])
+        expect(moment).toBeTypeOf("number");
       const lines = await linesOf(client, done.output_file_id);
-      expect(lines.map(({ custom_id }) => custom_id).sort()).toEqual(Array.from({ length: 150 }, (_, at) => `c${at}`).sort());
+      expect(lines.map(({ custom_id }) => custom_id).sort()).toEqual(
+        Array.from({ length: 150 }, (_, at) => `c${at}`).sort(),
+      );
       for (const { custom_id, response, error } of lines) {
         expect([response.status_code, error]).toEqual([200, null]);
         expect(response.body.choices[0].message.content).toBe(`echo: line ${custom_id.slice(1)}`);
@@ -68,7 +89,12 @@ export function batchesSuite(lab: Lab): void {
     });
 
     it("puts lines that fail into a file of their own", async () => {
-      const bad = JSON.stringify({ custom_id: "bad", method: "POST", url: ENDPOINT, body: { model: "echo", messages: 7 } });
+      const bad = JSON.stringify({
+        custom_id: "bad",
+        method: "POST",
+        url: ENDPOINT,
+        body: { model: "echo", messages: 7 },
+      });
       const { client, batch } = await start(await lab.newTenant(), `${line("good", "x")}\n${bad}`);
       const done = await over(client, batch.id);
       expect(done).toMatchObject({ status: "completed", request_counts: { total: 2, completed: 1, failed: 1 } });
@@ -86,7 +112,12 @@ export function batchesSuite(lab: Lab): void {
         line("1", "twice"),
         line("2", "x", { url: "/v1/embeddings" }),
         line("3", "x", { method: "GET" }),
-        JSON.stringify({ custom_id: "4", method: "POST", url: ENDPOINT, body: { model: "no-such-model", messages: [] } }),
+        JSON.stringify({
+          custom_id: "4",
+          method: "POST",
+          url: ENDPOINT,
+          body: { model: "no-such-model", messages: [] },
+        }),
         JSON.stringify({ method: "POST", url: ENDPOINT, body: { model: "echo" } }),
         JSON.stringify({ custom_id: "5", method: "POST", url: ENDPOINT, body: { model: "small", messages: [] } }),
         JSON.stringify({ custom_id: "6", method: "POST", url: ENDPOINT, body: { model: "echo", stream: true } }),
@@ -111,17 +142,27 @@ export function batchesSuite(lab: Lab): void {
 
     it("fails an input without lines", async () => {
       const { client, batch } = await start(await lab.newTenant(), "\n \n");
-      expect(await over(client, batch.id)).toMatchObject({ status: "failed", errors: { data: [{ code: "empty_file" }] } });
+      expect(await over(client, batch.id)).toMatchObject({
+        status: "failed",
+        errors: { data: [{ code: "empty_file" }] },
+      });
     });
 
     it("cancels: what has run is answered, what has not says so, and no line is lost", async () => {
       const text = Array.from({ length: 3_000 }, (_, at) => line(`c${at}`, `line ${at}`)).join("\n");
       const { client, batch } = await start(await lab.newTenant(), text);
-      await eventually(() => client.batches.retrieve(batch.id), ({ request_counts }) => (request_counts?.completed ?? 0) > 0, 60_000);
+      await eventually(
+        () => client.batches.retrieve(batch.id),
+        ({ request_counts }) => (request_counts?.completed ?? 0) > 0,
+        60_000,
+      );
       expect((await client.batches.cancel(batch.id)).status).toMatch(/^cancel/);
       const done = await over(client, batch.id);
       expect(done.status).toBe("cancelled");
-      const [output, errors] = await Promise.all([linesOf(client, done.output_file_id), linesOf(client, done.error_file_id)]);
+      const [output, errors] = await Promise.all([
+        linesOf(client, done.output_file_id),
+        linesOf(client, done.error_file_id),
+      ]);
       expect(new Set([...output, ...errors].map(({ custom_id }) => custom_id)).size).toBe(3_000);
       expect(output.length + errors.length).toBe(3_000);
       expect(errors.some(({ error }) => error?.code === "batch_cancelled")).toBe(true);

@@ -18,7 +18,13 @@ export function filesSuite(lab: Lab): void {
       const text = `${"déjà vu \r\n--x\r\n".repeat(9_000)}end`;
       const file = await upload(client, text, 'ké "1".txt');
       const bytes = new TextEncoder().encode(text).byteLength;
-      expect(file).toMatchObject({ object: "file", bytes, filename: 'ké "1".txt', purpose: "user_data", status: "processed" });
+      expect(file).toMatchObject({
+        object: "file",
+        bytes,
+        filename: 'ké "1".txt',
+        purpose: "user_data",
+        status: "processed",
+      });
       expect(await client.files.retrieve(file.id)).toEqual(file);
       expect(await (await client.files.content(file.id)).text()).toBe(text);
     });
