@@ -42,7 +42,9 @@ import { endCanary, getPolicy, rollbackPolicy } from "./policies/state.ts";
 import { environmentOperations, projectOperations, workspaceOperations } from "./registry/scopes.ts";
 import { cancelResponse } from "./responses/cancel.ts";
 import { deleteResponse, getResponse, listResponseInput } from "./responses/stored.ts";
+import { cancelTask } from "./tasks/cancel.ts";
 import { getTaskEvidence } from "./tasks/evidence.ts";
+import { taskEventStream } from "./tasks/events.ts";
 import { getTask } from "./tasks/get.ts";
 import { createTenant } from "./tenants/create.ts";
 import { getTenant } from "./tenants/get.ts";
@@ -64,6 +66,8 @@ export const OPERATIONS: readonly Operation[] = [
   getModel,
   getTask,
   getTaskEvidence,
+  taskEventStream,
+  cancelTask,
   getResponse,
   listResponseInput,
   cancelResponse,

@@ -80,6 +80,7 @@ async function backgroundTask(place: Place): Promise<Record<string, string>> {
   const { response_id = "" } = await background(place);
   return { task_id: `task_${response_id.split("_")[2]}` };
 }
+const background = made("/v1/responses", { model: "small", input: "x", background: true }, "response_id");
 const conversation = made("/v1/conversations", { items: [] }, "conversation_id");
 async function item(place: Place): Promise<Record<string, string>> {
   const { conversation_id } = await conversation(place);

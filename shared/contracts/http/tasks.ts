@@ -87,3 +87,8 @@ export const TaskEnvelope = z
     },
   });
 export type TaskEnvelope = z.infer<typeof TaskEnvelope>;
+
+/** Data of one event of a task: of `token` an index and text, of `done` and `error` the task, of `partial` what was made. */
+export const TaskEvent = z
+  .looseObject({ index: z.int().min(0).optional(), text: z.string().optional() })
+  .meta({ id: "TaskEvent", example: { index: 0, text: "The" } });

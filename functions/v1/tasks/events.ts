@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { TaskEvent } from "../../../shared/contracts/http/tasks.ts";
+import { TaskId } from "../../../shared/contracts/ids.ts";
+import type { JsonObject } from "../../../shared/contracts/json.ts";
+import { readLog } from "../../detached/read-log.ts";
+import { sseReply } from "../../detached/sse-reply.ts";
+import { ProblemError } from "../../problem.ts";
+import { READ } from "../input.ts";
+import { operation } from "../operation.ts";
+import { taskEnvelope } from "./envelope.ts";
+import { ownTask } from "./own-task.ts";
+import { taskEvents } from "./task-events.ts";
+
+const EventsQuery = z.strictObject({ starting_after: z.coerce.number().int().min(0).optional() });
+
+/** A browser that reconnects names the last event that it has; what its URL says is older. */
+function lastEvent(headers: Headers, startingAfter: number | undefined): number {
+  const last = headers.get("last-event-id");
+  if (last === null || last === "") return startingAfter ?? 0;
+  if (!/^\d{1,15}$/.test(last))
+    throw new ProblemError("invalid-request", { param: "last-event-id", detail: "Last-Event-ID is an event's id." });
+  return Number(last);
+}
+
+export const taskEventStream = operation({
+  ...READ,
+  id: "tasks.events",
+  path: "/v1/tasks/{task_id}/events",
+  aliases: ["/v1/stream/{task_id}"],
+  // It is content, as a stored answer is.
+  action: "session:read",
+  gate: "governed",
+  credential: "compared",
+  kind: "stream",
+  params: z.strictObject({ task_id: TaskId }),
+  query: EventsQuery,
+  success: [200, TaskEvent, "Events behind `starting_after` or `Last-Event-ID`, to the end.", "text/event-stream"],
+  problems: ["not-found", "overloaded"],
+  summary: "Follow a task that goes on without its caller, or read it again",
+  tag: "Tasks",
+  resource: { kind: "task", param: "task_id" },
+  async execute(deps, call) {
+    const { task_id: task } = call.params;
+    const after = lastEvent(call.headers, call.query.starting_after);
+    const record = await ownTask(deps, call, task);
+    const dataKey = await deps.keyring.openDataKey(call.tenant.id, call.tenant.data_key);
+    const log = await readLog(deps, dataKey, call.tenant.id, task, 0);
+    if (!log.ok) {
+      if (log.error.reason === "too_many") throw new ProblemError("overloaded", { retryAfterMs: 1_000 });
+      throw new ProblemError("not-found", { param: "task_id", detail: "No events of this task are kept." });
+    }
+    const surface = deps.operation(record.operation)?.surface;
+    const ending = async () => {
+      const settled = await ownTask(deps, call, task);
+      // safe because: an envelope is a JSON object
+      return { ok: settled.status === "OK", envelope: taskEnvelope(settled) as unknown as JsonObject };
+    };
+    return sseReply(deps, taskEvents(log.value, surface, after, ending));
+  },
+});
