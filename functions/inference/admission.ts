@@ -30,7 +30,8 @@ export async function admit(deps: Deps, call: Call, admission: Admission): Promi
       access: call.access,
       by: call.by,
       deadline: call.deadline,
-      rates: bucketsFor(call.snapshot, call.actor),
+      // Lines of a batch are paced by its window; callers' own rates are for what they wait for.
+      rates: call.policyInput.point === "batch" ? [] : bucketsFor(call.snapshot, call.actor),
       decision: call.decisionRecord,
       ...admission,
     },
