@@ -17,6 +17,7 @@ import { SIGN } from "../support/policy-fixtures.ts";
 import { access, admitRequest, budget, provisionSpec, settleRequest, taskId } from "../support/tenant-fixtures.ts";
 import { startWorkerd, type WorkerdProcess } from "../support/workerd-process.ts";
 import { approvalStoreContract } from "./approval-store.contract.ts";
+import { contentStoreContract } from "./content-store.contract.ts";
 import { policyStoreContract } from "./policy-store.contract.ts";
 import { tenantStoreContract } from "./tenant-store.contract.ts";
 
@@ -37,6 +38,7 @@ describe("embedded", () => {
   });
   tenantStoreContract("the embedded host", () => embeddedTenantStore(host, quiet));
   approvalStoreContract("the embedded host", () => embeddedTenantStore(host, quiet));
+  contentStoreContract("the embedded host", () => embeddedTenantStore(host, quiet));
   policyStoreContract("the embedded host", () => {
     const origin = { cell: `test${cells++}`, region: "local", release: "test" };
     const cell = embeddedCellPolicies(host, origin, SIGN);
@@ -118,6 +120,7 @@ describe("inside workerd", () => {
   afterAll(() => workerd.stop());
   tenantStoreContract("Durable Objects", () => store);
   approvalStoreContract("Durable Objects", () => store);
+  contentStoreContract("Durable Objects", () => store);
   policyStoreContract("Durable Objects", () => {
     const cell = `test${cells++}`;
     return {

@@ -40,6 +40,8 @@ export interface EvidenceWorld {
   decisions?: Record<string, KeptDecision>;
   responses?: Record<string, StoredResponse>;
   settings?: Partial<TenantState["settings"]>;
+  /** The instant up to which every subject was erased. */
+  erasedMs?: number;
   /** Beyond the table of roles. */
   decide?(input: PolicyInput): Decided["decision"] | null;
   /** What the cell logged. */
@@ -133,7 +135,15 @@ export function evidenceCell(world: EvidenceWorld) {
       },
       task: async (_tenant: unknown, _access: unknown, id: string) => found(world.tasks?.[id]),
       approvalOfTask: async (_tenant: unknown, _access: unknown, id: string) => found(world.approvals?.[id]),
+      erasedSince: async (_tenant: unknown, _access: unknown, _subject: string, atMs: number) =>
+        ok({ erased: world.erasedMs !== undefined && world.erasedMs >= atMs }),
       decision: async (_tenant: unknown, _access: unknown, id: string) => found(world.decisions?.[id]),
+    },
+    contentKeys: {
+      open: async (_deps: unknown, { tenant }: { tenant: TenantState }, session: string) =>
+        world.erasedMs === undefined
+          ? { tenant: tenant.id, session, dataKey: world.dataKey ?? fail("no data key") }
+          : null,
     },
     cellStore: {
       system: async () => {},

@@ -289,6 +289,18 @@ describe("who reads what of it", () => {
     expect(await refusal(await ask("approver"))).toEqual([403, "forbidden"]);
   });
 
+  it("tells nobody the salts of a subject that was erased since, and says that they are", async () => {
+    const erased = (await evidence("developer", DONE, { erasedMs: NOW })).commitments;
+    expect(erased).toEqual({
+      request: { digest: commitmentHex(salts.request, REQUEST), salt: null },
+      response: { digest: erased.response.digest, salt: null },
+      erased: true,
+    });
+    expect((await evidence("developer", DONE, { erasedMs: NOW })).transcript).toBe(null);
+    const later = (await evidence("developer", DONE, { erasedMs: NOW - 60_000 })).commitments;
+    expect([typeof later.request.salt, "erased" in later]).toEqual(["string", false]);
+  });
+
   it.each(["auditor", "both"])("gives %s of another workspace no salts and no transcript", async (who) => {
     const { commitments, transcript } = await evidence(who);
     expect(commitments.request).toEqual({ digest: commitmentHex(salts.request, REQUEST), salt: null });

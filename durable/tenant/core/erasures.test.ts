@@ -1,0 +1,204 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { ErasedObject, SubjectKeyWanted } from "../../../shared/contracts/ports/content-store.ts";
+import { expectInvariants, openTenant, type TestTenant } from "../../../test/support/tenant-core.ts";
+import { access, admitRequest, at, attribution, taskId } from "../../../test/support/tenant-fixtures.ts";
+import * as core from "../core.ts";
+import { upkeep } from "./upkeep.ts";
+
+const digestOf = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
+const JO = digestOf("jo");
+const wanted = (id: string, subject = JO): SubjectKeyWanted => ({
+  subject,
+  proposal: { id: id.padEnd(26, "0"), wrapped: new Uint8Array(61).fill(id.charCodeAt(0)) },
+});
+const versions = (t: TestTenant) => ({ ...access().versions, state: core.lookup(t.sql, null).state.versions.state });
+const change = (t: TestTenant) => ({ access: access({ versions: versions(t) }), by: attribution() });
+const begin = (t: TestTenant, id: string, subject?: string) => {
+  const begun = core.beginContent(t.sql, t.env, wanted(id, subject));
+  if (!begun.ok) throw new Error(begun.error.reason);
+  return begun.value;
+};
+const erase = (t: TestTenant, subject = JO) => {
+  const erased = core.eraseSubject(t.sql, t.env, change(t), subject);
+  if (!erased.ok) throw new Error(erased.error.reason);
+  return erased.value;
+};
+const erasedSince = (t: TestTenant, ms: number) => {
+  const asked = core.erasedSince(t.sql, t.env, change(t).access, JO, at(ms));
+  return asked.ok ? asked.value.erased : asked.error.reason;
+};
+const conversation = (object = digestOf("conv_1")): ErasedObject => ({
+  scope: "conversation",
+  object,
+  key: digestOf("wrapped"),
+  items: 2,
+  bytes: 300,
+});
+
+describe("a subject's key", () => {
+  it("is the first that was proposed, for each conversation and whoever asks first", () => {
+    const t = openTenant();
+    const first = begin(t, "a");
+    expect(first).toEqual(wanted("a").proposal);
+    expect(begin(t, "b")).toEqual(first);
+    const admitted = t.admit(admitRequest(taskId(1), t.env.now, { subject_key: wanted("c") }));
+    expect(admitted).toMatchObject({ ok: true, value: { subject_key: first } });
+    expect(begin(t, "d", digestOf("al")).id).not.toBe(first.id);
+    expect(core.subjectKey(t.sql, first.id)).toEqual({ ok: true, value: first });
+  });
+
+  it("is made by no call that asks for none, so that a tenant without content has no keys", () => {
+    const t = openTenant();
+    expect(t.admit(admitRequest(taskId(1), t.env.now))).toMatchObject({ ok: true });
+    const refused = t.admit(admitRequest(taskId(1), t.env.now, { access: access({ kid: null }) }));
+    expect(refused.ok && "subject_key" in refused.value).toBe(false);
+    expect(t.sql.all("SELECT * FROM subject_key")).toEqual([]);
+  });
+
+  it("is counted once for each conversation, also when its admission comes twice", () => {
+    const t = openTenant();
+    const request = admitRequest(taskId(1), t.env.now, { subject_key: wanted("a") });
+    const [once, twice] = [t.admit(request), t.admit(request)];
+    expect([once, twice]).toMatchObject([
+      { value: { subject_key: wanted("a").proposal } },
+      { value: { subject_key: wanted("a").proposal } },
+    ]);
+    begin(t, "b");
+    expect(erase(t).conversations).toBe(2);
+  });
+
+  it("is refused in any other form, so that nothing is sealed under what is no key", () => {
+    const t = openTenant();
+    for (const broken of [
+      { ...wanted("a"), subject: "jo" },
+      { ...wanted("a"), proposal: { id: "a", wrapped: new Uint8Array(61) } },
+      { ...wanted("a"), proposal: { id: "a".repeat(26), wrapped: new Uint8Array(32) } },
+    ]) {
+      expect(() => core.beginContent(t.sql, t.env, broken)).toThrow(RangeError);
+      expect(() => t.admit(admitRequest(taskId(1), t.env.now, { subject_key: broken }))).toThrow(RangeError);
+    }
+  });
+});
+
+describe("the erasure of a subject", () => {
+  it("destroys the key, makes every edge stale and says so in the ledger, in one step", () => {
+    const t = openTenant();
+    const { id, wrapped } = begin(t, "a");
+    const stale = change(t).access;
+    const erased = erase(t);
+    expect(erased).toMatchObject({ scope: "subject", object: JO, key: digestOf(wrapped), conversations: 1 });
+    expect(core.subjectKey(t.sql, id)).toEqual({ ok: false, error: { reason: "not_found" } });
+    expect(t.entries().at(-1)).toMatchObject({
+      seq: erased.seq,
+      kind: "data.erased",
+      action: "data:erase",
+      outcome: "success",
+      detail: { scope: "subject", object: JO, key: digestOf(wrapped), keys: 1, conversations: 1, stores: ["tenant"] },
+    });
+    const late = t.admit(admitRequest(taskId(1), t.env.now, { access: stale }));
+    expect(late).toMatchObject({ ok: false, error: { reason: "stale", which: "state" } });
+    expect(JSON.stringify(t.entries())).not.toContain('"jo"');
+    expectInvariants(t);
+  });
+
+  it("destroys nothing when it comes again, and leaves other subjects alone", () => {
+    const t = openTenant();
+    begin(t, "a");
+    const other = begin(t, "b", digestOf("al"));
+    erase(t);
+    expect(erase(t)).toMatchObject({ key: null, conversations: 0 });
+    expect(core.subjectKey(t.sql, other.id).ok).toBe(true);
+    // Who comes back begins with a key of its own.
+    expect(begin(t, "c")).toEqual(wanted("c").proposal);
+  });
+
+  it("reaches what was before it, and nothing after, so that later evidence stays whole", () => {
+    const t = openTenant();
+    const before = t.env.now;
+    expect(erasedSince(t, before)).toBe(false);
+    t.env.now += 1_000;
+    erase(t);
+    expect([erasedSince(t, before), erasedSince(t, t.env.now), erasedSince(t, t.env.now + 1)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  it("is refused under a compliance lock, which is there so that nothing is lost", () => {
+    const t = openTenant();
+    const { id } = begin(t, "a");
+    t.sql.run("UPDATE tenant SET locked = 1");
+    expect(core.eraseSubject(t.sql, t.env, change(t), JO)).toEqual({ ok: false, error: { reason: "locked" } });
+    expect(core.subjectKey(t.sql, id).ok).toBe(true);
+    expect(core.noteErased(t.sql, t.env, change(t), conversation())).toMatchObject({ error: { reason: "locked" } });
+  });
+});
+
+describe("the record of what was erased", () => {
+  it("has an object once, however often its erasure is told", () => {
+    const t = openTenant();
+    const told = () => core.noteErased(t.sql, t.env, change(t), conversation());
+    const first = told();
+    expect(first).toMatchObject({ ok: true, value: { repeated: false, key: digestOf("wrapped") } });
+    const entries = t.entries().length;
+    expect(told()).toEqual({ ok: true, value: { ...(first.ok ? first.value : {}), repeated: true } });
+    expect(t.entries().length).toBe(entries);
+    expect(t.entries().at(-1)?.detail).toEqual({
+      ...{ scope: "conversation", object: digestOf("conv_1"), key: digestOf("wrapped"), keys: 1 },
+      ...{ items: 2, bytes: 300, stores: ["session"] },
+    });
+  });
+
+  it("is listed newest first and in pages, with the place of each entry", () => {
+    const t = openTenant();
+    for (let n = 0; n < 5; n++) core.noteErased(t.sql, t.env, change(t), conversation(digestOf(`conv_${n}`)));
+    const seqs = (before: number | null) => {
+      const page = core.erasures(t.sql, t.env, change(t).access, { before, limit: 2 });
+      if (!page.ok) throw new Error(page.error.reason);
+      return [page.value.erasures.map(({ seq }) => seq), page.value.more] as const;
+    };
+    const all = t.entries().flatMap(({ kind, seq }) => (kind === "data.erased" ? [seq] : []));
+    const [newest, , middle, , oldest] = all.toReversed();
+    expect(seqs(null)).toEqual([[newest, all.at(-2)], true]);
+    expect(seqs(all.at(-2) ?? 0)).toEqual([[middle, all.at(1)], true]);
+    expect(seqs(all.at(1) ?? 0)).toEqual([[oldest], false]);
+  });
+
+  it("is forgotten after its time, while the ledger keeps it", () => {
+    const t = openTenant();
+    erase(t);
+    core.noteErased(t.sql, t.env, change(t), conversation());
+    t.env.now += LIMITS.erasureRowMsMax - 1;
+    const rows = () => t.sql.get<{ n: number }>("SELECT count(*) AS n FROM erasure")?.n;
+    while (upkeep(t.sql, t.env.now));
+    expect(rows()).toBe(2);
+    t.env.now += 60 * 60_000;
+    while (upkeep(t.sql, t.env.now));
+    expect(rows()).toBe(0);
+    expect(t.kinds().filter((kind) => kind === "data.erased")).toHaveLength(2);
+  });
+
+  it("keeps no more sessions than its bound, and every subject beyond it, because evidence asks for them", () => {
+    const t = openTenant();
+    erase(t);
+    t.sql.run(
+      `INSERT INTO erasure (seq, at_ms, scope, object, key, conversations, by_subject)
+       WITH RECURSIVE n(i) AS (VALUES (1000) UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+       SELECT i, ?, 'conversation', 'x' || i, NULL, NULL, 'a' FROM n`,
+      1_000 + LIMITS.erasureRowsMax + 9,
+      t.env.now,
+    );
+    t.env.now += 60 * 60_000;
+    while (upkeep(t.sql, t.env.now));
+    const left = t.sql.all<{ scope: string; n: number; first: number }>(
+      "SELECT scope, count(*) AS n, min(seq) AS first FROM erasure GROUP BY scope ORDER BY scope",
+    );
+    expect(left).toMatchObject([
+      { scope: "conversation", n: LIMITS.erasureRowsMax, first: 1_010 },
+      { scope: "subject", n: 1 },
+    ]);
+  });
+});
