@@ -111,19 +111,18 @@ export class FileList {
     return null;
   }
 
-  /** Whether the files are those that the manifest lists, in its order. */
+  /** Whether the files are those that the manifest lists, in its order. Which entry is concerned, other checks say. */
   listedFault(subjects: readonly { name: string; digest: Readonly<Record<string, string>> }[]): Fault | null {
     const missing = ONCE.find((kind) => !this.#kinds.has(kind));
     if (missing !== undefined) return fault("file_missing", `there is no file for its ${missing}`);
     const listed = new Map(subjects.map(({ name, digest }) => [name, digest.sha256]));
     if (listed.size < subjects.length) return fault("file_duplicated", "the manifest lists a file twice");
     for (const [name, sha256] of this.#digests) {
-      if (!listed.has(name)) return fault("file_unlisted", `${shown(name)} is not in the manifest`, indexOf(name));
-      if (listed.get(name) !== sha256)
-        return fault("file_altered", `${shown(name)} is not what the manifest lists`, indexOf(name));
+      if (!listed.has(name)) return fault("file_unlisted", `${shown(name)} is not in the manifest`);
+      if (listed.get(name) !== sha256) return fault("file_altered", `${shown(name)} is not what the manifest lists`);
     }
     const lost = subjects.find(({ name }) => !this.#digests.has(name));
-    if (lost) return fault("file_missing", `${shown(lost.name)} is listed and not there`, indexOf(lost.name));
+    if (lost) return fault("file_missing", `${shown(lost.name)} is listed and not there`);
     const present = this.#digests.keys();
     const moved = subjects.find(({ name }) => name !== present.next().value);
     return moved ? fault("file_order", `${shown(moved.name)} is not where the manifest lists it`) : null;
@@ -132,10 +131,4 @@ export class FileList {
   get size(): number {
     return this.#digests.size;
   }
-}
-
-/** Where a file of entries begins. What is wrong inside of it, another check may name more exactly. */
-function indexOf(name: string): number | undefined {
-  const file = exportFile(name);
-  return file?.kind === "entries" ? file.first : undefined;
 }

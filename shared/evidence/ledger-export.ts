@@ -89,7 +89,7 @@ function concludeTree(reader: ExportReader, main: HeldCheckpoint, spans: Spans |
       if (!tree?.has(tile)) return fault("tile_missing", `tile ${tile.n} of level ${tile.level} is missing`);
     }
     const wrong = tree?.unlinked() ?? treeFault(main, tree === null ? EMPTY_ROOT : tree.rootAt(main.size));
-    return wrong ?? `${tree?.count ?? 0} tiles lead to ${encodeBase64(main.root)}`;
+    return wrong ?? `tiles lead to ${encodeBase64(main.root)}, number of tiles ${tree?.count ?? 0}`;
   };
   const step = rootStep();
   if (typeof step === "string") findings.set("root", { ok: step });
@@ -134,7 +134,7 @@ function concludeCheckpoints(
     findings.fail("archived checkpoints", found);
     return;
   }
-  if (isTree) findings.set("archived checkpoints", { ok: `${archived.length} of the same tree` });
+  if (isTree) findings.set("archived checkpoints", { ok: `all of the same tree, number ${archived.length}` });
 }
 
 /** The reader's own checkpoint may be at any size whose root the tiles tell. */
@@ -167,5 +167,6 @@ function concludePeriod(reader: ExportReader, main: HeldCheckpoint, manifest: Ma
   findings.set("borders", wrong ? { fault: wrong } : { ok: `${count} entries from ${period}` });
   const untold = repeatedFault(manifest, spansFile ?? new Uint8Array()) ?? (wrong ? null : passage.spansFault(spans));
   if (untold) findings.fail("spans", untold);
-  else if (!wrong) findings.set("spans", { ok: `${spans.spans.length} stretches of an hour or more, no gap` });
+  else if (!wrong)
+    findings.set("spans", { ok: `no gap; stretches of an hour or more without an entry: ${spans.spans.length}` });
 }

@@ -146,7 +146,7 @@ class Fsck {
     const wrong = await this.#tree.close();
     if (wrong) findings.fail("tiles", wrong);
     findings.set("entries", { ok: `${head.size} in order and linked` });
-    findings.set("tiles", { ok: `${this.#tree.tiles} are what the entries make` });
+    findings.set("tiles", { ok: `every tile is what the entries make, number of tiles ${this.#tree.tiles}` });
     return wrong === null;
   }
 
@@ -205,6 +205,6 @@ class Fsck {
       findings.fail(size === head.size ? "checkpoint" : "archived checkpoints", compromised);
     const older = currentSize < head.size ? `; \`checkpoint\` is older, at ${currentSize}` : "";
     findings.set("checkpoint", { ok: `${shown(head.origin)} at size ${head.size}${older}` });
-    findings.set("archived checkpoints", { ok: `${this.#compared} of the same tree` });
+    findings.set("archived checkpoints", { ok: `all of the same tree, number ${this.#compared}` });
   }
 }

@@ -28,40 +28,41 @@ export function claimsFault(predicate: TaskPredicate, entries: readonly ReadEntr
     if (value.task !== predicate.task.id) return fault("task_differs", "the entry is of another task", seq);
   if (!/^(?:task\.opened|approval\.[a-z_]+|call\.refused)$/.test(first.kind))
     return fault("opening_missing", "the first entry neither opens the task nor refuses it nor asks for it", first.seq);
-  for (const [member, stated, inEntries] of claims(predicate, entriesOf(first, entries)))
+  for (const [member, stated, inEntries, { seq }] of claims(predicate, entriesOf(first, entries)))
     if (canonicalJson(stated) !== canonicalJson(inEntries))
-      return fault("claim_differs", `${member} is not what the entries say`);
+      return fault("claim_differs", `${member} is not what the entry says`, seq);
   return null;
 }
 
-type Claim = [member: string, stated: JsonValue, inEntries: JsonValue];
+type Claim = [member: string, stated: JsonValue, inEntries: JsonValue, by: ReadEntry];
 
 function claims(predicate: TaskPredicate, { first, opening, closing }: TaskEntries): Claim[] {
   const { task, actor, decision, residency, release } = predicate;
   const opened = opening.detail;
   const closed = closing?.detail ?? {};
+  const last = closing ?? opening;
   const { value } = opening;
   const running = String(value.release ?? "");
   const plus = running.indexOf("+");
   const actors = ["subject", "credential", "acr", "tenant", "workspace", "project", "environment"] as const;
   return [
-    ["task.operation", task.operation, opened.operation ?? null],
-    ["task.intent", task.intent, opened.intent ?? null],
-    ["task.status", task.status, closed.status ?? null],
-    ["task.created", task.created, first.at],
-    ["task.finished", task.finished, closing?.at ?? null],
-    ...actors.map((name): Claim => [`actor.${name}`, actor[name], value[name] ?? null]),
-    ["decision.id", decision.id, value.decision ?? null],
-    ["decision.obligations", decision.obligations, closed.obligations ?? []],
-    ["route", predicate.route, routeOf(closed.route)],
-    ["usage", predicate.usage, closed.usage ?? []],
-    ["cost_nusd", predicate.cost_nusd, closed.cost_nusd ?? 0],
-    ["estimated", predicate.estimated, closed.estimated ?? false],
-    ["idempotency.keyed", predicate.idempotency.keyed, opened.keyed ?? false],
-    ["residency.cell", residency.cell, value.cell ?? null],
-    ["residency.region", residency.region, value.region ?? null],
-    ["release.version", release.version, plus < 0 ? running : running.slice(0, plus)],
-    ["release.digest", release.digest, plus < 0 ? null : running.slice(plus + 1)],
+    ["task.operation", task.operation, opened.operation ?? null, opening],
+    ["task.intent", task.intent, opened.intent ?? null, opening],
+    ["task.status", task.status, closed.status ?? null, last],
+    ["task.created", task.created, first.at, first],
+    ["task.finished", task.finished, closing?.at ?? null, last],
+    ...actors.map((name): Claim => [`actor.${name}`, actor[name], value[name] ?? null, opening]),
+    ["decision.id", decision.id, value.decision ?? null, opening],
+    ["decision.obligations", decision.obligations, closed.obligations ?? [], last],
+    ["route", predicate.route, routeOf(closed.route), last],
+    ["usage", predicate.usage, closed.usage ?? [], last],
+    ["cost_nusd", predicate.cost_nusd, closed.cost_nusd ?? 0, last],
+    ["estimated", predicate.estimated, closed.estimated ?? false, last],
+    ["idempotency.keyed", predicate.idempotency.keyed, opened.keyed ?? false, opening],
+    ["residency.cell", residency.cell, value.cell ?? null, opening],
+    ["residency.region", residency.region, value.region ?? null, opening],
+    ["release.version", release.version, plus < 0 ? running : running.slice(0, plus), opening],
+    ["release.digest", release.digest, plus < 0 ? null : running.slice(plus + 1), opening],
   ];
 }
 
@@ -85,10 +86,11 @@ export function commitmentsFault(
   if (first === undefined) return fault("opening_missing", "there is no entry");
   const { opening, closing } = entriesOf(first, entries);
   const ledgered = { request: digestIn(opening.detail, "request"), response: digestIn(closing?.detail, "response") };
+  const by = { request: opening, response: closing ?? opening };
   for (const name of ["request", "response"] as const) {
     const stated = predicate.commitments[name];
     if ((stated?.digest ?? null) !== ledgered[name])
-      return fault("commitment_differs", `the commitment to the ${name} is not the one of the entries`);
+      return fault("commitment_differs", `the commitment to the ${name} is not the one of the entry`, by[name].seq);
     const salt = stated?.salt == null ? null : decodeHex(stated.salt);
     if (stated?.salt != null && salt?.length !== COMMITMENT_SALT_BYTES)
       return fault("salt_malformed", `the salt of the ${name} is not 16 bytes in lower-case hex`);

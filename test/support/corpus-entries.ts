@@ -122,7 +122,7 @@ export function entries(): CorpusRow[] {
     row(
       "an entry dropped",
       sealed(put({ ...deep(statement), subject: statement.subject.slice(0, 1) }, list, listed.slice(0, 1))),
-      { check: "claims", reason: "claim_differs" },
+      { check: "claims", reason: "claim_differs", index: 300 },
     ),
     row("an entry of another task among them", about(LOG, [300, 301, 303]), {
       check: "claims",

@@ -111,7 +111,7 @@ export function exportsOnTheWay(): CorpusRow[] {
         MIDDLE,
         lines((all) => all.toSpliced(10, 1)),
       ),
-      altered(259),
+      altered(269),
     ),
     row(
       "a byte of the manifest's statement flipped",
