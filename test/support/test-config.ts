@@ -15,6 +15,7 @@ export const POLICY_TENANTS = {
   asked: "policyasked",
   results: "policyresults",
   lists: "policylists",
+  expiring: "policyexpiring",
 } as const;
 
 /** Rules of single tenants. */
