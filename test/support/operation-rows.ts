@@ -80,7 +80,6 @@ async function backgroundTask(place: Place): Promise<Record<string, string>> {
   const { response_id = "" } = await background(place);
   return { task_id: `task_${response_id.split("_")[2]}` };
 }
-const background = made("/v1/responses", { model: "small", input: "x", background: true }, "response_id");
 const conversation = made("/v1/conversations", { items: [] }, "conversation_id");
 async function item(place: Place): Promise<Record<string, string>> {
   const { conversation_id } = await conversation(place);
@@ -218,6 +217,7 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "messages.create": {},
   "models.list": {},
   "models.get": { path: async () => ({ model: "small" }), nobodys: "a model's name is the cell's" },
+  "tasks.create": {},
   "tasks.get": { path: task },
   "tasks.events": { path: backgroundTask },
   "tasks.cancel": { path: backgroundTask },
@@ -268,6 +268,9 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "credentials.delete": { path: credential },
   "usage.report": {},
   "tasks.evidence": { needsArchive, path: provenTask },
+  "workers.token": {},
+  "workers.connect": {},
+  "cell.workload-keys": {},
   "ledger.list": {},
   "ledger.checkpoint": { needsArchive, before: exportable },
   "ledger.tile": {
