@@ -1,7 +1,7 @@
 import { FileObject, UploadFields } from "../../../shared/contracts/http/files.ts";
 import { FileId, type UnixMs } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
-import { COMMITMENT_SALT_BYTES } from "../../../shared/crypto/commitment.ts";
+import { commitmentSalts } from "../../../shared/crypto/commitment-salts.ts";
 import { hashing } from "../../../shared/crypto/hashing.ts";
 import { encodeHex } from "../../../shared/crypto/hex.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
@@ -44,7 +44,7 @@ export const createFile = operation({
     unwrap(await deps.batches.beginFile(call.tenant.id, { id, workspace }), {
       limit: "The tenant has as many files as it may have.",
     });
-    const content = contentCommitment(deps);
+    const content = contentCommitment(commitmentSalts(sealing.dataKey, id).request);
     const form = new UploadForm();
     for await (const part of formParts(call.upload, boundary)) {
       if (part.filename === null) await form.field(part);
@@ -101,9 +101,8 @@ class UploadForm {
   }
 }
 
-/** Salted SHA-256 over content as it passes. */
-function contentCommitment(deps: Pick<Deps, "ids">) {
-  const salt = deps.ids.bytes(COMMITMENT_SALT_BYTES);
+/** SHA-256 over the salt and the content as it passes; the salt follows from the data key and the file's id (ADR 0007). */
+function contentCommitment(salt: Uint8Array) {
   const hash = hashing().running();
   hash.update(salt);
   return {
@@ -117,7 +116,7 @@ function contentCommitment(deps: Pick<Deps, "ids">) {
         yield piece;
       }
     },
-    end: () => ({ content: encodeHex(hash.digest()), salt: encodeHex(salt) }),
+    end: () => ({ content: encodeHex(hash.digest()) }),
   };
 }
 
