@@ -43,6 +43,7 @@ import { environmentOperations, projectOperations, workspaceOperations } from ".
 import { cancelResponse } from "./responses/cancel.ts";
 import { deleteResponse, getResponse, listResponseInput } from "./responses/stored.ts";
 import { cancelTask } from "./tasks/cancel.ts";
+import { createTask } from "./tasks/create.ts";
 import { getTaskEvidence } from "./tasks/evidence.ts";
 import { taskEventStream } from "./tasks/events.ts";
 import { getTask } from "./tasks/get.ts";
@@ -66,6 +67,7 @@ export const OPERATIONS: readonly Operation[] = [
   getModel,
   getTask,
   getTaskEvidence,
+  createTask,
   taskEventStream,
   cancelTask,
   getResponse,

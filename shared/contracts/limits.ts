@@ -545,6 +545,8 @@ export const LIMITS = {
   detachedLifeMs: 24 * HOUR,
   /** Whoever cancels a task is answered once it has ended, or told to ask again. */
   cancelWaitMs: 10 * SECOND,
+  /** Longest `Prefer: wait`. */
+  preferWaitMsMax: MINUTE,
   /** Lines of one batch that are outside of its object at once. */
   batchWindowMax: 64,
 

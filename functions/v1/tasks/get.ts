@@ -5,6 +5,7 @@ import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 import { taskEnvelope } from "./envelope.ts";
+import { taskResult } from "./result.ts";
 import { waitingTask } from "./waiting.ts";
 
 export const getTask = operation({
@@ -20,9 +21,13 @@ export const getTask = operation({
   summary: "Get a task",
   tag: "Tasks",
   resource: { kind: "task", param: "task_id" },
-  async execute(deps, { access, params, tenant }) {
+  async execute(deps, call) {
+    const { access, params, tenant } = call;
     const admitted = await deps.tenants.task(tenant.id, access, params.task_id);
-    if (admitted.ok || admitted.error.reason !== "not_found") return value(taskEnvelope(unwrap(admitted)));
+    if (admitted.ok || admitted.error.reason !== "not_found") {
+      const record = unwrap(admitted);
+      return value({ ...taskEnvelope(record), result: await taskResult(deps, call, record) });
+    }
     // One that waits for approval was not admitted yet.
     const approval = unwrap(await deps.tenants.approvalOfTask(tenant.id, access, params.task_id));
     return value(taskEnvelope(waitingTask(approval)));

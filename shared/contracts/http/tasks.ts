@@ -1,7 +1,10 @@
 import { z } from "zod";
+import { PRIVACY_MODES } from "../decision.ts";
+import { LIMITS } from "../limits.ts";
 import { Route, RouteReason, TaskError, TaskPhase, TaskStatus } from "../task.ts";
 import { METERS } from "../usage.ts";
-import { AnyJson, DecimalUsd, IntegerNusd, Timestamp, TokenCount } from "./fields.ts";
+import { ChatMessage } from "./chat.ts";
+import { AnyJson, DecimalUsd, IntegerNusd, ModelName, Timestamp, TokenCount } from "./fields.ts";
 
 const engine = z.strictObject({
   route: Route.nullable(),
@@ -87,6 +90,27 @@ export const TaskEnvelope = z
     },
   });
 export type TaskEnvelope = z.infer<typeof TaskEnvelope>;
+
+/** `POST /v1/tasks`: what is to be made, and under which bounds. `params` are the request members of the intent's own operation. */
+export const TaskRequest = z
+  .strictObject({
+    intent: z.enum(["chat", "completion", "embedding"]),
+    model: ModelName.optional().meta({ description: "An alias, or `auto`, which is the default." }),
+    input: z.union([
+      z.string(),
+      z
+        .array(z.union([z.string(), ChatMessage]))
+        .min(1)
+        .max(LIMITS.messagesMax),
+    ]),
+    params: z.record(z.string().max(64), AnyJson).optional(),
+    stream: z.boolean().optional().meta({ description: "Whether tokens are to be followed while they are made." }),
+    privacy: z.enum(PRIVACY_MODES).optional(),
+    budget_usd: z.string().max(32).optional().meta({ description: "Exact decimal US dollars." }),
+    deadline_ms: z.int().min(1).optional().meta({ description: "Milliseconds from now." }),
+  })
+  .meta({ id: "TaskRequest", example: { intent: "chat", model: "small", input: "What is a jurisdiction?" } });
+export type TaskRequest = z.infer<typeof TaskRequest>;
 
 /** Data of one event of a task: of `token` an index and text, of `done` and `error` the task, of `partial` what was made. */
 export const TaskEvent = z
