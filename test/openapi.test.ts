@@ -43,7 +43,13 @@ const document = openApiDocument(OPERATIONS, { version: "0.1.0", server: "http:/
 
 describe("the OpenAPI document", () => {
   it("lints clean, so that generators and gateways take it as it is", async () => {
-    expect(await lint(document)).toEqual([]);
+    // A WebSocket's success is 101.
+    const sockets = OPERATIONS.filter(({ kind }) => kind === "socket").map(
+      ({ path, method }) => `(#/paths/${path.replaceAll("/", "~1")}/${method}/responses)`,
+    );
+    const ofSocket = (finding: string) =>
+      finding.startsWith("operation-2xx-response:") && sockets.some((pointer) => finding.endsWith(pointer));
+    expect((await lint(document)).filter((finding) => !ofSocket(finding))).toEqual([]);
   }, 60_000);
 
   it("is linted for real: a document without a licence and with an unknown reference does not pass", async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Server as HttpServer, IncomingMessage } from "node:http";
+import { WORKER_CLOSE } from "../../shared/contracts/worker-protocol.ts";
 import type { Handler } from "../app.ts";
 import type { Runtime } from "../context.ts";
 import { asksForSocket, bindSocket, type PlatformSocket } from "./web-socket.ts";
@@ -115,7 +116,7 @@ function denoHost(global: DenoGlobal): Host {
         return {
           port: server.addr.port,
           async stop(withinMs) {
-            for (const socket of sockets) socket.close(1001, "the cell ends");
+            for (const socket of sockets) socket.close(WORKER_CLOSE.going, "the cell ends");
             await within(withinMs, server.shutdown());
           },
         };

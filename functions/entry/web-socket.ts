@@ -11,7 +11,8 @@ export interface PlatformSocket {
 }
 
 const OPEN = 1;
-const NOT_TEXT = 1003;
+/** Programs may send 3000 to 4999 only (WHATWG WebSockets, `close`). */
+const NOT_TEXT = 4415;
 /** A reason is at most 123 bytes (RFC 6455 §5.5). */
 const REASON_CHARS_MAX = 123;
 

@@ -8,6 +8,9 @@ export const WORKER_PROTOCOL = "bailiwick.worker.v1";
 /** Before the token, as a second subprotocol: what opens a WebSocket can often send no header, and an address is logged. */
 export const WORKER_TOKEN_PROTOCOL = "bailiwick.token.";
 
+/** Why the cell closed a connection. In the range that every runtime lets a program send. */
+export const WORKER_CLOSE = { going: 4000, protocol: 4400, unauthenticated: 4401, unread: 4408 } as const;
+
 const text = (max: number) => z.string().max(max);
 const count = z.int().min(0);
 const Fence = z.int().min(1);

@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { embeddedBatchStore } from "../../durable/batch/embedded.ts";
+import { batchObjectClass } from "../../durable/batch/object-class.ts";
 import { cellClass } from "../../durable/cell/core.ts";
 import { embeddedCellPolicies, embeddedCellStore } from "../../durable/cell/embedded.ts";
 import { openEmbeddedHost } from "../../durable/runtime/embedded-host.ts";
 import { policyStore } from "../../durable/runtime/policy-layers.ts";
 import { sessionClass } from "../../durable/session/core.ts";
 import { embeddedSessionStore } from "../../durable/session/embedded.ts";
-import { embeddedBatchStore } from "../../durable/batch/embedded.ts";
-import { batchObjectClass } from "../../durable/batch/object-class.ts";
 import { embeddedTaskStore } from "../../durable/task/embedded.ts";
 import { taskObjectClass } from "../../durable/task/object-class.ts";
 import { embeddedTenantPolicies, embeddedTenantStore } from "../../durable/tenant/embedded.ts";
@@ -80,8 +80,8 @@ export async function detachedCell(upstream: (body: JsonObject, signal: AbortSig
       for (const wake of arrived.splice(0)) wake();
     },
   };
-  const batchClass = batchObjectClass(null);
   const taskClass = taskObjectClass({ runner: laterRunner(() => composed.promise), queue });
+  const batchClass = batchObjectClass(null);
   const failures: unknown[] = [];
   const objects = openEmbeddedHost({
     ...{ home, clock, ids, classes: [tenantClass, sessionClass, taskClass, batchClass, cellClass] },

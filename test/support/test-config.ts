@@ -63,6 +63,7 @@ providers:
   upstream: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, secret: "env:TEST_UPSTREAM_KEY", breaker: { failures: 1000 } }
   spare: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, breaker: { failures: 1000 } }
   openai: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, tenant_credentials: true }
+  pool: { kind: pool, pool: local, stand_in: true }
   synthetic: { kind: synthetic, synthetic: { tokens_per_s: 5000 } }
   synthetic-midstream: { kind: synthetic, synthetic: { tokens_per_s: 5000, fail: midstream } }
   synthetic-failed: { kind: synthetic, synthetic: { fail: failed } }
@@ -79,6 +80,7 @@ models:
 ${models.join("\n")}
   small: { provider: upstream, model: echo, prices: { input: "1", output: "2" }, ${CAPABLE} }
   embedding: { provider: upstream, model: embed, prices: { input: "1" }, capabilities: [embeddings] }
+  queued: { provider: pool, model: echo, prices: { input: "1", output: "2" } }
   synthetic: { provider: synthetic, model: synthetic-1 }
   broken: { provider: synthetic-midstream, model: synthetic-1 }
   failing: { provider: synthetic-failed, model: synthetic-1 }

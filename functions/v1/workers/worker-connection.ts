@@ -5,6 +5,7 @@ import {
   FromWorker,
   type LEASE_REFUSALS,
   type ToWorker,
+  WORKER_CLOSE,
   type WorkerEngine,
   type WorkerLoad,
 } from "../../../shared/contracts/worker-protocol.ts";
@@ -14,8 +15,6 @@ import type { RunHost, TakeRefusal } from "../unattended/run-host.ts";
 import { type MessageRefusal, readMessage } from "./read-message.ts";
 import { ProtocolBroken, WorkerTask } from "./worker-task.ts";
 
-/** Close codes of RFC 6455, and of our own range. */
-const CLOSE = { going: 1001, protocol: 1008, tooFast: 1013, unauthenticated: 4401 } as const;
 /** What is neither leased nor settled by others is asked for again after this. */
 const LATER_MS = 1_000;
 /** A task that other workers of the pool may have. */
@@ -64,7 +63,7 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
 
   function send(frame: ToWorker) {
     if (gone.signal.aborted) return;
-    if (socket.buffered > LIMITS.workerSendBytesMax) return close(CLOSE.tooFast, "frames are not read");
+    if (socket.buffered > LIMITS.workerSendBytesMax) return close(WORKER_CLOSE.unread, "frames are not read");
     socket.send(JSON.stringify(frame));
   }
 
@@ -88,12 +87,12 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
 
   function watch() {
     const now = clock.now();
-    if (now >= claims.expires_ms) return close(CLOSE.unauthenticated, "the token has ended");
-    if (now - heardMs > LIMITS.workerSilenceMsMax) return close(CLOSE.protocol, "silence");
+    if (now >= claims.expires_ms) return close(WORKER_CLOSE.unauthenticated, "the token has ended");
+    if (now - heardMs > LIMITS.workerSilenceMsMax) return close(WORKER_CLOSE.protocol, "silence");
     if (!lifecycle.draining) return;
     if (!drained) send({ t: "drain" });
     drained = true;
-    if (tasks.size === 0 || lifecycle.expired.aborted) close(CLOSE.going, "the cell ends");
+    if (tasks.size === 0 || lifecycle.expired.aborted) close(WORKER_CLOSE.going, "the cell ends");
   }
 
   function report(load: WorkerLoad): void {
@@ -135,7 +134,7 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
   async function renew({ token }: Frame<"auth">): Promise<void> {
     const read = await tokens.readWorker(token, clock.now());
     if (!read.ok || read.value.pool !== pool || read.value.sub !== sub)
-      return close(CLOSE.unauthenticated, "not this worker's token");
+      return close(WORKER_CLOSE.unauthenticated, "not this worker's token");
     claims = read.value;
   }
 
@@ -182,12 +181,12 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
       if (gone.signal.aborted) return;
       heardMs = clock.now();
       const frame = parse(text);
-      if (!frame.ok) return close(CLOSE.protocol, frame.error);
+      if (!frame.ok) return close(WORKER_CLOSE.protocol, frame.error);
       try {
         take(frame.value);
       } catch (thrown) {
         if (!(thrown instanceof ProtocolBroken)) throw thrown;
-        close(CLOSE.protocol, thrown.message);
+        close(WORKER_CLOSE.protocol, thrown.message);
       }
     },
     closed: over,

@@ -22,6 +22,7 @@ import { obligationsSuite } from "./obligations.ts";
 import { policiesSuite } from "./policies.ts";
 import { policyExpirySuite } from "./policy-expiry.ts";
 import { policyKeysSuite } from "./policy-keys.ts";
+import { queueLaneSuite } from "./queue-lane.ts";
 import { responsesSuite } from "./responses.ts";
 import { routingSuite } from "./routing.ts";
 import { streamsSuite } from "./streams.ts";
@@ -45,6 +46,7 @@ export const ALL_SUITES: readonly Suite[] = [
   usageSuite,
   ledgerLogSuite,
   routingSuite,
+  queueLaneSuite,
   identitySuite,
   keysDocumentSuite,
   policiesSuite,

@@ -1,0 +1,177 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ProblemError } from "../../functions/problem.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import { err } from "../../shared/contracts/result.ts";
+import { lastFrame, queued, read, taken } from "../support/detached-asks.ts";
+import { type DetachedCell, detachedCell } from "../support/detached-cell.ts";
+import { events, fed, type Script, TAIL, WORDS, whole, word } from "../support/engine-scripts.ts";
+import { eventually } from "../support/lab.ts";
+
+/** What the engine does with the next requests, in order. */
+let scripts: Script[];
+let cell: DetachedCell;
+beforeEach(async () => {
+  scripts = [];
+  cell = await detachedCell(async (body, signal) => {
+    const script = scripts.shift();
+    if (!script) throw new Error("the engine was asked once too often");
+    return script(body, signal);
+  });
+});
+afterEach(async () => {
+  await cell.close();
+  expect(cell.failures).toEqual([]);
+});
+
+describe("a run that is lost", () => {
+  it("before its first frame is begun again, settled by the second one alone, and nobody sees that", async () => {
+    const engine = fed();
+    scripts = [engine.script, events([...WORDS, ...TAIL])];
+    const { answer, task } = await queued(cell, true);
+    const lost = new AbortController();
+    const first = await taken(cell, task, { lost: lost.signal });
+    await engine.asked;
+    lost.abort();
+    expect(await first.over).toBe("lost");
+    expect(cell.settled).toEqual([]);
+    expect(await cell.nextTask()).toBe(task);
+    const second = await taken(cell, task);
+    expect(second.fence).toBeGreaterThan(first.fence);
+    const { text, broken } = await read(await answer);
+    expect(broken).toBe(false);
+    expect(text).toContain("[DONE]");
+    expect(cell.settled).toEqual([{ task, status: "OK", ok: true }]);
+  });
+
+  it("after its first frames goes on where they ended when its worker has them, byte for byte", async () => {
+    const engine = fed();
+    scripts = [engine.script, events([...WORDS, ...TAIL])];
+    const { answer, task } = await queued(cell, true);
+    const lost = new AbortController();
+    const first = await taken(cell, task, { lost: lost.signal });
+    await engine.asked;
+    engine.say(WORDS.slice(0, 2).join(""));
+    const response = await answer;
+    await eventually(
+      () => cell.log(task),
+      ({ frames }) => frames >= 2,
+    );
+    lost.abort();
+    expect(await first.over).toBe("lost");
+    const second = await taken(cell, task, { held: true });
+    const { text, broken } = await read(response);
+    expect(await second.over).toBe("done");
+    expect(broken).toBe(false);
+    expect([...text.matchAll(/"content":"(\w+) "/g)].map(([, content]) => content)).toEqual(["one", "two", "three"]);
+    expect(text).toContain("[DONE]");
+    expect(cell.settled).toEqual([{ task, status: "OK", ok: true }]);
+    expect(await cell.log(task)).toMatchObject({ end: "complete", attempts: 1 });
+  });
+
+  it("and repeats other bytes than were delivered ends the stream in an error, never in other words", async () => {
+    const engine = fed();
+    scripts = [engine.script, events([word("other "), ...TAIL])];
+    const { answer, task } = await queued(cell, true);
+    const lost = new AbortController();
+    const first = await taken(cell, task, { lost: lost.signal });
+    await engine.asked;
+    engine.say(WORDS[0] ?? "");
+    const response = await answer;
+    lost.abort();
+    await first.over;
+    const second = await taken(cell, task, { held: true });
+    const { text, broken } = await read(response);
+    await second.over;
+    expect(broken).toBe(true);
+    expect(text).not.toContain("other");
+    expect(lastFrame(text)).toMatchObject({ error: { code: expect.any(String) } });
+    expect(cell.settled.filter(({ ok }) => ok)).toHaveLength(1);
+  });
+
+  it("after its first frames is ended in an error when nobody has them", async () => {
+    const engine = fed();
+    scripts = [engine.script];
+    const { answer, task } = await queued(cell, true);
+    const lost = new AbortController();
+    const first = await taken(cell, task, { lost: lost.signal });
+    await engine.asked;
+    engine.say(WORDS[0] ?? "");
+    const response = await answer;
+    lost.abort();
+    await first.over;
+    expect(await cell.take(task)).toEqual({ ok: false, error: { reason: "finished" } });
+    const { text, broken } = await read(response);
+    expect(broken).toBe(true);
+    expect(text).toContain("one");
+    expect(lastFrame(text)).toMatchObject({ error: { code: expect.any(String) } });
+    expect(await cell.task(task)).toMatchObject({ status: "ERROR" });
+    expect(cell.upstreamCalls).toHaveLength(1);
+  });
+
+  it("to somebody else keeps and settles nothing, so that one task has one outcome", async () => {
+    const engine = fed();
+    scripts = [engine.script, whole];
+    const { answer, task } = await queued(cell, false, { "idempotency-key": '"k3"' });
+    const first = await taken(cell, task);
+    await engine.asked;
+    // As if its process had stood still past the end of its lease.
+    const { renewTask } = cell.deps.tasks;
+    cell.faults.tasks.renewTask = async (...args) => {
+      const [, , fence] = args;
+      return fence === first.fence ? err({ reason: "fenced" }) : renewTask(...args);
+    };
+    await cell.deps.tasks.releaseTask(cell.tenant, task, first.fence, { retry_ms: 0, attempted: true });
+    expect(await first.over).toBe("lost");
+    expect(cell.settled).toEqual([]);
+    await taken(cell, task);
+    expect((await answer).status).toBe(200);
+    expect(cell.settled).toEqual([{ task, status: "OK", ok: true }]);
+  });
+
+  it("too often is ended as poison, so that one request cannot end worker after worker", async () => {
+    const { answer, task } = await queued(cell, false);
+    for (let attempt = 1; attempt <= LIMITS.detachedAttemptsMax; attempt++) {
+      const engine = fed();
+      scripts = [engine.script];
+      const lost = new AbortController();
+      const run = await taken(cell, task, { lost: lost.signal });
+      await engine.asked;
+      lost.abort();
+      await run.over;
+    }
+    const response = await answer;
+    expect(response.status).toBe(502);
+    expect(await cell.task(task)).toMatchObject({ status: "ERROR" });
+    expect(await cell.take(task)).toEqual({ ok: false, error: { reason: "finished" } });
+  });
+
+  it("because the policy could not be asked is no attempt, so that an outage ends no task", async () => {
+    scripts = [whole];
+    const { answer, task } = await queued(cell, false);
+    const { deps } = cell;
+    const { decide } = deps.policy;
+    deps.policy.decide = () => Promise.reject(new ProblemError("policy-unavailable"));
+    for (let times = 0; times <= LIMITS.detachedAttemptsMax; times++) {
+      const run = await taken(cell, task);
+      expect(await run.over).toBe("lost");
+    }
+    deps.policy.decide = decide;
+    await taken(cell, task);
+    expect((await answer).status).toBe(200);
+  });
+});
+
+describe("a cell that ends", () => {
+  it("leaves the tasks of workers to the next one, and settles what a provider does", async () => {
+    const engine = fed();
+    scripts = [engine.script];
+    const { answer, task } = await queued(cell, false);
+    const run = await taken(cell, task);
+    await engine.asked;
+    await cell.lifecycle.drain(0, 1_000);
+    expect(await run.over).toBe("lost");
+    expect(cell.settled).toEqual([]);
+    expect(await cell.take(task)).toMatchObject({ ok: false, error: { reason: "overloaded" } });
+    void answer.catch(() => {});
+  });
+});
