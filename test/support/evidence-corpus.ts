@@ -1,7 +1,8 @@
 import { archiveCorpus } from "./corpus-archives.ts";
 import { entries } from "./corpus-entries.ts";
 import { lifetimes, onTheWay } from "./corpus-envelopes.ts";
-import { exportsOnTheWay, periodsAndKeys, signedExports } from "./corpus-exports.ts";
+import { exportsOnTheWay, periodsAndKeys } from "./corpus-exports.ts";
+import { signedExports } from "./corpus-signed-exports.ts";
 import { checkpoints, statements } from "./corpus-statements.ts";
 import type { CorpusRow } from "./corpus-world.ts";
 
