@@ -105,7 +105,9 @@ export class Connection {
     });
     socket.addEventListener("open", () => this.send(this.#options.hello()), { once: true });
     socket.addEventListener("message", ({ data }) => this.#message(data));
-    const welcomeBy = setTimeout(() => this.#over?.("no welcome"), LIMITS.workerWelcomeMsMax);
+    const welcomeBy = setTimeout(() => {
+      if (!this.#welcomed) this.#over?.("no welcome");
+    }, LIMITS.workerWelcomeMsMax);
     this.#heardMs = this.#options.clock.now();
     const ping = setInterval(() => this.#ping(), LIMITS.workerPingMs);
     void this.#renew(life.signal);

@@ -26,9 +26,9 @@ const { version } = z
   .object({ version: z.string() })
   .parse(JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")));
 
-function engineOf({ engine: { kind, url, models, tokensPerS } }: Settings): LocalEngine {
+function engineOf({ engine: { kind, url, models, dialects, tokensPerS } }: Settings): LocalEngine {
   if (kind === "synthetic") return syntheticEngine({ models, tokensPerS });
-  return kind === "oip" ? oipEngine({ url, models }) : openaiEngine({ url, models });
+  return kind === "oip" ? oipEngine({ url, models }) : openaiEngine({ url, models, dialects });
 }
 
 async function queueOf({ queue, cell }: Settings): Promise<JobQueue> {

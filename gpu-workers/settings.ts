@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { CellId } from "../shared/contracts/ids.ts";
 import { LIMITS } from "../shared/contracts/limits.ts";
+import { DIALECTS, type Dialect } from "../shared/contracts/ports/engine.ts";
 import { PoolName } from "../shared/job-queue/names.ts";
 import { Redacted } from "../shared/telemetry/redacted.ts";
 
@@ -64,6 +65,13 @@ const Variables = z.object({
     .refine((url) => LOOPBACK.test(url.hostname), "the engine is on this host: use a loopback address")
     .optional(),
   BAILIWICK_ENGINE_MODELS: Models.default([]),
+  /** For servers that do not publish their paths. */
+  BAILIWICK_ENGINE_DIALECTS: z
+    .string()
+    .max(256)
+    .transform((text) => text.split(",").map((name) => name.trim()))
+    .pipe(z.array(z.enum(DIALECTS)).max(DIALECTS.length))
+    .default([]),
   BAILIWICK_SYNTHETIC_TOKENS_PER_S: count(0, 1_000_000).default(0),
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
   OTEL_METRIC_EXPORT_INTERVAL: count(0, LIMITS.metricExportMsMax).default(LIMITS.metricExportMsDefault),
@@ -92,6 +100,7 @@ export interface Settings {
     /** Unused by the synthetic one. */
     url: URL;
     models: readonly { id: string; digest: string | null }[];
+    dialects: readonly Dialect[];
     tokensPerS: number;
   };
   otlp: { endpoint: string; everyMs: number } | null;
@@ -127,7 +136,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     queue: queueOf(it),
     engine: {
       ...{ kind: it.BAILIWICK_ENGINE, url: required("BAILIWICK_ENGINE_URL", engineUrl) },
-      ...{ models: it.BAILIWICK_ENGINE_MODELS, tokensPerS: it.BAILIWICK_SYNTHETIC_TOKENS_PER_S },
+      ...{ models: it.BAILIWICK_ENGINE_MODELS, dialects: it.BAILIWICK_ENGINE_DIALECTS },
+      tokensPerS: it.BAILIWICK_SYNTHETIC_TOKENS_PER_S,
     },
     otlp: endpoint === undefined ? null : { endpoint: endpoint.href, everyMs },
   });

@@ -6,6 +6,7 @@ const SECOND_MS = 1000;
 const notTests = ["**/node_modules/**", "**/.cache/**"];
 /** What real databases, kills and whole lives of cells take too long for `npm test`: `npm run test:heavy` runs these. */
 const HEAVY = [
+  "test/contract/worker-engine.*.test.ts",
   "test/crash/**/*.test.ts",
   "test/contract/control-db.*.test.ts",
   "test/contract/tessera-fsck.test.ts",

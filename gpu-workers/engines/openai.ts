@@ -14,6 +14,8 @@ export interface OpenaiEngineOptions {
   url: URL;
   /** Models to offer, with digests of their weights; empty: all that the server lists. */
   models: readonly { id: string; digest: string | null }[];
+  /** Empty: those whose paths the server publishes. */
+  dialects: readonly Dialect[];
 }
 
 const PATHS: Readonly<Partial<Record<Dialect, string>>> = {
@@ -26,24 +28,25 @@ const PATHS: Readonly<Partial<Record<Dialect, string>>> = {
 const USUAL: readonly Dialect[] = ["openai.chat", "openai.completions"];
 const MODELS_MAX = 64;
 
-const RUNNING = "vllm:num_requests_running";
-const WAITING = "vllm:num_requests_waiting";
-/** vLLM renamed it; either may be there. */
+const VLLM_RUNNING = "vllm:num_requests_running";
+/** Names of vLLM and of llama.cpp. vLLM renamed its cache's; either may be there. */
+const RUNNING = [VLLM_RUNNING, "llamacpp:requests_processing"];
+const WAITING = ["vllm:num_requests_waiting", "llamacpp:requests_deferred"];
 const CACHE = ["vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"];
-const LOAD_NAMES = new Set([RUNNING, WAITING, ...CACHE]);
+const LOAD_NAMES = new Set([...RUNNING, ...WAITING, ...CACHE]);
 
 const Models = z.object({ data: z.array(z.object({ id: z.string().min(1).max(256) })) });
 const Version = z.object({ version: z.string().max(128) });
 const Paths = z.object({ paths: z.record(z.string(), z.unknown()) });
 
 /**
- * A server with OpenAI's HTTP interface: vLLM, and others for what they publish. Answers travel as they come, byte by
- * byte. vLLM tells its load in its metrics and can go on from a delivered prefix; of others neither is expected.
+ * A server with OpenAI's HTTP interface: vLLM, llama.cpp, and others for what they publish. Answers travel as they come,
+ * byte by byte. Load is read from the server's metrics where it tells it there; only vLLM can go on from a delivered prefix.
  */
-export function openaiEngine({ url, models: wanted }: OpenaiEngineOptions): LocalEngine {
+export function openaiEngine({ url, models: wanted, dialects: named }: OpenaiEngineOptions): LocalEngine {
   const root = new URL(url.pathname.endsWith("/") ? url : `${url}/`);
   /** null until it was described. */
-  let known: (WorkerEngine & { vllm: boolean }) | null = null;
+  let known: (WorkerEngine & { vllm: boolean; measured: boolean }) | null = null;
 
   async function describe(signal: AbortSignal): Promise<WorkerEngine> {
     const listed = Models.parse(await json("v1/models", signal)).data.map(({ id }) => id);
@@ -51,14 +54,15 @@ export function openaiEngine({ url, models: wanted }: OpenaiEngineOptions): Loca
     if (missing.length > 0) throw new Error(`the engine does not serve ${missing.map(({ id }) => id).join(", ")}`);
     const models = wanted.length > 0 ? [...wanted] : listed.map((id) => ({ id, digest: null }));
     const paths = Paths.safeParse(await json("openapi.json", signal).catch(() => null));
-    const dialects = paths.success ? spoken(Object.keys(paths.data.paths)) : USUAL;
+    const dialects = named.length > 0 ? named : paths.success ? spoken(Object.keys(paths.data.paths)) : USUAL;
     const version = Version.safeParse(await json("version", signal).catch(() => null));
-    const vllm = (await metrics(signal)).has(RUNNING);
-    known = {
+    const sums = await metrics(signal);
+    const vllm = sums.has(VLLM_RUNNING);
+    const told: WorkerEngine = {
       ...{ kind: "openai", version: version.success ? version.data.version : null },
-      ...{ models: models.slice(0, MODELS_MAX), dialects: [...dialects], continuation: vllm, vllm },
+      ...{ models: models.slice(0, MODELS_MAX), dialects: [...dialects], continuation: vllm },
     };
-    const { vllm: _, ...told } = known;
+    known = { ...told, vllm, measured: sums.size > 0 };
     return told;
   }
 
@@ -83,9 +87,15 @@ export function openaiEngine({ url, models: wanted }: OpenaiEngineOptions): Loca
         // A server that lost its model still lists none or does not answer; vLLM's own health call says the same.
         const listed = Models.parse(await json("v1/models", signal)).data.map(({ id }) => id);
         const ready = known?.models.every(({ id }) => listed.includes(id)) ?? false;
-        const sums = known?.vllm ? await metrics(signal) : new Map<string, number>();
-        const cache = CACHE.map((name) => sums.get(name)).find((value) => value !== undefined);
-        return { ready, running: sums.get(RUNNING) ?? null, waiting: sums.get(WAITING) ?? 0, cache: cache ?? null };
+        const sums = known?.measured ? await metrics(signal) : new Map<string, number>();
+        const first = (names: readonly string[]) =>
+          names.map((name) => sums.get(name)).find((value) => value !== undefined);
+        return {
+          ready,
+          running: whole(first(RUNNING)),
+          waiting: whole(first(WAITING)) ?? 0,
+          cache: first(CACHE) ?? null,
+        };
       } catch {
         // Whatever it was, the engine takes no work now; the reason shows in the engine's own log.
         return { ready: false, running: null, waiting: 0, cache: null };
@@ -108,11 +118,19 @@ export function openaiEngine({ url, models: wanted }: OpenaiEngineOptions): Loca
       const type = headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase();
       if (type !== undefined && type !== (request.stream ? "text/event-stream" : "application/json"))
         throw new EngineFailed({ reason: "failed", status, message: "the engine answered another content type" });
-      yield { kind: "head" };
-      for await (const raw of checked(body, request.model, request.stream)) yield { kind: "chunk", raw };
+      let headed = false;
+      for await (const raw of checked(body, request.model, request.stream)) {
+        // It accepted the request as the pinned model: until then another hop may still be tried.
+        if (!headed) yield { kind: "head" };
+        headed = true;
+        yield { kind: "chunk", raw };
+      }
     },
   };
 }
+
+const whole = (value: number | undefined): number | null =>
+  value === undefined ? null : Math.max(0, Math.round(value));
 
 const headersOf = ({ stream, traceparent }: LocalRequest): Record<string, string> => ({
   "content-type": "application/json",

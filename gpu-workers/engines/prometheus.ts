@@ -1,4 +1,4 @@
-const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{[^\n]*\})?[ \t]+([^ \t]+)/gm;
+const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{[^\n]*\})?[ \t]+([^ \t\r\n]+)/gm;
 
 /** Samples of a Prometheus text exposition, label sets of one name added up; what is no number is left out. */
 export function sumsOf(exposition: string, names: ReadonlySet<string>): Map<string, number> {

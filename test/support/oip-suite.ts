@@ -1,0 +1,78 @@
+import { expect, it } from "vitest";
+import { EngineFailed, type LocalEngine, type LocalRequest } from "../../gpu-workers/engines/engine.ts";
+import { oipEngine } from "../../gpu-workers/engines/oip.ts";
+import { OipClient } from "../../gpu-workers/engines/oip-client.ts";
+import { textTensor } from "../../gpu-workers/engines/oip-tensor.ts";
+import type { JsonObject } from "../../shared/contracts/json.ts";
+
+const TEXTS = ["ab", "ä€", ""];
+/** What the servers' model computes: bytes added up in eight places, as a unit vector. */
+const vectorOf = (text: string): number[] => {
+  const sums = new Array<number>(8).fill(0);
+  for (const [place, byte] of Buffer.from(text).entries()) sums[place % 8] = (sums[place % 8] ?? 0) + byte;
+  const norm = Math.max(1, Math.hypot(...sums));
+  return sums.map((sum) => sum / norm);
+};
+const live = () => new AbortController().signal;
+
+async function answerOf(engine: LocalEngine, body: JsonObject) {
+  const request: LocalRequest = {
+    ...{ task: "t", dialect: "openai.embeddings", model: "embedder", stream: false, body, traceparent: "00-1-2-01" },
+  };
+  const parts: Uint8Array[] = [];
+  for await (const event of engine.execute(request, live())) if (event.kind === "chunk") parts.push(event.raw);
+  return JSON.parse(Buffer.concat(parts).toString());
+}
+
+/** What every server of the Open Inference Protocol does for us, whether it takes binary tensors or not. */
+export function oipSuite(under: () => { url: URL; binary: boolean }): void {
+  const engine = () => oipEngine({ url: under().url, models: [{ id: "embedder", digest: null }] });
+
+  it("says what it is, whether tensors travel as they are, and that it is ready", async () => {
+    const client = new OipClient(under().url);
+    expect(await client.server(live())).toMatchObject({ binary: under().binary });
+    expect(await client.ready(["embedder"], live())).toBe(true);
+    expect(await client.ready(["nothing"], live())).toBe(false);
+  });
+
+  it("is described with the dialect that its model can serve", async () => {
+    expect(await engine().describe(live())).toMatchObject({
+      ...{ kind: "oip", models: [{ id: "embedder", digest: null }], dialects: ["openai.embeddings"] },
+    });
+  });
+
+  it.each([false, true])("answers embeddings of texts, base64: %s", async (base64) => {
+    const told = engine();
+    await told.describe(live());
+    const body = await answerOf(told, { input: TEXTS, ...(base64 ? { encoding_format: "base64" } : {}) });
+    for (const [index, text] of TEXTS.entries()) {
+      const { embedding } = body.data[index];
+      const bytes = base64 ? Buffer.from(embedding, "base64") : null;
+      const vector = bytes === null ? embedding : vectorOf(text).map((_, i) => bytes.readFloatLE(i * 4));
+      for (const [i, value] of vectorOf(text).entries()) expect(vector[i]).toBeCloseTo(value, 5);
+    }
+    // The protocol tells no tokens, so none are stated.
+    expect(body.usage).toBeUndefined();
+  });
+
+  it("refuses a tensor that the model does not take, before it is sent", async () => {
+    const client = new OipClient(under().url);
+    const metadata = await client.model("embedder", live());
+    const call = client.infer(
+      metadata,
+      { id: "1", inputs: [textTensor("text", [2, 2], ["a", "b", "c", "d"])], outputs: ["vector"] },
+      { binary: under().binary, traceparent: "00-1-2-01", signal: live() },
+    );
+    await expect(call).rejects.toThrow(EngineFailed);
+  });
+
+  it("tells a refusal of the server as one", async () => {
+    const client = new OipClient(under().url);
+    const call = client.infer(
+      { name: "nothing", inputs: [{ name: "text", datatype: "BYTES", shape: [-1, 1] }] },
+      { id: "1", inputs: [textTensor("text", [1, 1], ["a"])], outputs: ["vector"] },
+      { binary: under().binary, traceparent: "00-1-2-01", signal: live() },
+    );
+    await expect(call).rejects.toMatchObject({ failure: { reason: "rejected" } });
+  });
+}
