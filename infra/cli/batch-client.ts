@@ -1,7 +1,9 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, createWriteStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { Refused, type Terminal } from "./command.ts";
 
 /** Where a cell is, and who asks. */
@@ -92,7 +94,7 @@ export async function uploadInput(cell: CellAccess, file: string, model: string 
   const init: RequestInit & { duplex: "half" } = {
     method: "POST",
     headers: { "content-type": `multipart/form-data; boundary=${BOUNDARY}` },
-    body: ReadableStream.from(form()) as unknown as NonNullable<RequestInit["body"]>, // safe because: a stream of bytes is a body
+    body: Readable.toWeb(Readable.from(form())) as unknown as NonNullable<RequestInit["body"]>, // safe because: a stream of bytes is a body
     duplex: "half",
   };
   const { id } = (await (await ask(cell, "/v1/files", init)).json()) as { id: string }; // safe because: the cell's own answer
@@ -110,9 +112,6 @@ export const readBatch = async (cell: CellAccess, id: string): Promise<BatchStat
 
 /** Writes the file's content to `path`; goes on behind what is there of it. Answers its bytes. */
 export async function download(cell: CellAccess, file: string, path: string): Promise<number> {
-  const { createWriteStream } = await import("node:fs");
-  const { Readable } = await import("node:stream");
-  const { pipeline } = await import("node:stream/promises");
   const { bytes } = (await (await ask(cell, `/v1/files/${file}`)).json()) as { bytes: number }; // safe because: the cell's own answer
   const have = (await stat(path).catch(() => null))?.size ?? 0;
   const from = have < bytes ? have : 0;
