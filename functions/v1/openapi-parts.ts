@@ -31,6 +31,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   Tasks: "How a call ran: status, route with reasons, usage and cost, and the signed evidence of it.",
   Responses: "Stored responses, where the tenant keeps content.",
   Conversations: "Ordered items with versions, sealed and expiring, where the tenant keeps content.",
+  Erasures: "Content that was made unreadable for good, with its keys.",
   Files: "Content that is uploaded for batches and other uses, sealed, and what batches write.",
   Batches: "Many requests in one file: validated, run within a day as governed calls, answered in files.",
   Tenants: "Settings, suspension and the compliance lock.",

@@ -100,7 +100,7 @@ export interface OperationSpec<
   body?: B;
   success: readonly [status: number, schema: Schema | null, description: string, contentType?: string];
   /** Documents that it answers with another status than `success`, such as a readiness that says no. */
-  also?: readonly (readonly [status: number, schema: Schema, description: string])[];
+  also?: readonly (readonly [status: number, schema: Schema, description: string, contentType?: string])[];
   problems: readonly ProblemSlug[];
   shape?: ProblemShape;
   /** The dialect whose clients call it; without one it is a resource of our own. */

@@ -6,7 +6,7 @@ const LOOK_BYTES = 64 * 1024;
 /** Frames with data: some servers name no model in their first. */
 const LOOK_FRAMES = 4;
 /** The quotes tell a member from the same word inside a text, where they are escaped. */
-const MODEL = /"model"\s*:\s*("(?:[^"\\]|\\.)*")/;
+const MODEL = /"model"\s*:\s*("(?:[^"\\]|\\.)+")/;
 const decoder = new TextDecoder();
 
 /**
@@ -44,8 +44,8 @@ function isEnough(held: Uint8Array, pinned: string, stream: boolean): boolean {
   const named = MODEL.exec(text)?.[1];
   if (named === undefined) return held.length >= LOOK_BYTES || frames.length > LOOK_FRAMES;
   const reported: unknown = JSON.parse(named);
-  if (reported !== pinned && reported !== "")
-    throw new EngineFailed({ reason: "model_mismatch", message: `the engine answered as ${named.slice(1, 257)}` });
+  if (reported !== pinned)
+    throw new EngineFailed({ reason: "model_mismatch", message: named.slice(1, -1).slice(0, 256) });
   // A document is judged as a whole only where it ends at once; its status was checked before.
   return true;
 }

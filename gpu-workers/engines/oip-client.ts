@@ -75,7 +75,7 @@ export class OipClient {
     const length = answer.headers[HEADER_LENGTH];
     const decoded = decodeInfer(bytes, typeof length === "string" ? length : undefined);
     if (decoded.model !== metadata.name)
-      throw new EngineFailed({ reason: "model_mismatch", message: "another model answered" });
+      throw new EngineFailed({ reason: "model_mismatch", message: decoded.model });
     const missing = request.outputs.filter((name) => !decoded.outputs.has(name));
     if (missing.length > 0) throw broken(`the answer lacks ${missing.join(", ")}`);
     hold([...decoded.outputs.values()], metadata.outputs ?? [], "answers no");

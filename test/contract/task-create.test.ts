@@ -66,9 +66,7 @@ describe("a task", () => {
       ...{ task_id: told.task_id, status: "OK", phase: "done", error: null },
       result: { object: "chat.completion", choices: [{ message: { content: "one two" } }] },
     });
-    expect(cell.upstreamCalls).toMatchObject([
-      { messages: [{ role: "user", content: "hi" }], temperature: 0.5 },
-    ]);
+    expect(cell.upstreamCalls).toMatchObject([{ messages: [{ role: "user", content: "hi" }], temperature: 0.5 }]);
     expect(cell.settled.filter(({ ok }) => ok)).toHaveLength(1);
   });
 

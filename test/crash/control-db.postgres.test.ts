@@ -27,7 +27,15 @@ const by: Attribution = {
     workspace: "default",
     project: "default",
   },
-  ...{ environment: "production", cell: "local", region: "local", source: null, release: "test", snapshot: "sha256:0", decision: null },
+  ...{
+    environment: "production",
+    cell: "local",
+    region: "local",
+    source: null,
+    release: "test",
+    snapshot: "sha256:0",
+    decision: null,
+  },
   policy: null,
 };
 const bin = postgresBinaries();

@@ -34,7 +34,9 @@ export const PUBLIC_BUNDLE_ALGORITHMS = [
 export type BundleAlgorithm = (typeof BUNDLE_ALGORITHMS)[number];
 
 /** `keyid` of `opa sign`. */
-export const BundleKeyId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a key id: letters, digits and ._-, at most 64");
+export const BundleKeyId = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a key id: letters, digits and ._-, at most 64");
 const Pem = z
   .string()
   .max(8_192)
