@@ -8,6 +8,7 @@ rows := {
 		"key:read", "key:write", "budget:read", "budget:write", "usage:read", "credential:read", "credential:write",
 		"ledger:read", "config:read", "policy:read", "policy:write", "policy:activate", "approval:read",
 		"approval:decide", "evidence:read", "evidence:salts", "data:read", "data:erase",
+		"file:read", "file:write", "batch:read", "batch:write",
 	},
 	"operator": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "model:read", "task:read", "usage:read",
@@ -22,7 +23,7 @@ rows := {
 	"developer": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "inference:invoke", "model:read",
 		"task:read", "session:read", "session:write", "usage:read", "budget:read", "approval:read",
-		"evidence:read", "evidence:salts",
+		"evidence:read", "evidence:salts", "file:read", "file:write", "batch:read", "batch:write",
 	},
 	"approver": {
 		"tenant:read", "workspace:read", "project:read", "environment:read", "model:read", "task:read", "budget:read",
