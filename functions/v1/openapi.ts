@@ -11,6 +11,7 @@ import type { Operation } from "./operation.ts";
 
 type Content = Record<string, { schema: z.ZodType; example?: unknown }>;
 type Headers = Record<string, { $ref: string }>;
+type Also = NonNullable<Operation["also"]>[number];
 type Response = { description: string; headers: Headers; content?: Content };
 
 const FRAMES = z.string().meta({ description: "Server-sent events; the payload of each is one JSON document." });
@@ -50,13 +51,16 @@ function responsesOf(operation: Operation): Record<number, Response> {
           content: anthropic ? typed("application/json", AnthropicError) : typed("application/problem+json", Problem),
         };
   }
-  const waits = [202, ApprovalSummary, "Somebody must approve it first: what waits, and where to look."] as const;
-  for (const [status, schema, description] of [...(operation.also ?? []), ...(mayWait(operation) ? [waits] : [])]) {
+  const waits: Also = [202, ApprovalSummary, "Somebody must approve it first: what waits, and where to look."];
+  for (const [status, schema, description, type = "application/json"] of [
+    ...(operation.also ?? []),
+    ...(mayWait(operation) ? [waits] : []),
+  ]) {
     const known = responses[status];
     responses[status] = {
       description: known ? `${description} ${known.description}` : description,
       headers: known?.headers ?? { "x-request-id": header("RequestId") },
-      content: { ...typed("application/json", schema), ...known?.content },
+      content: { ...typed(type, schema), ...known?.content },
     };
   }
   return responses;

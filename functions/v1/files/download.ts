@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { ProblemError } from "../../problem.ts";
 import { READ } from "../input.ts";
 import { streamReply } from "../ledger/stream-reply.ts";
@@ -5,6 +6,8 @@ import type { Reply } from "../operation.ts";
 import { operation } from "../operation.ts";
 import { objectsOf, readContent, stored } from "./content.ts";
 import { FilePath, fileOf, sealingOf } from "./file.ts";
+
+const BYTES = z.string().meta({ format: "binary" });
 
 /** One range of RFC 9110 §14.1.2; null for none, several, or a form that is ignored (§14.2). */
 export function rangeOf(
@@ -34,6 +37,10 @@ export const getFileContent = operation({
   credential: "fresh",
   kind: "binary",
   params: FilePath,
+  also: [
+    [206, BYTES, "The bytes that `Range` asks for.", "application/octet-stream"],
+    [416, BYTES, "The file ends before the range; `content-range` has its size.", "application/octet-stream"],
+  ],
   success: [200, null, "The content; 206 and a part of it where `Range` asks for one.", "application/octet-stream"],
   problems: ["not-found", "overloaded"],
   summary: "Get the content of a file",
