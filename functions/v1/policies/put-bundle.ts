@@ -17,7 +17,8 @@ export const putBundle = operation({
   effect: "reversible-write",
   retry: "safe",
   ack: "commit",
-  kind: "upload",
+  // Read whole before anything is decided: what is no bundle is refused as one piece.
+  kind: "unary",
   media: "application/gzip",
   bodyBytesMax: LIMITS.policyBundleBytesMax,
   query: LayerQuery,
