@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
-import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { embeddedCommand, ROOT } from "./command.mjs";
 import { crashLine } from "./crash-line.mjs";
 import { install, nodeRefusal } from "./install.mjs";
+import { startLocalWorker } from "./worker.mjs";
 
 /** @param {string} line @returns {never} */
 function fail(line) {
@@ -31,13 +33,48 @@ const forward = (/** @type {NodeJS.Signals} */ signal) => {
   if (signal === "SIGINT" && process.stdin.isTTY) return;
   if (performance.now() - forwardedMs < ONE_SIGNAL_MS) return;
   forwardedMs = performance.now();
+  // It finishes what it runs while the cell drains.
+  clearInterval(looking);
+  void worker?.stop();
   child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
 };
 for (const signal of /** @type {NodeJS.Signals[]} */ (["SIGINT", "SIGTERM", "SIGHUP"])) process.on(signal, forward);
 
+/** Once the cell of this start listens: `keys.json` is written then, with its endpoint. */
+const startedMs = Date.now();
+const keys = join(command.home, "keys.json");
+const WORKER_LOOK_MS = 250;
+const verbose = ["debug", "info"].includes(process.env.BAILIWICK_LOG ?? "");
+/** @type {import("./worker.d.mts").LocalWorker | null} */
+let worker = null;
+const looking = setInterval(() => {
+  if (!existsSync(keys) || statSync(keys).mtimeMs < startedMs) return;
+  clearInterval(looking);
+  const { endpoint } = JSON.parse(readFileSync(keys, "utf8"));
+  // A certificate of one's own is nothing that the worker beside it trusts by itself.
+  if (!endpoint.startsWith("http:")) return;
+  worker = startLocalWorker({
+    cellUrl: endpoint,
+    cell: "local",
+    jurisdiction: "local",
+    pool: "local",
+    queueFile: join(command.home, "queue.sqlite"),
+    secretFile: join(command.home, "worker-secret"),
+    models: ["synthetic-small"],
+    env: process.env,
+    // What it says in passing is for whoever looks for it.
+    print(line) {
+      if (verbose || !line.includes('"level":"info"')) process.stderr.write(`${line}\n`);
+    },
+  });
+}, WORKER_LOOK_MS);
+looking.unref();
+
 child.on("error", (error) => fail(`${command.file} could not be run: ${error.message}`));
-child.on("close", (code, signal) => {
+child.on("close", async (code, signal) => {
   stderr.end();
+  clearInterval(looking);
+  await worker?.stop();
   process.exit(code ?? (signal === "SIGKILL" ? 137 : 1));
 });
 
