@@ -1,7 +1,12 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { UnixMs } from "../shared/contracts/ids.ts";
 import { LIMITS } from "../shared/contracts/limits.ts";
-import { type JobQueue, JobQueueUnavailable, type QueueClass, type ReceivedJob } from "../shared/contracts/ports/job-queue.ts";
+import {
+  type JobQueue,
+  JobQueueUnavailable,
+  type QueueClass,
+  type ReceivedJob,
+} from "../shared/contracts/ports/job-queue.ts";
 import { createTelemetry } from "../shared/telemetry/create-telemetry.ts";
 import { Consumer } from "./consumer.ts";
 import { Turns } from "./turns.ts";
@@ -71,7 +76,9 @@ describe("receiving", () => {
     expect([accepted, asked]).toEqual([["b", "a"], []]);
     turns.done();
     consumer.wake();
-    expect((await next("interactive")).max).toBe(1);
+    const again = await next("interactive");
+    expect(again.max).toBe(1);
+    again.answer([]);
   });
 
   it("gives back at once what arrives when it can run nothing any more", async () => {
@@ -84,19 +91,20 @@ describe("receiving", () => {
     expect([accepted, back, turns.busy]).toEqual([[], ["a"], 0]);
   });
 
-  it("waits longer after each failure of the queue, and starts anew when it answers", async () => {
-    const { consumer, next, asked } = world(1);
+  it("waits longer after each failure of the queue, up to a bound, and asks for ever", async () => {
+    const { consumer, next, asked } = world(4);
     consumer.wake();
+    const waits: number[] = [];
     for (let tries = 0; tries < 12; tries++) {
       (await next("interactive")).answer(new JobQueueUnavailable("gone"));
+      const failedMs = Date.now();
       await vi.advanceTimersByTimeAsync(1);
-      expect(asked).toEqual([]);
-      await vi.advanceTimersByTimeAsync(LIMITS.workerReceiveRetryMsMax + LIMITS.workerTurnMs);
-      for (const glance of asked.filter(({ of }) => of === "batch").splice(0)) glance.answer([]);
-      await vi.advanceTimersByTimeAsync(0);
-      asked.splice(0, asked.length, ...asked.filter(({ of }) => of === "interactive"));
+      while (!asked.some(({ of }) => of === "interactive")) await vi.advanceTimersByTimeAsync(50);
+      waits.push(Date.now() - failedMs);
     }
-    (await next("interactive")).answer([job("a")]);
+    expect(waits[0]).toBeLessThan(2 * LIMITS.workerReconnectMsMin);
+    for (const [i, wait] of waits.entries()) expect(wait).toBeGreaterThanOrEqual(waits[i - 1] ?? 0);
+    expect(Math.abs((waits.at(-1) ?? 0) - LIMITS.workerReceiveRetryMsMax)).toBeLessThan(100);
   });
 
   it("leaves no receive behind that could take a message with it", async () => {

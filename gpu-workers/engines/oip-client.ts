@@ -74,8 +74,7 @@ export class OipClient {
     const bytes = await readAll(answer.body, LIMITS.engineBodyBytesMax);
     const length = answer.headers[HEADER_LENGTH];
     const decoded = decodeInfer(bytes, typeof length === "string" ? length : undefined);
-    if (decoded.model !== metadata.name)
-      throw new EngineFailed({ reason: "model_mismatch", message: decoded.model });
+    if (decoded.model !== metadata.name) throw new EngineFailed({ reason: "model_mismatch", message: decoded.model });
     const missing = request.outputs.filter((name) => !decoded.outputs.has(name));
     if (missing.length > 0) throw broken(`the answer lacks ${missing.join(", ")}`);
     hold([...decoded.outputs.values()], metadata.outputs ?? [], "answers no");

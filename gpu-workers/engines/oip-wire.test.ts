@@ -20,7 +20,9 @@ function tensor(json: boolean): fc.Arbitrary<Tensor> {
     const bytes = json
       ? fc
           .array(fc.nat(datatype === "BOOL" ? 1 : 127), { minLength: count, maxLength: count })
-          .map((values) => Uint8Array.from({ length: count * size }, (_, i) => (i % size ? 0 : (values[i / size] ?? 0))))
+          .map((values) =>
+            Uint8Array.from({ length: count * size }, (_, i) => (i % size ? 0 : (values[i / size] ?? 0))),
+          )
       : fc.uint8Array({ minLength: count * size, maxLength: count * size });
     return bytes.map((data): Tensor => ({ name: "x", datatype, shape: sizes, bytes: data }));
   });
@@ -53,7 +55,13 @@ describe("tensors on the wire", () => {
 
   it("are nested or flat in JSON, as servers like", () => {
     const output = (data: unknown) => ({ name: "x", datatype: "FP32", shape: [2, 2], data });
-    for (const data of [[1, 2, 3, 4], [[1, 2], [3, 4]]]) {
+    for (const data of [
+      [1, 2, 3, 4],
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ]) {
       const bytes = Buffer.from(JSON.stringify({ model_name: "m", outputs: [output(data)] }));
       const back = decodeInfer(bytes, undefined).outputs.get("x");
       expect(back && [...floatsOf(back)]).toEqual([1, 2, 3, 4]);
