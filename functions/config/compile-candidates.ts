@@ -5,8 +5,7 @@ import type { ProviderEntry, ProvidersFile } from "../../shared/contracts/config
 import type { Candidate } from "../../shared/contracts/config/snapshot.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
-import type { Prices } from "../../shared/contracts/usage.ts";
-import { pricesOf } from "./compile-prices.ts";
+import { discounted, pricesOf } from "./compile-prices.ts";
 import { localityOf } from "./compile-providers.ts";
 import type { Declaration } from "./declare-candidates.ts";
 import type { Findings } from "./findings.ts";
@@ -119,11 +118,13 @@ function priced(
   configured: boolean,
   generates: boolean,
   findings: Findings,
-): { prices: Prices; prices_assumed?: true } {
+): Pick<Candidate, "prices" | "batch_prices"> & { prices_assumed?: true } {
   if (facts?.prices !== undefined) {
     if (facts.prices !== "none" && generates && facts.prices.output === undefined && locality === "api")
       findings.problem(FILE, [...path, "prices", "output"], "is missing: USD per million output tokens");
-    return { prices: pricesOf(facts.prices) };
+    const prices = pricesOf(facts.prices);
+    const { batch_discount: discount = 0 } = facts;
+    return discount === 0 ? { prices } : { prices, batch_prices: discounted(prices, discount) };
   }
   if (locality === "local") return { prices: {} };
   if (facts !== null && configured)

@@ -117,7 +117,9 @@ export class Settlement {
     const ran = this.#candidate;
     const estimated = usage === null && ran !== null;
     const rows = usage ?? (ran === null ? [] : this.#bound());
-    const cost = costOf(rows, ran?.prices ?? {});
+    // The hold was at full prices: what a batch saves is released.
+    const prices = call.policyInput.point === "batch" ? (ran?.batch_prices ?? ran?.prices) : ran?.prices;
+    const cost = costOf(rows, prices ?? {});
     const obligations = this.#outcomes?.list() ?? [];
     this.#endSpan(rows, error);
     const span = call.span.child("settle");

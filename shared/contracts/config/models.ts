@@ -34,6 +34,8 @@ const facts = {
   lane: z.enum(["direct", "queue"]).optional(),
   /** `none`: this model costs nothing, on purpose. */
   prices: z.union([z.literal("none"), PriceEntry]).optional(),
+  /** What a line of a batch costs less than a call: 0.5 is half price. */
+  batch_discount: z.number().min(0).max(1).optional(),
   context_tokens: tokens(100_000_000).optional(),
   output_tokens_max: tokens(10_000_000).optional(),
   reserve_output_tokens: tokens(10_000_000).optional(),

@@ -68,6 +68,8 @@ export interface Candidate {
   image_tokens: number;
   /** Nano-dollars per unit. */
   prices: Prices;
+  /** What a line of a batch costs instead. */
+  batch_prices?: Prices;
   /** Nobody stated prices: `prices` are the documented conservative defaults. */
   prices_assumed?: boolean;
   weight: number;
