@@ -1,11 +1,14 @@
-import { randomBytes } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { approvalSurfaces, evidenceAnswers, longSurfaces } from "../../support/canary-surfaces.ts";
 import { filesUnder, findIn, findUnder } from "../../support/find-bytes.ts";
+import { rowsOf } from "../../support/home-copy.ts";
 import { eventually, type Lab, startLab, type Tenant, user } from "../../support/lab.ts";
 import { readLedger } from "../../support/ledger.ts";
 import { OtlpCollector } from "../../support/otlp-collector.ts";
+import { POLICY_TENANTS } from "../../support/test-config.ts";
 
 /** No shape of it is a known credential's, so nothing but design keeps it out. */
 const canary = (what: string) => `canary${what}${randomBytes(9).toString("hex")}`;
@@ -27,7 +30,10 @@ let collector: OtlpCollector;
 let lab: Started;
 let keeping: Tenant;
 let forgetting: Tenant;
+/** Of the configuration, with a policy that wants approvals: one keeps content, one does not. */
+let asking: Tenant[];
 let answers: string;
+let evidence: Record<string, string>[];
 
 beforeAll(async () => {
   collector = await new OtlpCollector().start();
@@ -44,9 +50,21 @@ beforeAll(async () => {
       body: { provider: "brought", name: "ours", secret: BROUGHT_KEY },
     });
     await everySurface(lab, tenant);
+    await longSurfaces(lab, tenant, CONTENT);
   }
-  answers = await controlAnswers(lab, [keeping, forgetting]);
-});
+  asking = [await lab.configuredTenant(POLICY_TENANTS.asked), await lab.configuredTenant(POLICY_TENANTS.results)];
+  const [, opted] = asking;
+  const settings = { key: lab.cell.adminKey, method: "PATCH", body: { content: "store" } };
+  await lab.json(`/v1/tenants/${opted?.id}`, settings);
+  for (const tenant of asking) await approvalSurfaces(lab, tenant, CONTENT);
+  evidence = [];
+  for (const tenant of [keeping, forgetting]) {
+    const { entries } = await readLedger(lab, tenant.adminKey);
+    const task = entries.findLast(({ kind }) => kind === "task.closed")?.task ?? "";
+    evidence.push(await evidenceAnswers(lab, tenant, task));
+  }
+  answers = await controlAnswers(lab, [keeping, forgetting, ...asking]);
+}, 300_000);
 afterAll(async () => {
   await lab?.stop();
   await collector?.stop();
@@ -146,6 +164,9 @@ async function controlAnswers(lab: Lab, tenants: readonly Tenant[]): Promise<str
       "/v1/keys",
       "/v1/credentials",
       "/v1/budgets",
+      "/v1/decisions?limit=100",
+      "/v1/erasures",
+      "/v1/policies",
       `/v1/tenants/${id}`,
     ])
       texts.push(await (await lab.ask(path, { key })).text());
@@ -158,7 +179,7 @@ async function controlAnswers(lab: Lab, tenants: readonly Tenant[]): Promise<str
 const secretPart = (key: string): string => key.slice(key.lastIndexOf("_") + 1);
 const tenantKeys = (): Record<string, string> =>
   Object.fromEntries(
-    [keeping, forgetting].flatMap(({ id, apiKey, adminKey }) => [
+    [keeping, forgetting, ...asking].flatMap(({ id, apiKey, adminKey }) => [
       [`API key of ${id}`, secretPart(apiKey)],
       [`admin key of ${id}`, secretPart(adminKey)],
     ]),
@@ -212,6 +233,19 @@ describe("canaries in prompts, provider keys and API keys", () => {
     expect(findIn("answers", answers, secrets())).toEqual([]);
   });
 
+  it("are in no export, OCSF event or checkpoint, and of a tenant that keeps no content in no evidence", () => {
+    for (const [at, { evidence: envelope = "", ...told }] of evidence.entries()) {
+      expect(told.export?.length).toBeGreaterThan(10_000);
+      expect(told.ocsf).toContain("class_uid");
+      for (const [what, text] of Object.entries(told)) expect(findIn(what, text, secrets())).toEqual([]);
+      expect(envelope).toContain("payload");
+      const { payload } = JSON.parse(envelope);
+      const statement = Buffer.from(payload, "base64").toString();
+      expect(statement).toContain("evidence/task/v1");
+      if (at === 1) expect(findIn("evidence", statement, secrets())).toEqual([]);
+    }
+  });
+
   it("are in no file of the home but sealed, while it runs and after it stopped", async () => {
     const { entries } = await readLedger(lab, forgetting.adminKey);
     const last = entries.findLast(({ kind }) => kind === "task.closed")?.task ?? "";
@@ -235,5 +269,60 @@ describe("canaries in prompts, provider keys and API keys", () => {
     const named = ({ id }: Tenant) => id.replace(/[A-Z]/g, (letter) => `=${letter.toLowerCase()}`);
     expect(sessions.filter((name) => name.startsWith(`${named(keeping)}==`)).length).toBeGreaterThan(2);
     expect(sessions.filter((name) => name.startsWith(`${named(forgetting)}==`))).toEqual([]);
+  });
+});
+
+describe("the keys of kept content", () => {
+  const fileOf = (folder: string, name: string) =>
+    join(
+      lab.cell.home,
+      "objects",
+      folder,
+      `${name.replace(/[A-Z:]/g, (found) => (found === ":" ? "==" : `=${found.toLowerCase()}`))}.sqlite`,
+    );
+  const keyIn = (path: string, query: string): Buffer => {
+    const [row] = rowsOf(path, query);
+    if (!(row?.wrapped instanceof Uint8Array)) throw new Error(`no wrapped key in ${path}`);
+    return Buffer.from(row.wrapped);
+  };
+  /** Files of the home that hold the bytes, the log and free pages of databases included. */
+  const holding = (bytes: Buffer) =>
+    filesUnder(lab.cell.home).filter((path) => {
+      try {
+        return readFileSync(path).includes(bytes);
+      } catch (cause) {
+        // A file that was just given back holds nothing.
+        if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return false;
+        throw cause;
+      }
+    });
+
+  it("are in no file of the home once their content was erased, while it runs and after it stopped", async () => {
+    const subject = `erased-${randomBytes(4).toString("hex")}`;
+    const { secret: key } = await lab.newKey(keeping, { subject, roles: ["developer"] });
+    const client = lab.openai(key);
+    const kept = await client.conversations.create({ items: [user(CONTENT)] });
+    const gone = await client.conversations.create({ items: [user(CONTENT)] });
+    const session = (id: string) => fileOf("session", `${keeping.id}:${id.slice("conv_".length)}`);
+    const subjects = createHash("sha256").update(subject).digest("hex");
+    const wrapped = "SELECT wrapped_key AS wrapped FROM session";
+    const [keptKey, goneKey] = [keyIn(session(kept.id), wrapped), keyIn(session(gone.id), wrapped)];
+    const subjectKey = keyIn(
+      fileOf("tenant", keeping.id),
+      `SELECT wrapped FROM subject_key WHERE subject = '${subjects}'`,
+    );
+    for (const bytes of [keptKey, goneKey, subjectKey]) expect(holding(bytes).length).toBeGreaterThan(0);
+
+    await client.conversations.delete(gone.id);
+    expect(holding(goneKey)).toEqual([]);
+    const { adminKey } = keeping;
+    await lab.json("/v1/erasures", { key: adminKey, body: { scope: "subject", subject } });
+    expect(holding(subjectKey)).toEqual([]);
+    await expect(client.conversations.retrieve(kept.id)).rejects.toMatchObject({ status: 404 });
+    await lab.cell.restart();
+    for (const bytes of [goneKey, subjectKey]) expect(holding(bytes)).toEqual([]);
+    // Only its own end or a deletion takes this one, and nothing opens it any more.
+    expect(holding(keptKey).length).toBeGreaterThan(0);
+    await expect(client.conversations.retrieve(kept.id)).rejects.toMatchObject({ status: 404 });
   });
 });
