@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { scriptedCell } from "../../test/support/scripted-cell.ts";
-import { startLocalWorker, workerEnvironment } from "./worker.mjs";
+import { startLocalWorker, workerEnvironment } from "../../infra/local/worker.mjs";
+import { scriptedCell } from "../support/scripted-cell.ts";
 
 const TIMEOUT_MS = 60_000;
 
