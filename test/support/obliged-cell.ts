@@ -102,6 +102,7 @@ export async function obligedCell(upstream: Upstream) {
   };
   const keyring = await secretKeyring([ids.bytes(32)], clock);
   const tenants = embeddedTenantStore(objects, tenantClass);
+  const sessions = embeddedSessionStore(objects);
   const cell = { ...CELL, endpoint: "http://127.0.0.1", release: "test", loopback: true };
   const state = {
     decision: {} as Partial<Decision>,
@@ -117,7 +118,7 @@ export async function obligedCell(upstream: Upstream) {
     ids,
     config,
     tenants,
-    sessions: embeddedSessionStore(objects),
+    sessions,
     tasks: {
       async putResult(tenant: string, task: string, result: StoredResult) {
         results.set(`${tenant}/${task}`, result);
@@ -126,6 +127,8 @@ export async function obligedCell(upstream: Upstream) {
         const stored = results.get(`${tenant}/${task}`);
         return stored ? ok(stored) : err({ reason: "not_found" });
       },
+      // Nothing here is made in the background.
+      detached: async () => err({ reason: "not_found" }),
     },
     keyring,
     telemetry,
@@ -153,8 +156,8 @@ export async function obligedCell(upstream: Upstream) {
       return provider.kind === "anthropic" ? anthropicEngine(options) : openaiEngine(options);
     },
     router: createRouterState(clock, Math.random),
-    tenantCredentials: new TenantCredentials(),
     contentKeys: new ContentKeys(),
+    tenantCredentials: new TenantCredentials(),
     authenticator: createAuthenticator({ cell, config, tenants, keyring, egress }),
     preauth: { take: async () => ({ allowed: true, retry_after_ms: 0 }) },
     bodies: new BodyRoom(64 * 1024 * 1024),
@@ -178,6 +181,8 @@ export async function obligedCell(upstream: Upstream) {
     logged,
     /** Of the cell: for what no operation of this cell makes. */
     tenants,
+    sessions,
+    clock,
     /** A tenant with one key; asks as it. */
     async tenant(content: "none" | "store" = "store") {
       const id = TenantId.parse(`t${++tenantsMade}`);
