@@ -48,7 +48,7 @@ describe("a deployed cell", () => {
     expect(stdout).toContain("No bindings found.");
     const worker = readFileSync(join(out, "signer.js"), "utf8");
     expect(worker).not.toMatch(/from\s*["']node:/);
-    expect(gzipSync(worker).length).toBeLessThan(128 * 1024);
+    expect(gzipSync(worker).length).toBeLessThan(160 * 1024);
     expect(signer).toContain(`name = "bailiwick-${cell}-signer"`);
     expect(signer).not.toMatch(/^\s*(?:routes?|vars|\[+env\.\w+\.)/m);
     expect(wrangler).not.toContain("BAILIWICK_SIGNING_KEYS =");
