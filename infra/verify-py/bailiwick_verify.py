@@ -1112,6 +1112,8 @@ class Evidence:
     def commitments(self) -> str:
         pairs = {"request": self._opening(), "response": self._closing()}
         stated = member(self.predicate, "commitments", dict, "the predicate")
+        erased = "erased" in stated
+        need(not erased or stated["erased"] is True, "erased is there, and is not true")
         said = []
         for name, pair in pairs.items():
             call = pair[1]["detail"].get("call") if pair is not None else None
@@ -1124,6 +1126,7 @@ class Evidence:
             need(formed, f"the commitment of the {name} is malformed", index)
             salt = None if claim is None else member(claim, "salt", (str, type(None)), name)
             need(salt is None or _HEX_SALT.fullmatch(salt), f"the salt of the {name} is not 16 bytes in hex")
+            need(salt is None or not erased, f"the {name} has a salt, though they are said to be erased")
             said.append(f"{name}: {self._open(name, claimed, salt)}")
         return "; ".join(said)
 

@@ -94,6 +94,8 @@ export function commitmentsFault(
     const salt = stated?.salt == null ? null : decodeHex(stated.salt);
     if (stated?.salt != null && salt?.length !== COMMITMENT_SALT_BYTES)
       return fault("salt_malformed", `the salt of the ${name} is not 16 bytes in lower-case hex`);
+    if (salt !== null && predicate.commitments.erased)
+      return fault("salt_malformed", `the ${name} has a salt, though they are said to be erased`);
     const body = bodies[name];
     if (body === undefined) continue;
     if (stated === null || salt === null)

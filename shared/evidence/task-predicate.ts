@@ -49,12 +49,7 @@ export const TaskPredicate = z.strictObject({
   cost_nusd: Json,
   estimated: Json,
   idempotency: z.strictObject({ keyed: Json }),
-  commitments: z
-    .strictObject({ request: Commitment, response: Commitment, erased: z.literal(true).optional() })
-    // Who claims that they are erased does not disclose them.
-    .refine(({ erased, request, response }) => !erased || (!request?.salt && !response?.salt), {
-      error: "erased, and yet with a salt",
-    }),
+  commitments: z.strictObject({ request: Commitment, response: Commitment, erased: z.literal(true).optional() }),
   residency: z.strictObject({ cell: Json, jurisdiction: z.string(), region: Json, pool: Json, stores: Json }),
   release: z.strictObject({ version: Json, digest: Json, sbom: Json, cbom: Json, provenance: Json }),
   transcript: Json,

@@ -83,6 +83,19 @@ export function statements(): CorpusRow[] {
       put(put(statement, "predicate.commitments.request.salt", null), "predicate.commitments.response.salt", null),
       "verified",
     ),
+    says(
+      "erased, without salts",
+      put(
+        put(put(statement, "predicate.commitments.erased", true), "predicate.commitments.request.salt", null),
+        "predicate.commitments.response.salt",
+        null,
+      ),
+      "verified",
+    ),
+    says("erased, and yet with salts", put(statement, "predicate.commitments.erased", true), {
+      check: "commitments",
+      reason: "salt_malformed",
+    }),
     row("the request that was committed to", sealed(statement), "verified", { request: BODIES.request }),
     row(
       "another request than was committed to",

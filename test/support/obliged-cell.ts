@@ -19,7 +19,6 @@ import { bootstrapAttribution, firstKeys } from "../../functions/entry/bootstrap
 import { createLifecycle } from "../../functions/entry/lifecycle.ts";
 import { ContentKeys } from "../../functions/inference/content-keys.ts";
 import { createRouterState } from "../../functions/inference/router-state.ts";
-import { ContentKeys } from "../../functions/inference/content-keys.ts";
 import { TenantCredentials } from "../../functions/inference/tenant-credentials.ts";
 import { createAuthenticator } from "../../functions/pipeline/authenticate/authenticator.ts";
 import { BodyRoom } from "../../functions/pipeline/body-room.ts";
@@ -159,7 +158,6 @@ export async function obligedCell(upstream: Upstream) {
     router: createRouterState(clock, Math.random),
     contentKeys: new ContentKeys(),
     tenantCredentials: new TenantCredentials(),
-    contentKeys: new ContentKeys(),
     authenticator: createAuthenticator({ cell, config, tenants, keyring, egress }),
     preauth: { take: async () => ({ allowed: true, retry_after_ms: 0 }) },
     bodies: new BodyRoom(64 * 1024 * 1024),
