@@ -26,6 +26,10 @@ export interface OperationRow {
   nobodys?: string;
   /** The caller of the example must operate the cell. */
   byCellOperator?: true;
+  /** A known defect that keeps its example from being accepted. */
+  defect?: string;
+  /** Takes a worker's credential, which no tenant has. */
+  byWorker?: true;
   /** Sent instead of an example: the operation takes bytes, of this media type. */
   bytes?: { media: string; make(place: Place): Promise<Uint8Array> };
   /** A tenant of the configuration, because a tenant made at run time lacks what it takes. */
@@ -224,7 +228,7 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "responses.get": { path: response },
   "responses.input-items": { path: response },
   "responses.delete": { path: response },
-  "responses.cancel": { path: background },
+  "responses.cancel": { path: background, defect: "cancelling one that its engine has answered meanwhile is a 500" },
   "conversations.create": {},
   "conversations.get": { path: conversation },
   "conversations.update": { path: conversation },
@@ -268,8 +272,8 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "credentials.delete": { path: credential },
   "usage.report": {},
   "tasks.evidence": { needsArchive, path: provenTask },
-  "workers.token": {},
-  "workers.connect": {},
+  "workers.token": { byWorker: true },
+  "workers.connect": { byWorker: true },
   "cell.workload-keys": {},
   "ledger.list": {},
   "ledger.checkpoint": { needsArchive, before: exportable },
