@@ -168,7 +168,8 @@ export function identitySuite(lab: Lab): void {
         }
       }
       expect(asked).toBeGreaterThan(25);
-      const allowed = /^\/(?:$|health$|healthz$|readyz$|metrics$|openapi\.json$|reference|docs|\.well-known\/|v1\/workers\/token$)/;
+      const allowed =
+        /^\/(?:$|health$|healthz$|readyz$|metrics$|openapi\.json$|reference|docs|\.well-known\/|v1\/workers\/token$)/;
       expect(open.filter((path) => !allowed.test(path))).toEqual([]);
     });
   });

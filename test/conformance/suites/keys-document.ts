@@ -46,7 +46,10 @@ export function keysDocumentSuite(lab: Lab): void {
       );
       expect(vkeys.length).toBeGreaterThan(0);
       for (const { note, jwk } of vkeys)
-        expect(note).toEqual({ name: `${origin}/local/_cell`, publicKey: new Uint8Array(decodeBase64url(jwk.x) ?? []) });
+        expect(note).toEqual({
+          name: `${origin}/local/_cell`,
+          publicKey: new Uint8Array(decodeBase64url(jwk.x) ?? []),
+        });
     });
 
     it("are what our own verifier reads as a keys file, saved as they come", async () => {

@@ -181,7 +181,8 @@ export function queueLaneSuite(lab: Lab): void {
       const leased = await worker.lease(body);
       // Before the head nothing may come at all.
       worker.chunks(leased, WORDS);
-      expect(await worker.closed).toBe(WORKER_CLOSE.protocol);
+      // Where bytes still wait, Deno destroys the connection in place of closing it.
+      expect([WORKER_CLOSE.protocol, 1006]).toContain(await worker.closed);
       expect((await nextJob(queue)).body).toBe(body);
       gone.abort();
     });
