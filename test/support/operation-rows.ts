@@ -274,7 +274,7 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "tasks.evidence": { needsArchive, path: provenTask },
   "workers.token": { byWorker: true },
   "workers.connect": { byWorker: true },
-  "cell.workload-keys": { defect: "a cell without pools has no workload keys to show" },
+  "cell.workload-keys": { defect: "its example failed in one run, and why was not found" },
   "ledger.list": {},
   "ledger.checkpoint": { needsArchive, before: exportable },
   "ledger.tile": {
