@@ -152,6 +152,28 @@ describe("a response in the background, through OpenAI's own client", () => {
     expect(await client.responses.cancel(id)).toMatchObject({ status: "completed", output: [{ type: "message" }] });
   });
 
+  it("ends as it was answered when it is cancelled between its settlement and the end of its log", async () => {
+    const { tasks } = cell.faults;
+    const { renewTask, appendLog } = cell.deps.tasks;
+    const cancelSeen = Promise.withResolvers<void>();
+    tasks.renewTask = async (...args) => {
+      const renewed = await renewTask(...args);
+      if (renewed.ok && renewed.value.cancel) setTimeout(cancelSeen.resolve);
+      return renewed;
+    };
+    let cancelled: Promise<unknown> | null = null;
+    const { id } = await create();
+    tasks.appendLog = async (...args) => {
+      cancelled ??= client.responses.cancel(id);
+      await cancelSeen.promise;
+      return appendLog(...args);
+    };
+    await engine.answer();
+    expect(await settled(id)).toMatchObject({ status: "completed", output: [{ type: "message" }] });
+    expect(await cancelled).toMatchObject({ status: "completed", output: [{ type: "message" }] });
+    expect(cell.settled.filter(({ ok }) => ok)).toEqual([expect.objectContaining({ status: "OK" })]);
+  });
+
   it.each([true, false])("is gone once it is deleted, log included, stored: %s", async (store) => {
     const { id } = await create({ store });
     await engine.answer();

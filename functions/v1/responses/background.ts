@@ -74,14 +74,14 @@ export async function backgroundObject(deps: Deps, call: Call, background: Backg
   }
   const told = await toldBy(deps, call, background);
   if (told !== null && (told.id !== id || told.background !== true)) return null;
-  if (record.status === "OK") return told;
+  if (record.status === "OK" && told !== null) return told;
   const answer = told ?? responseObject(context, { status: "failed", output: [], usage: null });
   const { code, message } = record.error ?? { code: "server_error", message: "The task failed" };
   if (record.status === "CANCELED") return { ...answer, status: "cancelled", error: null };
   return { ...answer, status: "failed", error: { code, message } };
 }
 
-/** The newest response object in the task's log; null where there is none, because a problem was the answer. */
+/** The newest response object in the task's log; null where a problem was the answer, or only a part of one was written. */
 async function toldBy(deps: Deps, call: Call, { task, dataKey }: Background): Promise<JsonObject | null> {
   const log = await readLog(deps, dataKey, call.tenant.id, task, 0);
   if (!log.ok) return null;
@@ -90,6 +90,7 @@ async function toldBy(deps: Deps, call: Call, { task, dataKey }: Background): Pr
   let newest: JsonObject | null = null;
   for await (const event of log.value) {
     if (event.kind === "head") ({ head } = event);
+    if (event.kind === "end" && event.end === "failed" && head?.stream !== true) return null;
     if (event.kind !== "frame") continue;
     if (head?.stream !== true) parts.push(event.frame);
     else newest = objectIn(responseEvent(event.frame)?.response) ?? newest;

@@ -134,8 +134,13 @@ async function answerOf(
 async function write(log: LogWriter, answer: Answer, incoming: Incoming, { leased, stop }: Carried): Promise<void> {
   await log.head(leased.frames > 0 && leased.head ? leased.head : headOf(answer, incoming));
   const { frames, cancel } = framesOf(answer);
-  const stopped = () => void cancel();
+  let cutOff = false;
+  const stopped = () => {
+    cutOff = answer.body instanceof ReadableStream;
+    void cancel();
+  };
   stop.signal.addEventListener("abort", stopped, { once: true });
+  if (stop.signal.aborted) stopped();
   let broken = false;
   try {
     for await (const frame of frames) {
@@ -154,7 +159,8 @@ async function write(log: LogWriter, answer: Answer, incoming: Incoming, { lease
     stop.signal.removeEventListener("abort", stopped);
   }
   const outcome = answer.over === null ? "ok" : await answer.over;
-  if (stop.signal.aborted) throw stop.signal.reason;
+  // An answer that is all there is delivered, also to who asked for its end meanwhile: it is settled.
+  if (cutOff || stop.signal.reason instanceof Fenced) throw stop.signal.reason;
   if (log.behind > 0) throw new Diverged("a run ended before what was delivered");
   await log.close(broken || outcome === "error" ? "failed" : "complete");
 }
