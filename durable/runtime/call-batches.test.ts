@@ -18,6 +18,11 @@ const settled = async () => {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 };
 
+function withFakeTimers() {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+}
+
 describe("calls to one object, joined", () => {
   it("asks an idle object at once, so that a lone caller never waits for company", async () => {
     const { calls, batches } = held();
@@ -69,6 +74,7 @@ describe("calls to one object, joined", () => {
   });
 
   it("refuses a caller when too many wait, so that a stuck object cannot fill the memory", async () => {
+    withFakeTimers();
     const { batches } = held();
     for (let n = 0; n < LIMITS.batchesSendingMax + LIMITS.tenantQueueMax; n++) void batches.call([n]);
     await expect(batches.call([0])).rejects.toBeInstanceOf(ObjectOverloaded);
@@ -76,11 +82,6 @@ describe("calls to one object, joined", () => {
 });
 
 describe("a sender that is cut off with its request", () => {
-  const withFakeTimers = () => {
-    vi.useFakeTimers();
-    onTestFinished(() => void vi.useRealTimers());
-  };
-
   it("holds up those behind it for a bounded time only: they send by themselves, and its place is free again", async () => {
     withFakeTimers();
     const { calls, batches } = held();

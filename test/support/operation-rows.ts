@@ -228,7 +228,7 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "responses.get": { path: response },
   "responses.input-items": { path: response },
   "responses.delete": { path: response },
-  "responses.cancel": { path: background, defect: "cancelling one that its engine has answered meanwhile is a 500" },
+  "responses.cancel": { path: background },
   "conversations.create": {},
   "conversations.get": { path: conversation },
   "conversations.update": { path: conversation },
@@ -274,7 +274,7 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "tasks.evidence": { needsArchive, path: provenTask },
   "workers.token": { byWorker: true },
   "workers.connect": { byWorker: true },
-  "cell.workload-keys": { defect: "its example failed in one run, and why was not found" },
+  "cell.workload-keys": {},
   "ledger.list": {},
   "ledger.checkpoint": { needsArchive, before: exportable },
   "ledger.tile": {
