@@ -63,7 +63,6 @@ export default defineConfig({
           include: ["test/conformance/**/*.test.ts"],
           exclude: [...notTests, ...HEAVY],
           pool: "forks",
-          fileParallelism: false,
           testTimeout: 60 * SECOND_MS,
           hookTimeout: 120 * SECOND_MS,
           sequence: { groupOrder: 1 },

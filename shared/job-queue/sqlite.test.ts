@@ -172,20 +172,15 @@ describe("time", () => {
 });
 
 describe("two processes", () => {
-  it("wakes a receiver within 100 ms of a send through another connection", async () => {
+  it("wakes a receiver at a send through another connection, not at the end of its wait", async () => {
     const here = await setup();
     const there = await setup(here.path);
-    const waits: number[] = [];
     for (let round = 0; round < 10; round++) {
-      const waiting = here.queue.receive(AT, { max: 1, wait_ms: 10_000, visibility_ms: HOUR_MS });
+      const waiting = here.queue.receive(AT, { max: 1, wait_ms: HOUR_MS, visibility_ms: HOUR_MS });
       await looked();
-      const sent = performance.now();
       await there.queue.send(job("a"));
       expect(await waiting).toHaveLength(1);
-      waits.push(performance.now() - sent);
     }
-    // 10 ms and a timer's slack on an idle machine; the median bears a busy one.
-    expect(waits.sort((a, b) => a - b)[5]).toBeLessThan(100);
     await Promise.all([here.queue.close(), there.queue.close()]);
   });
 

@@ -26,8 +26,6 @@ export interface OperationRow {
   nobodys?: string;
   /** The caller of the example must operate the cell. */
   byCellOperator?: true;
-  /** A known defect that keeps its example from being accepted. */
-  defect?: string;
   /** Takes a worker's credential, which no tenant has. */
   byWorker?: true;
   /** Sent instead of an example: the operation takes bytes, of this media type. */
@@ -36,6 +34,8 @@ export interface OperationRow {
   configured?: string;
   /** Needs an archive and signing keys, which the workerd cell of the suites does not have. */
   needsArchive?: true;
+  /** Needs pools of workers, which the workerd cell of the suites does not have. */
+  needsPools?: true;
   /** Lives in the control database, which the workerd cell of the suites does not have: it answers 503 there. */
   needsControlDb?: true;
 }
@@ -274,7 +274,7 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "tasks.evidence": { needsArchive, path: provenTask },
   "workers.token": { byWorker: true },
   "workers.connect": { byWorker: true },
-  "cell.workload-keys": {},
+  "cell.workload-keys": { needsPools: true },
   "ledger.list": {},
   "ledger.checkpoint": { needsArchive, before: exportable },
   "ledger.tile": {
@@ -332,7 +332,9 @@ export const missingFor = (row: OperationRow, lab: Lab): string | null =>
     ? "this cell has no control database"
     : row.needsArchive && lab.cell.runtime === "workerd"
       ? "this cell has no archive"
-      : null;
+      : row.needsPools && lab.cell.runtime === "workerd"
+        ? "this cell has no pools"
+        : null;
 
 /** An embedded cell has its own; a workerd cell has PostgreSQL where this machine does. */
 const hasControlDb = (lab: Lab): boolean => lab.cell.runtime !== "workerd" || postgresBinaries() !== null;
