@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { Deps, Incoming, Runtime } from "./context.ts";
+import { pinRegion } from "./pipeline/pin-region.ts";
 import { asProblem, problemResponse } from "./pipeline/problem-response.ts";
 import { type AppEnv, trace } from "./pipeline/trace.ts";
 import { ProblemError } from "./problem.ts";
@@ -15,7 +16,7 @@ const honoPath = (path: string, tail?: true): string =>
 /** The cell's HTTP face: every route is an operation, through the one seam. */
 export function createApp(deps: Deps, operations: readonly Operation[]): Handler {
   const app = new Hono<AppEnv>();
-  app.use(trace(deps));
+  app.use(trace(deps), pinRegion(deps));
   const methods = new Map<string, string[]>();
   for (const operation of operations) {
     const handler = serve(operation, deps);

@@ -4,6 +4,7 @@ import type { Snapshot } from "../shared/contracts/config/snapshot.ts";
 import type { Decided, PolicyInput, PrivacyMode } from "../shared/contracts/decision.ts";
 import type { RequestId, TaskId, UnixMs } from "../shared/contracts/ids.ts";
 import type { Attribution } from "../shared/contracts/ledger.ts";
+import type { PoolWorkerReport } from "../shared/contracts/pool-load.ts";
 import type { BatchStore } from "../shared/contracts/ports/batch-store.ts";
 import type { CellStore } from "../shared/contracts/ports/cell-store.ts";
 import type { Clock, Ids } from "../shared/contracts/ports/clock.ts";
@@ -11,6 +12,7 @@ import type { ConfigSource } from "../shared/contracts/ports/config-source.ts";
 import type { ControlDb } from "../shared/contracts/ports/control-db.ts";
 import type { ControlRepository } from "../shared/contracts/ports/control-repository.ts";
 import type { Engine } from "../shared/contracts/ports/engine.ts";
+import type { JobQueue } from "../shared/contracts/ports/job-queue.ts";
 import type { Keyring } from "../shared/contracts/ports/keyring.ts";
 import type { ObjectStore } from "../shared/contracts/ports/object-store.ts";
 import type { ApprovalEvidence, Policy } from "../shared/contracts/ports/policy.ts";
@@ -22,19 +24,22 @@ import type { Signer } from "../shared/contracts/ports/signer.ts";
 import type { TaskStore } from "../shared/contracts/ports/task-store.ts";
 import type { Span, Telemetry } from "../shared/contracts/ports/telemetry.ts";
 import type { Access, RecordedDecision, TenantState, TenantStore } from "../shared/contracts/ports/tenant-store.ts";
+import type { PublicKey } from "../shared/crypto/ed25519-jwk.ts";
+import type { ForwardingKey } from "../shared/crypto/forwarding.ts";
 import type { WorkloadTokens } from "../shared/crypto/workload-token.ts";
 import type { Detachment, JobIssuer } from "./detached/detach.ts";
 import type { ReleaseLinks, StorePlacement } from "./evidence/task-predicate.ts";
 import type { ContentKeys } from "./inference/content-keys.ts";
 import type { Outcomes } from "./inference/obligations/outcomes.ts";
+import type { PoolWatch } from "./inference/pools/pool-watch.ts";
 import type { RouterState } from "./inference/router-state.ts";
 import type { TenantCredentials } from "./inference/tenant-credentials.ts";
 import type { Authenticator } from "./pipeline/authenticate/authenticator.ts";
 import type { serviceAccounts } from "./pipeline/authenticate/service-account.ts";
 import type { BodyRoom } from "./pipeline/body-room.ts";
+import type { DirectoryView } from "./pipeline/locate/directory-view.ts";
 import type { Operation } from "./v1/operation.ts";
 import type { RunHost } from "./v1/unattended/run-host.ts";
-import type { WorkerReport } from "./v1/workers/worker-connection.ts";
 
 /** What the runtime adds to a request; the entry supplies it, on Deno and workerd alike. */
 export interface Runtime {
@@ -120,6 +125,10 @@ export interface Deps {
   tenantCredentials: TenantCredentials;
   contentKeys: ContentKeys;
   authenticator: Authenticator;
+  /** The directory of cells that is in force; null where there is none. */
+  directory(): DirectoryView | null;
+  /** What global entries forward calls under, newest first; none: forwarded calls are calls like any other. */
+  forwardingKeys: readonly ForwardingKey[];
   /** Failed authentications per client address. */
   preauth: RateLimiter;
   telemetry: Telemetry;
@@ -129,10 +138,20 @@ export interface Deps {
   lifecycle: Lifecycle;
   /** Holds the bodies of all calls together to a bound. */
   bodies: BodyRoom;
+  /** What is known of the cell's pools, for routing and for operators. */
+  poolWatch: PoolWatch;
+  /** Queues of the cell's pools with their dead letters; null in a cell without queues. */
+  jobQueue: JobQueue | null;
   /** Sends workers for tasks; null in a cell without pools. */
   jobs: JobIssuer | null;
   /** Connects workers of pools; null in a cell without them. */
   workers: WorkerParts | null;
+  callbacks: {
+    /** Whether a tenant may have this URL called; see `Egress.tenantMayName`. */
+    mayName(url: string): boolean;
+    /** What receivers verify the cell's signatures with, newest first. */
+    keys(): PublicKey[];
+  };
   /** The mounted operation of this id; null when there is none. */
   operation(id: string): Operation | null;
   /** The OpenAPI document of the mounted operations, as JSON text. */
@@ -154,7 +173,7 @@ export interface WorkerParts {
 
 /** What connected workers say about themselves, to whoever plans with it. Never throws. */
 export interface WorkerReports {
-  report(report: WorkerReport): void;
+  report(report: PoolWorkerReport): void;
   /** The worker of this connection takes no more work. */
   gone(id: string): void;
 }
@@ -180,10 +199,22 @@ export interface Incoming {
   reply: Record<string, string>;
   /** This is a detached task's own run, so it is carried out here. */
   run?: RunHold;
+  /** A global entry sent it on, and signed that it did; absent on calls that came by themselves. */
+  forwarded?: Forwarded;
+}
+
+/** What a global entry vouches for. */
+export interface Forwarded {
+  /** Address of the caller. */
+  client: string | null;
+  /** The host that the caller asked. */
+  host: string | null;
 }
 
 /** A run and the task that it is to have to itself. */
 export interface RunHold {
+  /** Whose worker it stands beside; null where no worker carries it out. */
+  pool: string | null;
   /** Before anything is kept or settled. Rejects with `Fenced` once the run has lost its task to another one, or gave it up. */
   confirm(): Promise<void>;
 }

@@ -7,13 +7,15 @@ import type { Engine } from "../../shared/contracts/ports/engine.ts";
 import type { Runner } from "../../shared/contracts/ports/runner.ts";
 import { WorkerChannels } from "../../shared/contracts/ports/worker-channel.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
+import { messageSigner } from "../../shared/crypto/message-signature.ts";
 import { cellUri, workloadTokens } from "../../shared/crypto/workload-token.ts";
 import { builtinPolicy } from "../adapters/policy/builtin.ts";
 import { BundlePull } from "../adapters/policy/pull-bundles.ts";
 import { regoPolicy } from "../adapters/policy/rego.ts";
 import { policyTools } from "../adapters/policy/tools.ts";
 import { createApp, type Handler } from "../app.ts";
-import type { Deps, WorkerReports } from "../context.ts";
+import type { Deps } from "../context.ts";
+import { CALLBACK_TAG } from "../detached/callback/deliver.ts";
 import { jobIssuer } from "../detached/job-issuer.ts";
 import { anthropicEngine } from "../engines/anthropic/engine.ts";
 import { azureOpenaiEngine } from "../engines/azure-openai/engine.ts";
@@ -31,9 +33,14 @@ import { approvalRunner } from "../v1/approvals/run-approved.ts";
 import { batchRunner } from "../v1/batches/run-batches.ts";
 import { OPERATIONS } from "../v1/index.ts";
 import { openApiDocument } from "../v1/openapi.ts";
+import { callbackHost } from "../v1/unattended/callback-host.ts";
 import { runHost } from "../v1/unattended/run-host.ts";
 import { cellAttribution } from "./bootstrap.ts";
 import { policyDependencies, RENEWAL } from "./dependencies.ts";
+
+/** What a deployment of several cells adds; a cell alone has neither. */
+type CellsParts = Pick<Deps, "directory" | "forwardingKeys">;
+const ALONE: CellsParts = { directory: () => null, forwardingKeys: [] };
 
 /** What evidence takes; a host without an archive or keys publishes none. */
 type EvidenceParts = Pick<Deps, "archive" | "signer" | "ledgerOrigin" | "logPrefix" | "stores" | "releaseLinks">;
@@ -50,6 +57,7 @@ const NO_EVIDENCE: EvidenceParts = {
 export type HostParts = Omit<
   Deps,
   | keyof EvidenceParts
+  | keyof CellsParts
   | "engine"
   | "router"
   | "tenantCredentials"
@@ -61,13 +69,16 @@ export type HostParts = Omit<
   | "operation"
   | "openApi"
   | "jobs"
+  | "jobQueue"
+  | "poolWatch"
   | "workers"
+  | "callbacks"
 > &
-  Partial<EvidenceParts> & {
+  Partial<EvidenceParts & CellsParts> & {
     /** Keeps the host at work on what no call waits for; told nothing of how it ends. */
     defer(work: Promise<unknown>): void;
     /** Where jobs for workers of pools go; null in a cell without pools, which sends and connects none. */
-    pools?: { enrolment: string | null; reports?: WorkerReports } | null;
+    pools?: { enrolment: string | null; queue?: JobQueue } | null;
     /** Whether a task's run is waited for by whoever began it: where nothing else keeps the host at work on it. */
     runsAreAwaited?: boolean;
     /** Room for the bodies of all calls; without it that of a process of its own. */
@@ -101,11 +112,14 @@ export function composeCell({
   let document: string | null = null;
   const channels = new WorkerChannels();
   const tokens = workloadTokens(keyring.workloadKeys(), cellUri(cell.id));
+  const signer = messageSigner(keyring.callbackKeys(), CALLBACK_TAG);
   const deps: Deps = {
     ...NO_EVIDENCE,
+    ...ALONE,
     ...parts,
     jobs: pools === null ? null : jobIssuer(tokens, clock),
     workers: null,
+    callbacks: { mayName: (url) => egress.tenantMayName(url), keys: () => signer.keys() },
     policy,
     policyTools: tools,
     dependencies: [...policyDependencies(policy), ...parts.dependencies],
@@ -114,7 +128,9 @@ export function composeCell({
     router: createRouterState(clock, () => randomUnit(ids)),
     tenantCredentials: new TenantCredentials(),
     contentKeys: new ContentKeys(),
-    authenticator: createAuthenticator({ cell, config, tenants, keyring, egress }),
+    authenticator: createAuthenticator({
+      ...{ cell, config, tenants, keyring, egress, directory: parts.directory ?? ALONE.directory },
+    }),
     bodies: new BodyRoom(bodiesBytesMax),
     operation: (id) => BY_ID.get(id) ?? null,
     openApi() {
@@ -142,8 +158,8 @@ export function composeCell({
   });
   const runs = runHost(deps, OPERATIONS, { channels, awaited: runsAreAwaited });
   if (pools !== null) {
-    const { enrolment, reports = UNHEARD } = pools;
-    deps.workers = { tokens, runs, enrolment, reports, serviceAccount: serviceAccounts(egress) };
+    const { enrolment } = pools;
+    deps.workers = { tokens, runs, enrolment, reports: deps.poolWatch, serviceAccount: serviceAccounts(egress) };
   }
   return {
     deps,
@@ -151,7 +167,7 @@ export function composeCell({
     runner: {
       ...approvalRunner(deps, OPERATIONS, { egress, readSecret }),
       ...runs,
-      callback: () => Promise.reject(new Error("no detached tasks here")),
+      ...callbackHost(deps, { egress, signer, clock, awaited: runsAreAwaited }),
     },
     batches: batchRunner(deps, { awaited: runsAreAwaited }),
     pull: new BundlePull({
@@ -160,8 +176,6 @@ export function composeCell({
     }),
   };
 }
-
-const UNHEARD: WorkerReports = { report: () => {}, gone: () => {} };
 
 /** Timers and answers of other calls come before what is awaited after this. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));

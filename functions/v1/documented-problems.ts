@@ -2,13 +2,14 @@ import type { ProblemSlug } from "../../shared/contracts/problems.ts";
 import type { Gate, Operation } from "./operation.ts";
 
 /** Before anybody knows which operation is meant, and when something breaks that nobody foresaw. */
-const ANY: readonly ProblemSlug[] = ["uri-too-long", "headers-too-large", "internal"];
+const ANY: readonly ProblemSlug[] = ["uri-too-long", "headers-too-large", "forwarding-refused", "internal"];
 
 /** What the seam answers for an operation that asks who calls. */
 const IDENTIFIED: readonly ProblemSlug[] = [
   "unauthenticated",
   "credential-conflict",
   "forbidden",
+  "data-residency-mismatch",
   "tenant-suspended",
   "rate-limited",
   "store-unavailable",

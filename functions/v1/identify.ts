@@ -1,6 +1,7 @@
 import type { Actor } from "../../shared/contracts/actor.ts";
 import type { Access, TenantState } from "../../shared/contracts/ports/tenant-store.ts";
 import type { Deps, Incoming } from "../context.ts";
+import { elsewhere } from "../pipeline/locate/elsewhere.ts";
 import { ProblemError } from "../problem.ts";
 import type { Operation } from "./operation.ts";
 
@@ -29,12 +30,15 @@ export async function identify(
   )
     return null;
   const outcome = await deps.authenticator.authenticate(incoming.headers, {
-    host: incoming.headers.get("host"),
+    host: incoming.forwarded?.host ?? incoming.headers.get("host"),
     now: incoming.receivedMs,
     source: incoming.runtime.source,
     fresh: options.fresh,
   });
   if (!outcome.ok) throw await refusedAttempt(deps, incoming, outcome.error);
+  // The directory said that this tenant's calls may pass an entry; the tenant's own state is what counts.
+  if (incoming.forwarded !== undefined && outcome.value.state.settings.transit !== "allowed")
+    throw elsewhere(deps.directory()?.cells.get(deps.cell.id) ?? null);
   if (operation.gate === "operations" && !outcome.value.actor.cell_operator) throw new ProblemError("forbidden");
   return outcome.value;
 }

@@ -14,6 +14,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     usage: "batch run FILE [--model NAME] [--endpoint PATH]",
     load: async () => (await import("./batch.ts")).batch,
   },
+  cells: {
+    summary: "sign and show the directory of a deployment's cells, make its keys",
+    usage:
+      "cells sign FILE --keys DOCUMENT --out FILE [--hours N] [--version N] | trust DOCUMENT | show FILE --keys FILE | key   (docs/cells.md)",
+    load: async () => (await import("./cells.ts")).cells,
+  },
   keys: {
     summary: "list, rotate, retire, revoke and forget the signing keys of a cell",
     usage: "keys list|rotate|retire|revoke|forget [KID] [--home DIR | --document FILE]   (docs/keys.md)",

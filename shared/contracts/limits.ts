@@ -484,6 +484,22 @@ export const LIMITS = {
   workerSendBytesMax: 128 * MiB,
   /** How often a worker tells its load: three of them make the 15 s that a report counts. */
   workerLoadEveryMs: 5 * SECOND,
+  /** A worker's report counts for so long: three of its intervals. */
+  poolReportMsMax: 15 * SECOND,
+  /** Connections that the cell keeps a report of: 1,000 replicas that all reconnect, four times over. */
+  poolWorkersMax: 4_096,
+  /** How long an edge plans with what it read of pools. */
+  poolViewMs: 2 * SECOND,
+  /** A caller of an interactive call waits no longer for a worker, unless the pool says so. */
+  poolWaitMsDefault: MINUTE,
+  poolWaitMsMax: 30 * MINUTE,
+  /** From a first job to a first worker where a pool was scaled to zero: a node, an image, weights. */
+  poolColdStartMsDefault: 2 * MINUTE,
+  /** Service time of a pool that has not settled a task yet: a few hundred tokens. */
+  poolServiceMsAssumed: 5 * SECOND,
+  /** `Retry-After` of a call that no pool takes now; SDKs refuse a minute and more (WIRE). */
+  poolRetryMsMin: SECOND,
+  poolRetryMsMax: 30 * SECOND,
   /** A run that is not renewed for so long is lost; renewed at a third. */
   runLeaseMs: 30 * SECOND,
 
@@ -531,9 +547,25 @@ export const LIMITS = {
   detachedRunsMax: 256,
   /** A job that nobody took is sent again: the queue may have lost it, or keep it from everybody. */
   jobResendMs: 5 * MINUTE,
-  /** Tries of one callback, with waits from 1 s that double: about 17 minutes. */
-  callbackTriesMax: 10,
-  callbackMsMin: 1 * SECOND,
+  /** Tries of one callback, with waits that double from 1 s up to an hour: about three hours, within the task's log's life. */
+  callbackTriesMax: 14,
+  callbackWaitMsMin: 1 * SECOND,
+  callbackWaitMsMax: HOUR,
+  /** One try with all its redirects ends within half of this; one that was lost is made again after it. */
+  callbackTryMsMax: MINUTE,
+  /** One request of a try. */
+  callbackCallMsMax: 10 * SECOND,
+  callbackRedirectsMax: 2,
+  /** What a receiver answers is not read beyond its status. */
+  callbackAnswerBytesMax: 64 * KiB,
+  callbackUrlCharsMax: 2_048,
+  /** Life of a callback's signature: clocks that differ, and a slow way. */
+  callbackSignatureMs: 5 * MINUTE,
+  /** Looked at again after this while a suspension, a lock or an outage holds a callback back. */
+  callbackPostponeMs: MINUTE,
+  /** Callbacks under way at once, of one process and of one tenant in it: slow receivers hold up nobody else's. */
+  callbacksMax: 64,
+  callbacksPerTenantMax: 8,
   /** Bytes of recent frames that a task keeps in memory for those who watch; whoever is slower reads what is durable. */
   logLiveBytesMax: 1 * MiB,
   /** Those who watch one task at once. */
@@ -595,4 +627,26 @@ export const LIMITS = {
   // --- pre-authentication, per client address (defaults; the snapshot may change them)
   preauthPerMinute: 120,
   preauthAddressesMax: 50_000,
+
+  // --- cells and the global entry
+  directoryCellsMax: 64,
+  directoryHostsMax: 16,
+  /** 43 characters a tenant: 50,000 that moved and 50,000 with transit are 4.6 MiB of directory. */
+  directoryTenantsMax: 50_000,
+  directoryIssuersMax: 10_000,
+  directoryBytesMax: 16 * MiB,
+  /** A week without whoever signs directories; a day is what the command gives. */
+  directoryLifeMsMax: 7 * DAY,
+  directoryRefreshMs: 30 * SECOND,
+  directoryReadMsMax: 5 * SECOND,
+  /** One in use, one that comes and one that goes. */
+  forwardingKeysMax: 4,
+  /** DESIGN §8: a forwarded call's header is good for a minute. */
+  forwardingMsMax: MINUTE,
+  /** Claims of one call; the address, host and traceparent are the longest. */
+  forwardingHeaderCharsMax: 2_048,
+  /** One-time numbers that are remembered for 90 s: 1,400 forwarded calls a second, about 20 MB. */
+  forwardingNoncesMax: 131_072,
+  /** A cell that takes longer to begin an answer than any deadline allows is gone. */
+  forwardedAnswerMsMax: 31 * MINUTE,
 } as const;

@@ -108,6 +108,12 @@ export const PROBLEMS = {
     "data_residency_mismatch",
     "This tenant lives in another cell",
   ),
+  "forwarding-refused": problem(
+    403,
+    "permission_error",
+    "forwarding_refused",
+    "The call says that it was forwarded, and its proof does not hold",
+  ),
   "tenant-locked": problem(423, "permission_error", "tenant_locked", "The tenant is under a compliance lock"),
   // state
   "version-conflict": problem(
@@ -171,6 +177,20 @@ export const PROBLEMS = {
     "approval_result_gone",
     "There is no result: it did not run, or what it answered is not kept any more",
   ),
+  "task-settled": problem(
+    409,
+    "invalid_request_error",
+    "task_settled",
+    "The task has ended: what would run again could not be charged again",
+    false,
+  ),
+  "task-forgotten": problem(410, "invalid_request_error", "task_forgotten", "The task is not kept any more"),
+  "dead-letter-unreadable": problem(
+    422,
+    "invalid_request_error",
+    "dead_letter_unreadable",
+    "This cell did not write the message, or it was for another pool",
+  ),
   "evidence-pending": problem(
     409,
     "invalid_request_error",
@@ -203,6 +223,8 @@ export const PROBLEMS = {
   ),
   // execution
   "no-route": problem(503, "api_error", "no_route", "No approved engine is available"),
+  "pool-unavailable": problem(503, "api_error", "pool_unavailable", "No worker of the pool is there for this model"),
+  "pool-overloaded": problem(429, "rate_limit_error", "pool_overloaded", "The wait for a worker would be too long"),
   "engine-overloaded": problem(429, "rate_limit_error", "engine_overloaded", "The engine takes no more requests now"),
   "upstream-rejected": problem(400, "invalid_request_error", "upstream_rejected", "The engine rejected the request"),
   "upstream-failed": problem(502, "api_error", "upstream_failed", "The engine failed"),
@@ -224,6 +246,7 @@ export const PROBLEMS = {
     "ledger_halted",
     "The tenant's ledger and its archive disagree; nothing is admitted until they agree again",
   ),
+  "cell-unavailable": problem(503, "api_error", "cell_unavailable", "The cell of this tenant does not answer"),
   draining: problem(503, "api_error", "draining", "The cell is shutting down"),
   misconfigured: problem(503, "api_error", "misconfigured", "The cell is not configured"),
   internal: problem(500, "api_error", "internal_error", "An internal error happened"),

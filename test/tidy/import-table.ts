@@ -151,6 +151,22 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
       "operations reach the world through ports: never an adapter, an entry, a durable object or the environment",
   },
   {
+    files: /^functions\/cells\//,
+    may: [
+      contracts,
+      crypto,
+      telemetry,
+      /^shared\/evidence\//,
+      /^functions\/cells\//,
+      /^functions\/pipeline\/(?:locate\/|authenticate\/(?:read-credential|refusal)\.ts$)/,
+      /^functions\/(?:context|problem)\.ts$/,
+    ],
+    packages: [/^zod$/],
+    builtins: [],
+    because:
+      "between cells there is routing alone: no operation, store or adapter is near a call that belongs elsewhere",
+  },
+  {
     files: /^functions\/engines\//,
     may: [
       contracts,

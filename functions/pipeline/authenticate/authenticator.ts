@@ -4,11 +4,14 @@ import type { ConfigSource } from "../../../shared/contracts/ports/config-source
 import type { Egress } from "../../../shared/contracts/ports/egress.ts";
 import type { Keyring } from "../../../shared/contracts/ports/keyring.ts";
 import type { Access, TenantState, TenantStore } from "../../../shared/contracts/ports/tenant-store.ts";
-import type { Result } from "../../../shared/contracts/result.ts";
+import { err, type Result } from "../../../shared/contracts/result.ts";
 import { looksLikeApiKey } from "../../../shared/crypto/api-key.ts";
+import type { DirectoryView } from "../locate/directory-view.ts";
+import { elsewhere } from "../locate/elsewhere.ts";
+import { homeOf } from "../locate/home-of.ts";
 import { createKeyVerifier } from "./key-verifier.ts";
-import { type HeaderSource, readCredential } from "./read-credential.ts";
-import { type AuthRefusal, refuse } from "./refusal.ts";
+import { type Credential, type HeaderSource, readCredential } from "./read-credential.ts";
+import { AuthRefusal, refuse } from "./refusal.ts";
 import { createTokenAuthenticator } from "./token-authenticator.ts";
 
 /** Who calls, proof of the versions it was read at, and the tenant's state. Shared between calls: never change it. */
@@ -37,12 +40,15 @@ export interface AuthenticatorDeps {
   tenants: Pick<TenantStore, "lookup">;
   keyring: Pick<Keyring, "macKeys">;
   egress: Egress;
+  /** The directory of cells that is in force; null or absent where there is none. */
+  directory?(): DirectoryView | null;
 }
 
 /**
  * Credential → actor. Touches a tenant's object only for a credential that this cell minted or whose token verified,
- * and then once, unless its facts are cached. What is cached is a hint: stores compare versions. Unknown, foreign,
- * expired and revoked credentials get the same refusal. Rejects only if a store is unreachable.
+ * and then once, unless its facts are cached. What is cached is a hint: stores compare versions. Unknown, expired and
+ * revoked credentials get the same refusal; one that names another cell of the directory is told that cell, whether it is
+ * good or not. Rejects only if a store is unreachable.
  */
 export interface Authenticator {
   authenticate(headers: HeaderSource, context: AuthContext): Promise<Result<Authenticated, AuthRefusal>>;
@@ -61,7 +67,17 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
         looksLikeApiKey(text) || !bearer
           ? await keys.verify(text, selected, context)
           : await tokens.verify(text, selected, context);
-      return outcome.ok ? outcome : refuse(outcome.error, context.host, deps.cell.endpoint);
+      if (outcome.ok) return outcome;
+      return foreign(deps, credential.value) ?? refuse(outcome.error, context.host, deps.cell.endpoint);
     },
   };
+}
+
+/** That a credential which is nothing here belongs to another cell, where the directory says so. */
+function foreign(deps: AuthenticatorDeps, credential: Credential): Result<never, AuthRefusal> | null {
+  const view = deps.directory?.() ?? null;
+  const home = view === null ? null : homeOf(view, credential);
+  if (home === null || home.cell.id === deps.cell.id) return null;
+  const { slug, extensions } = elsewhere(home.cell);
+  return err(new AuthRefusal(slug, extensions));
 }

@@ -1,0 +1,64 @@
+import { JURISDICTIONS } from "../../shared/contracts/cell-directory.ts";
+
+/** The parts of a cell that keep or receive something, by the names that `BAILIWICK_RESIDENCY` has for them. */
+export const PLACES = {
+  disk: "the home's disk: durable objects, queue, keys, and whatever else has no place of its own",
+  objects: "the platform's durable objects",
+  database: "the control database",
+  bucket: "the bucket of archive and objects",
+  signer: "the signing keys",
+  limiter: "the pre-authentication limiter",
+  telemetry: "the collector of traces and metrics",
+} as const;
+export type Place = keyof typeof PLACES;
+
+/** Where a part lies, and where the configuration says so. */
+export interface Declared {
+  place: Place;
+  /** Null: nobody said. */
+  jurisdiction: string | null;
+}
+
+/** Something lies outside the cell's jurisdiction, or nobody said where; the message is one line for the operator. */
+export class OutsideJurisdiction extends Error {
+  override readonly name = "OutsideJurisdiction";
+}
+
+export type Residency = Readonly<Partial<Record<Place, string>>>;
+
+/** `disk=eu database=eu`: null for a place that is not known, a jurisdiction that is not known, or one said twice. */
+export function parseResidency(text: string): Residency | null {
+  const said = new Map<string, string>();
+  for (const word of text.split(/[\s,]+/).filter((part) => part !== "")) {
+    const [place = "", jurisdiction = "", ...rest] = word.split("=");
+    const known = Object.hasOwn(PLACES, place) && JURISDICTIONS.some((name) => name === jurisdiction);
+    if (!known || rest.length > 0 || said.has(place)) return null;
+    said.set(place, jurisdiction);
+  }
+  return Object.fromEntries(said);
+}
+
+/**
+ * Where each part that is in use lies. In `local` everything is local unless something else is said; in every other
+ * jurisdiction what nobody said is not known, and stays so.
+ */
+export const declared = (jurisdiction: string, said: Residency, inUse: readonly Place[]): Declared[] =>
+  inUse.map((place) => ({ place, jurisdiction: said[place] ?? (jurisdiction === "local" ? "local" : null) }));
+
+/** Throws `OutsideJurisdiction`, naming every part, unless all lie where the cell does. */
+export function requireResidency(cell: { id: string; jurisdiction: string }, parts: readonly Declared[]): void {
+  const wrong = parts.flatMap(({ place, jurisdiction }) => {
+    if (jurisdiction === cell.jurisdiction) return [];
+    return jurisdiction === null
+      ? [`BAILIWICK_RESIDENCY does not say where ${PLACES[place]} lies (${place}=…)`]
+      : [`${PLACES[place]} lies in ${jurisdiction}`];
+  });
+  if (wrong.length > 0)
+    throw new OutsideJurisdiction(`the cell ${cell.id} is of ${cell.jurisdiction}: ${wrong.join("; ")}`);
+}
+
+/** AWS's regions begin with where they are; a claim that they deny is a mistake. Null: nothing is known of this one. */
+export function jurisdictionOfRegion(region: string): "eu" | "us" | null {
+  if (region.startsWith("eu-")) return "eu";
+  return region.startsWith("us-") && !region.startsWith("us-gov-") ? "us" : null;
+}
