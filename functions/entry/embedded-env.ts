@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { JURISDICTIONS } from "../../shared/contracts/cell-directory.ts";
+import { CellId } from "../../shared/contracts/ids.ts";
+import { CELLS_VARIABLES } from "./cells-env.ts";
 import { EnvUnusable, parseVariables } from "./env-unusable.ts";
 import { BUCKET_VARIABLES, LEDGER_VARIABLES } from "./ledger-env.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
@@ -11,8 +14,15 @@ const Env = z.object({
   BAILIWICK_CONFIG: z.string().min(1).optional(),
   BAILIWICK_LOG: z.enum(LOG_LEVELS).default("warn"),
   BAILIWICK_DATABASE_URL: z.string().min(1).optional(),
+  BAILIWICK_CELL: CellId.default(CellId.parse("local")),
+  BAILIWICK_JURISDICTION: z.enum(JURISDICTIONS).default("local"),
+  BAILIWICK_ENDPOINT: z
+    .url({ protocol: /^https?$/ })
+    .transform((url) => url.replace(/\/+$/, ""))
+    .optional(),
   TLS_CERT: z.string().min(1).optional(),
   TLS_KEY: z.string().min(1).optional(),
+  ...CELLS_VARIABLES,
   ...LEDGER_VARIABLES,
   ...BUCKET_VARIABLES,
   ...OTLP_VARIABLES,

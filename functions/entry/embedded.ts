@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { embeddedBatchStore } from "../../durable/batch/embedded.ts";
@@ -48,10 +49,12 @@ import { recordedSigner } from "../adapters/signer/recorded.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
 import { mint } from "../v1/keys/mint.ts";
 import { firstKeys, provisionTenants } from "./bootstrap.ts";
+import { directoryOf } from "./cells-env.ts";
 import { composeCell } from "./compose.ts";
 import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { type EmbeddedEnv, readEmbeddedEnv } from "./embedded-env.ts";
+import { placesOf } from "./embedded-places.ts";
 import { EnvUnusable } from "./env-unusable.ts";
 import {
   HomeUnusable,
@@ -73,16 +76,25 @@ import { nativeHashing } from "./native-hashing.ts";
 import { otlpExporters } from "./otlp.ts";
 import { releaseOf } from "./release.ts";
 import { repeating } from "./repeating.ts";
+import { OutsideJurisdiction, type Place, requireResidency } from "./residency.ts";
 import { startUpkeep } from "./upkeep.ts";
 import { welcome } from "./welcome.ts";
 
 const PROJECT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const CELL = { id: "local", jurisdiction: "local", region: "local" };
 const FIRST_TENANT = "default";
 
 /** The whole cell in one process: edge, durable objects, control database. Resolves when it listens. */
 async function start(env: EmbeddedEnv, variables: Record<string, string | undefined>): Promise<() => Promise<void>> {
   useHashing(nativeHashing);
+  const own = {
+    id: env.BAILIWICK_CELL,
+    jurisdiction: env.BAILIWICK_JURISDICTION,
+    region: env.BAILIWICK_JURISDICTION,
+  };
+  const bucket = bucketOf(env);
+  // Before anything is written anywhere.
+  const places = placesOf(env, bucket);
+  requireResidency(own, [...places.values()]);
   const home = resolve(env.BAILIWICK_HOME);
   prepareHome(home);
   const { version, release } = releaseOf(PROJECT);
@@ -92,20 +104,30 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const egress = hostEgress();
   const telemetry = createTelemetry({
     service: "bailiwick",
-    cell: CELL.id,
+    cell: own.id,
     sink: logSink(env.BAILIWICK_LOG, (line) => void process.stderr.write(`${line}\n`)),
-    ...otlpExporters(env, { version, cell: CELL.id, clock, ids, egress, timer: hostTimer }),
+    ...otlpExporters(env, { version, cell: own.id, clock, ids, egress, timer: hostTimer }),
     clock,
     ids,
     sample: { ratio: 1, followParent: true },
   });
+  /** What was declared and found to be the cell's own. */
+  const lies = (place: Place): string => places.get(place)?.jurisdiction ?? own.jurisdiction;
   const failed = (where: string) => (cause: unknown) => telemetry.log.error(where, cause);
 
+  const reach = { readFile: (path: string) => readFile(path, "utf8"), fetch: egress.operatorFetch };
+  const directory = await directoryOf(env, reach, {
+    clock,
+    onFault: (fault) =>
+      fault === null
+        ? telemetry.log.info("directory.good", {})
+        : telemetry.log.error("directory.refused", new Error(fault)),
+  });
   const config = await folderConfigSource({
     folder: env.BAILIWICK_CONFIG ? resolve(env.BAILIWICK_CONFIG) : join(PROJECT, "infra/local/config"),
     host: nodeFolderHost,
     compile: snapshotCompiler({
-      cell: CELL,
+      cell: own,
       secretsPresent: (ref) => readSecret(ref) !== null,
       variable: (name) => variables[name] ?? null,
     }),
@@ -115,17 +137,15 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const degradation = new Degradation(telemetry, config);
   const db = degradation.watch(
     env.BAILIWICK_DATABASE_URL
-      ? postgresControlDb({ cell: CELL.id, connectionString: env.BAILIWICK_DATABASE_URL })
-      : pgliteControlDb({ cell: CELL.id, dataDir: join(home, "control-db"), stopping: stopping.signal }),
+      ? postgresControlDb({ cell: own.id, connectionString: env.BAILIWICK_DATABASE_URL })
+      : pgliteControlDb({ cell: own.id, dataDir: join(home, "control-db"), stopping: stopping.signal }),
   );
   const control = controlRepository({ db, clock });
   const root = rootSecret(home, ids.bytes);
-  const bucket = bucketOf(env);
-  const { jurisdiction } = CELL;
   const archive =
     bucket === null
-      ? await fileSystemObjectStore({ root: join(home, "object-store"), jurisdiction, clock })
-      : await s3Archive(s3Options(bucket, { jurisdiction, clock, egress }));
+      ? await fileSystemObjectStore({ root: join(home, "object-store"), jurisdiction: lies("disk"), clock })
+      : await s3Archive(s3Options(bucket, { jurisdiction: lies("bucket"), clock, egress }));
   const keySigner = fileSigner({
     path: join(home, SIGNING_KEYS_FILE),
     sinceMs: statSync(join(home, ROOT_KEY_FILE)).mtimeMs,
@@ -138,7 +158,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const publishing = {
     archive,
     deployment: env.BAILIWICK_LEDGER_ORIGIN,
-    cell: CELL.id,
+    cell: own.id,
     retentionDays: env.BAILIWICK_LEDGER_RETENTION_DAYS,
     metrics: telemetry.metrics,
     halted: (log: string, fault: string) => telemetry.log.error("ledger.halted", new Error(fault), { log }),
@@ -152,7 +172,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   });
   const tenantClass = tenantObjectClass(
     countedEventSink(
-      pacedEventSink(controlDbEventSink({ db, cell: CELL.id, clock }), {
+      pacedEventSink(controlDbEventSink({ db, cell: own.id, clock }), {
         clock,
         nowMs: () => performance.now(),
         cpuMs() {
@@ -165,7 +185,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     ),
     logParts({ ...publishing, signer }),
   );
-  const queue = await sqliteJobQueue({ path: join(home, QUEUE_FILE), clock, jurisdiction });
+  const queue = await sqliteJobQueue({ path: join(home, QUEUE_FILE), clock, jurisdiction: lies("disk") });
   // Alarms may come before the cell is composed: what they are to run waits for it.
   const composed = Promise.withResolvers<Runner>();
   const composedBatches = Promise.withResolvers<BatchRunner>();
@@ -183,16 +203,17 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     },
   });
   const tenants = embeddedTenantStore(objects, tenantClass);
-  const cellStore = embeddedCellStore(objects, { cell: CELL.id, region: CELL.region, release }, cellObjects);
+  const cellStore = embeddedCellStore(objects, { cell: own.id, region: own.region, release }, cellObjects);
   await keySigner.keys();
   const keyring = await secretKeyring([root], clock);
-  const sign = statementSigner(CELL.id, statementKey(root));
+  const sign = statementSigner(own.id, statementKey(root));
   const lifecycle = createLifecycle();
   const loopback = ["127.0.0.1", "::1", "localhost"].includes(env.HOST);
   const scheme = env.TLS_CERT ? "https" : "http";
   const cell = {
-    ...CELL,
-    endpoint: `${scheme}://${env.HOST.includes(":") ? `[${env.HOST}]` : env.HOST}:${env.PORT}`,
+    ...own,
+    endpoint:
+      env.BAILIWICK_ENDPOINT ?? `${scheme}://${env.HOST.includes(":") ? `[${env.HOST}]` : env.HOST}:${env.PORT}`,
     release,
     loopback,
   };
@@ -207,7 +228,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     batches: embeddedBatchStore(objects, batchClass),
     cellStore,
     policies: policyStore({
-      cell: embeddedCellPolicies(objects, { cell: CELL.id, region: CELL.region, release }, sign),
+      cell: embeddedCellPolicies(objects, { cell: own.id, region: own.region, release }, sign),
       tenant: embeddedTenantPolicies(objects, tenantClass, sign),
     }),
     defer: (work) => void work.catch(failed("deferred")),
@@ -225,22 +246,24 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     egress,
     readSecret,
     version,
-    pools: { enrolment: workerSecret(home, ids.bytes) },
+    directory: () => directory?.current() ?? null,
+    forwardingKeys: env.BAILIWICK_FORWARDING_KEYS,
+    pools: { enrolment: workerSecret(home, ids.bytes), queue },
     archive,
     signer,
     ledgerOrigin: env.BAILIWICK_LEDGER_ORIGIN,
     logPrefix,
     stores: [
       { purpose: "ledger archive and objects", ...archive.placement },
-      { purpose: "durable objects", technology: "sqlite", jurisdiction, worm: "not WORM" },
+      { purpose: "durable objects", technology: "sqlite", jurisdiction: lies("disk"), worm: "not WORM" },
       {
         purpose: "control database",
         technology: env.BAILIWICK_DATABASE_URL ? "postgresql" : "pglite",
-        jurisdiction,
+        jurisdiction: lies(env.BAILIWICK_DATABASE_URL ? "database" : "disk"),
         worm: "not WORM",
       },
       { purpose: "job queue", ...queue.placement, worm: "not WORM" },
-      { purpose: "keys", technology: "file-system", jurisdiction, worm: "not WORM" },
+      { purpose: "keys", technology: "file-system", jurisdiction: lies("disk"), worm: "not WORM" },
     ],
   });
 
@@ -264,12 +287,13 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     handle,
     onError: failed("server"),
   });
-  const endpoint = cell.endpoint.replace(/:\d+$/, `:${server.port}`);
+  const endpoint = env.BAILIWICK_ENDPOINT ?? cell.endpoint.replace(/:\d+$/, `:${server.port}`);
   cell.endpoint = endpoint;
   writeKeys(home, { ...keys, endpoint });
   const pulling = repeating(LIMITS.bundlePullCheckMs, async () => {
     if (pull.due) await pull.run();
   });
+  const looking = repeating(LIMITS.directoryRefreshMs, async () => directory?.refresh());
   const upkeep = startUpkeep({
     config,
     cellStore,
@@ -285,7 +309,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   return async () => {
     stopping.abort();
     const drained = lifecycle.drain(LIMITS.drainMsMax, LIMITS.drainSettleMsMax);
-    await Promise.all([upkeep.stop(), pulling.stop()]);
+    await Promise.all([upkeep.stop(), pulling.stop(), looking.stop()]);
     const { ended } = await drained;
     if (ended > 0) telemetry.log.warn("drain.ended_calls", { calls: ended });
     await server.stop(LIMITS.serverCloseMsMax);
@@ -327,7 +351,7 @@ function tlsOf(env: EmbeddedEnv): { cert: string; key: string } | null {
 }
 
 /** Failures that the operator can mend, as one line; anything else is a bug and keeps its stack. */
-const EXPECTED = [EnvUnusable, HomeUnusable, HomeLocked, ConfigUnusable, PortInUse];
+const EXPECTED = [EnvUnusable, OutsideJurisdiction, HomeUnusable, HomeLocked, ConfigUnusable, PortInUse];
 
 try {
   const variables = host.variables();

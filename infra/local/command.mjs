@@ -61,6 +61,21 @@ export function nodeBinary() {
 }
 
 /**
+ * The directory of cells and its keys where they are files, whose paths become absolute; they may be URLs and whole
+ * documents too.
+ * @param {NodeJS.ProcessEnv} env
+ */
+export function directoryFiles(env) {
+  return ["BAILIWICK_DIRECTORY", "BAILIWICK_DIRECTORY_KEYS"].flatMap((name) => {
+    const given = env[name];
+    if (!given || /^(?:https?:|\s*\{)/.test(given)) return [];
+    const path = resolve(given);
+    env[name] = path;
+    return [path];
+  });
+}
+
+/**
  * The one place that says how an embedded cell is started and what it may touch: reads the project, its home, its
  * configuration and TLS files; writes only its home; sees only named variables; runs nothing, loads no native code and no
  * remote module. The network is open, because a list cannot widen while the cell runs: `Egress` decides there.
@@ -77,6 +92,7 @@ export function embeddedCommand(env) {
   for (const name of names) if (env[name] !== undefined) childEnv[name] = env[name];
   childEnv.BAILIWICK_HOME = home;
   for (const name of ["BAILIWICK_CONFIG", "TLS_CERT", "TLS_KEY"]) if (env[name]) childEnv[name] = resolve(env[name]);
+  const named = directoryFiles(childEnv);
   if ((env.BAILIWICK_RUNTIME ?? "deno") === "node") {
     const file = nodeBinary();
     if (!file) return { refusal: "the pinned Node is not installed; delete node_modules and start again" };
@@ -84,7 +100,7 @@ export function embeddedCommand(env) {
   }
   const file = denoBinary();
   if (!file) return { refusal: "Deno is not installed; delete node_modules and start again" };
-  const readable = [ROOT, home, config, childEnv.TLS_CERT, childEnv.TLS_KEY, ...secrets.files].filter(
+  const readable = [ROOT, home, config, childEnv.TLS_CERT, childEnv.TLS_KEY, ...named, ...secrets.files].filter(
     (path) => path !== undefined,
   );
   return {

@@ -55,8 +55,8 @@ const looking = setInterval(() => {
   if (!endpoint.startsWith("http:")) return;
   worker = startLocalWorker({
     cellUrl: endpoint,
-    cell: "local",
-    jurisdiction: "local",
+    cell: command.env.BAILIWICK_CELL ?? "local",
+    jurisdiction: command.env.BAILIWICK_JURISDICTION ?? "local",
     pool: "local",
     queueFile: join(command.home, "queue.sqlite"),
     secretFile: join(command.home, "worker-secret"),
