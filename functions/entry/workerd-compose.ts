@@ -144,6 +144,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     ledgerOrigin: env.BAILIWICK_LEDGER_ORIGIN,
     logPrefix,
     stores: storesOf(env, archive),
+    pools: env.BAILIWICK_SQS_PREFIX === undefined ? null : { enrolment: env.BAILIWICK_WORKER_SECRET?.reveal() ?? null },
     runsAreAwaited: true,
     defer: (work) => waitUntil(work.catch(failed("deferred"))),
     keyring: await secretKeyring([env.BAILIWICK_ROOT_SECRET], clock),
@@ -231,6 +232,7 @@ function storesOf(env: WorkerdEnv, archive: ObjectStore | null): StorePlacement[
     ...(archive === null ? [] : [{ purpose: "ledger archive and objects", ...archive.placement }]),
     store("durable objects", "durable-object-sqlite"),
     ...(env.NEON_DATABASE_URL === undefined ? [] : [store("control database", "neon")]),
+    ...(env.BAILIWICK_SQS_PREFIX === undefined ? [] : [store("job queue", "sqs")]),
     store("keys", "worker-secrets"),
   ];
 }

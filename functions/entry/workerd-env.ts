@@ -7,14 +7,18 @@ import type { SessionObject } from "../../durable/session/object.ts";
 import type { TaskObject } from "../../durable/task/object.ts";
 import type { TenantObject } from "../../durable/tenant/object.ts";
 import { CellId, KeyId, TenantId } from "../../shared/contracts/ids.ts";
+import type { JobQueue } from "../../shared/contracts/ports/job-queue.ts";
 import { decodeBase64url } from "../../shared/crypto/base64url.ts";
+import { sqsJobQueue } from "../../shared/job-queue/sqs.ts";
 import { Redacted } from "../../shared/telemetry/redacted.ts";
+import { systemClock } from "../adapters/clock/system.ts";
 import type { PublicNetwork } from "../adapters/egress/workerd.ts";
 import type { SignerService } from "../adapters/signer/signer-service.ts";
 import { EnvUnusable, parseVariables } from "./env-unusable.ts";
 import { LEDGER_VARIABLES } from "./ledger-env.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
 import { OTLP_VARIABLES } from "./otlp.ts";
+import { QUEUE_VARIABLES, sqsOf } from "./queue-env.ts";
 
 const ROOT_BYTES = 32;
 const rootSecret = (text: string, issues: { addIssue(message: string): void }): Uint8Array => {
@@ -64,6 +68,12 @@ const Env = z.object({
   NEON_FETCH_ENDPOINT: z.url().optional(),
   UPSTASH_REDIS_REST_URL: z.url().optional(),
   UPSTASH_REDIS_REST_TOKEN: secret.optional(),
+  ...QUEUE_VARIABLES,
+  BAILIWICK_WORKER_SECRET: z
+    .string()
+    .min(32)
+    .transform((text) => new Redacted(text))
+    .optional(),
   ...OTLP_VARIABLES,
 });
 
@@ -95,6 +105,13 @@ export function readWorkerdEnv(bindings: Readonly<Record<string, unknown>>): Wor
       return typeof value === "string" && value !== "" ? value : null;
     },
   });
+}
+
+/** The queues of the cell's pools; null in a cell that has none. */
+export function queueOf(env: WorkerdEnv): JobQueue | null {
+  const { BAILIWICK_CELL: cell, BAILIWICK_JURISDICTION: jurisdiction, BAILIWICK_ROOT_SECRET: root } = env;
+  const sqs = sqsOf(env, { cell, jurisdiction, root, clock: systemClock, fetch: (url, init) => fetch(url, init) });
+  return sqs === null ? null : sqsJobQueue(sqs);
 }
 
 /** The same objects, held to the cell's jurisdiction where the platform places them; elsewhere they lie on this disk. */

@@ -14,7 +14,7 @@ import { controlDbEventSink } from "../adapters/event-sink/control-db.ts";
 import type { Runtime, Socket, SocketHandler } from "../context.ts";
 import { asksForSocket, bindSocket, type PlatformSocket } from "./web-socket.ts";
 import { composeIsolate, controlDbOf, type IsolateCell } from "./workerd-compose.ts";
-import { placed, readWorkerdEnv } from "./workerd-env.ts";
+import { placed, queueOf, readWorkerdEnv } from "./workerd-env.ts";
 import { logPartsOf } from "./workerd-ledger.ts";
 import type { Execution } from "./workerd-upkeep.ts";
 
@@ -41,7 +41,8 @@ export class CellObject extends Cell {
 /** A task whose waiting work is run in its own isolate, through the seam of the whole cell. */
 export class TaskObject extends Task {
   constructor(ctx: DurableState, env: Bindings) {
-    super(ctx, env, { runner: laterRunner(async () => (await isolateOf(env).cell).runner), queue: null });
+    const runner = laterRunner(async () => (await isolateOf(env).cell).runner);
+    super(ctx, env, { runner, queue: queueOf(readWorkerdEnv(env)) });
   }
 }
 

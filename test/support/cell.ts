@@ -31,6 +31,8 @@ export interface Cell {
   /** Key of an operator of the cell. */
   readonly adminKey: string;
   readonly pid: number;
+  /** The variables or bindings that it was given beside its own. */
+  readonly env: Readonly<Record<string, string>>;
   logs(): string;
   /** Drains it and answers its exit code; the home is removed when this cell made it. */
   stop(signal?: "SIGTERM" | "SIGINT"): Promise<number | null>;
@@ -70,6 +72,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     runtime: options.runtime,
     url,
     home,
+    env: options.env ?? {},
     tenant: keys.tenant,
     apiKey: keys.api_key,
     adminKey: keys.admin_key,

@@ -3,6 +3,7 @@ import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { afterAll, beforeAll } from "vitest";
 import { type Cell, type CellRuntime, startCell } from "./cell.ts";
+import { startQueues } from "./fauxqs.ts";
 import { startNeonProxy } from "./neon-proxy.ts";
 import { BUNDLE_SECRET } from "./policy-bundle.ts";
 import { postgresBinaries, startPostgres } from "./postgres.ts";
@@ -120,13 +121,15 @@ async function workerdDatabase(): Promise<{ env: Record<string, string>; stop():
 export function createLab(runtime: CellRuntime): Lab {
   let started: Awaited<ReturnType<typeof startLab>> | undefined;
   let database: Awaited<ReturnType<typeof workerdDatabase>> = null;
+  let queues: Awaited<ReturnType<typeof startQueues>> | null = null;
   beforeAll(async () => {
-    database = runtime === "workerd" ? await workerdDatabase() : null;
-    started = await startLab({ runtime, env: database?.env ?? {} });
+    if (runtime === "workerd") [database, queues] = [await workerdDatabase(), await startQueues("local")];
+    started = await startLab({ runtime, env: { ...database?.env, ...queues?.env } });
   });
   afterAll(async () => {
     await started?.stop();
     await database?.stop();
+    await queues?.stop();
   });
   const lab = () => started ?? fail("the cell");
   return labOver(

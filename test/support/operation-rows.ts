@@ -34,8 +34,6 @@ export interface OperationRow {
   configured?: string;
   /** Needs an archive and signing keys, which the workerd cell of the suites does not have. */
   needsArchive?: true;
-  /** Needs pools of workers, which the workerd cell of the suites does not have. */
-  needsPools?: true;
   /** Lives in the control database, which the workerd cell of the suites does not have: it answers 503 there. */
   needsControlDb?: true;
 }
@@ -274,7 +272,7 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "tasks.evidence": { needsArchive, path: provenTask },
   "workers.token": { byWorker: true },
   "workers.connect": { byWorker: true },
-  "cell.workload-keys": { needsPools: true },
+  "cell.workload-keys": {},
   "ledger.list": {},
   "ledger.checkpoint": { needsArchive, before: exportable },
   "ledger.tile": {
@@ -332,9 +330,7 @@ export const missingFor = (row: OperationRow, lab: Lab): string | null =>
     ? "this cell has no control database"
     : row.needsArchive && lab.cell.runtime === "workerd"
       ? "this cell has no archive"
-      : row.needsPools && lab.cell.runtime === "workerd"
-        ? "this cell has no pools"
-        : null;
+      : null;
 
 /** An embedded cell has its own; a workerd cell has PostgreSQL where this machine does. */
 const hasControlDb = (lab: Lab): boolean => lab.cell.runtime !== "workerd" || postgresBinaries() !== null;

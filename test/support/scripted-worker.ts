@@ -10,7 +10,9 @@ import {
   WorkerToken,
 } from "../../shared/contracts/worker-protocol.ts";
 import { sqliteJobQueue } from "../../shared/job-queue/sqlite.ts";
+import { sqsJobQueue } from "../../shared/job-queue/sqs.ts";
 import type { Cell } from "./cell.ts";
+import { sqsOptions } from "./sqs-options.ts";
 
 const POOL = "local";
 const HIDDEN_MS = 60_000;
@@ -19,16 +21,16 @@ const WAIT_MS = 15_000;
 type Frame<T extends ToWorker["t"]> = Extract<ToWorker, { t: T }>;
 export type Leased = Frame<"leased">;
 
-/** The queue of an embedded cell, as a worker of its machine opens it. */
-export const queueOf = (cell: Cell): Promise<JobQueue> =>
-  sqliteJobQueue({
-    path: join(cell.home, QUEUE_FILE),
-    clock: { now: () => Date.now() as ReturnType<import("../../shared/contracts/ports/clock.ts").Clock["now"]> }, // safe because: milliseconds
-    jurisdiction: "local",
-  });
+/** The queue of a cell as its workers open it: the file of an embedded cell, SQS elsewhere. */
+export const queueOf = async (cell: Cell): Promise<JobQueue> => {
+  const { BAILIWICK_SQS_ENDPOINT: endpoint, BAILIWICK_SQS_PREFIX: prefix = "" } = cell.env;
+  if (endpoint !== undefined) return sqsJobQueue({ ...sqsOptions(endpoint), prefix, cell: "local" });
+  const { clock } = sqsOptions("");
+  return sqliteJobQueue({ path: join(cell.home, QUEUE_FILE), clock, jurisdiction: "local" });
+};
 
 export async function workerToken(cell: Cell, worker = "scripted", pool = POOL): Promise<string> {
-  const secret = readFileSync(join(cell.home, WORKER_SECRET_FILE), "utf8").trim();
+  const secret = cell.env.BAILIWICK_WORKER_SECRET ?? readFileSync(join(cell.home, WORKER_SECRET_FILE), "utf8").trim();
   const response = await fetch(`${cell.url}/v1/workers/token`, {
     method: "POST",
     headers: { "content-type": "application/json" },

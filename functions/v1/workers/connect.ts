@@ -48,7 +48,8 @@ export const connectWorker = operation({
     return {
       kind: "socket",
       protocol: WORKER_PROTOCOL,
-      accept: (socket) => workerConnection({ deps, tokens, runs, reports, claims: claims.value }, socket),
+      accept: (socket) =>
+        workerConnection({ deps, tokens, runs, reports, claims: claims.value, defer: runtime.defer }, socket),
     };
   },
 });

@@ -6,11 +6,10 @@ import {
   type LEASE_REFUSALS,
   type ToWorker,
   WORKER_CLOSE,
-  type WorkerEngine,
   type WorkerLoad,
 } from "../../../shared/contracts/worker-protocol.ts";
 import type { WorkerClaims } from "../../../shared/crypto/workload-token.ts";
-import type { Deps, Socket, SocketHandler } from "../../context.ts";
+import type { Deps, Runtime, Socket, SocketHandler } from "../../context.ts";
 import type { RunHost, TakeRefusal } from "../unattended/run-host.ts";
 import { type MessageRefusal, readMessage } from "./read-message.ts";
 import { ProtocolBroken, WorkerTask } from "./worker-task.ts";
@@ -23,15 +22,8 @@ const OTHERS_MS = 5_000;
 type Frame<T extends FromWorker["t"]> = Extract<FromWorker, { t: T }>;
 type Refusal = (typeof LEASE_REFUSALS)[number];
 
-/** What a pool's worker says about itself. */
-export interface WorkerReport {
-  /** Of this connection; a worker that reconnects has another. */
-  id: string;
-  pool: string;
-  worker: string;
-  engine: WorkerEngine;
-  load: WorkerLoad;
-}
+/** How much the newest task counts in the mean service time: about the last ten do. */
+const SERVICE_ALPHA = 0.2;
 
 export interface ConnectionParts {
   deps: Pick<Deps, "clock" | "ids" | "telemetry" | "lifecycle">;
@@ -39,6 +31,8 @@ export interface ConnectionParts {
   runs: Pick<RunHost, "take">;
   claims: WorkerClaims & { expires_ms: number };
   reports: NonNullable<Deps["workers"]>["reports"];
+  /** Keeps the runtime at work until a lease is over, also when the connection ends before it. */
+  defer: Runtime["defer"];
 }
 
 /**
@@ -56,6 +50,8 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
   let hello: Frame<"hello"> | null = null;
   let heardMs = clock.now();
   let drained = false;
+  let leaving = false;
+  let serviceMs: number | null = null;
   const gauge = (by: number) => telemetry.metrics.gauge("bailiwick_workers_connected", { pool }, by);
 
   gauge(1);
@@ -96,7 +92,14 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
   }
 
   function report(load: WorkerLoad): void {
-    if (hello) reports.report({ id, pool, worker, engine: hello.engine, load });
+    if (hello === null || leaving) return;
+    reports.report({ id, pool, worker, ...load, service_ms: serviceMs, models: hello.engine.models });
+  }
+
+  /** How long a task had one of the worker's slots. */
+  function served(sinceMs: number): void {
+    const ms = clock.now() - sinceMs;
+    serviceMs = Math.round(serviceMs === null ? ms : serviceMs + SERVICE_ALPHA * (ms - serviceMs));
   }
 
   function refuse(ref: string, reason: Refusal, retryAfterMs: number | null = null): void {
@@ -121,7 +124,9 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
       if (!taken.ok) return refuse(ref, ...refusalOf(taken.error));
       const { fence, over: ended } = taken.value;
       task.leased(fence);
+      const sinceMs = clock.now();
       const end = await ended;
+      if (task.given && end === "done") served(sinceMs);
       // The run ended without asking this worker's engine.
       if (!task.given) return end === "done" ? refuse(ref, "finished") : refuse(ref, "later", LATER_MS);
       telemetry.metrics.count("bailiwick_leases_total", { pool, outcome: end === "done" ? "settled" : "lost" });
@@ -140,10 +145,11 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
 
   /** What may fail only by a defect or a store that is away: the worker asks again. */
   function begun(ref: string | null, work: Promise<void>): void {
-    work.catch((cause: unknown) => {
+    const over = work.catch((cause: unknown) => {
       telemetry.log.error("worker.frame", cause, { pool, worker });
       if (ref !== null) refuse(ref, "later", LATER_MS);
     });
+    parts.defer(over);
   }
 
   function take(frame: FromWorker) {
@@ -170,6 +176,7 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
       case "ping":
         return send({ t: "pong" });
       case "leaving":
+        leaving = true;
         return reports.gone(id);
       default:
         return unreachable(frame);

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { JobQueue } from "../../../shared/contracts/ports/job-queue.ts";
 import { WORKER_CLOSE } from "../../../shared/contracts/worker-protocol.ts";
 import { collect, eventually, type Lab, user } from "../../support/lab.ts";
@@ -24,9 +24,6 @@ const WHOLE = JSON.stringify({
 export function queueLaneSuite(lab: Lab): void {
   describe("the queue lane", () => {
     let queue: JobQueue;
-    beforeEach(({ skip }) => {
-      if (lab.cell.runtime === "workerd") skip("the workerd cell of the suites has no queue");
-    });
     const workers: ScriptedWorker[] = [];
     const connect = async (options: Parameters<typeof ScriptedWorker.connect>[1] = {}) => {
       const worker = await ScriptedWorker.connect(lab.cell, options);
@@ -34,7 +31,7 @@ export function queueLaneSuite(lab: Lab): void {
       return worker;
     };
     beforeAll(async () => {
-      if (lab.cell.runtime !== "workerd") queue = await queueOf(lab.cell);
+      queue = await queueOf(lab.cell);
     });
     afterEach(() => {
       for (const worker of workers.splice(0)) worker.close();
