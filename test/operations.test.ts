@@ -162,6 +162,7 @@ describe("operations that ask nobody who they are", () => {
     signer: { keys: async () => [] },
     ledgerOrigin: "bailiwick.example.com",
     workers: { tokens: { jwks: () => ({ keys: [] }) } },
+    callbacks: { keys: () => [] },
   } as unknown as Deps;
 
   it.each(rows.filter(({ operation }) => ["public", "operations"].includes(operation.gate)))(

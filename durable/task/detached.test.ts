@@ -28,7 +28,7 @@ function open(over: Partial<DetachedTask> = {}) {
     job: JOB,
     deadline: at(env.now + 60_000),
     expires_ms: at(env.now + 600_000),
-    callback: false,
+    callback: null,
     ...over,
   };
   core.detach(sql, env, task);
@@ -155,7 +155,7 @@ describe("a detached task", () => {
   });
 
   it("that has ended cannot be leased or cancelled, keeps its log for its readers and not its call", () => {
-    const { sql, env, lease, frame } = open({ callback: true });
+    const { sql, env, lease, frame } = open({ callback: new Uint8Array([9]) });
     const { fence } = lease();
     openLog(sql, fence, HEAD);
     frame(fence, 1);

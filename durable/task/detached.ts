@@ -14,6 +14,7 @@ import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import { chunkBytes, joinBytes } from "../runtime/byte-chunks.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
 import { clearTimer, setTimer } from "../runtime/timers.ts";
+import { callbackProgress, dropCallback, dueCallback, putCallback } from "./callback.ts";
 
 /**
  * A detached task and whoever has it.
@@ -63,13 +64,14 @@ export function detach(sql: Sql, env: CoreEnv, task: DetachedTask): Result<null,
      VALUES (1, 'queued', 0, 0, 0, 0, ?, ?, ?, ?, ?, NULL, 0, NULL)`,
     task.deadline,
     task.expires_ms,
-    task.callback ? 1 : 0,
+    task.callback === null ? 0 : 1,
     task.sealed.byteLength,
     task.job === null ? null : JSON.stringify(task.job),
   );
   chunkBytes(task.sealed).forEach((chunk, at) => {
     sql.run("INSERT INTO call_chunk (at, sealed) VALUES (?, ?)", at, chunk);
   });
+  if (task.callback !== null) putCallback(sql, task.callback, task.expires_ms);
   takeUp(sql, env.now, task.job !== null, task.deadline);
   setTimer(sql, { kind: "log", key: "", due_ms: task.expires_ms });
   setTimer(sql, { kind: "forget", key: "", due_ms: Math.max(task.expires_ms, env.now + LIMITS.taskRowMsMax) });
@@ -82,7 +84,7 @@ function takeUp(sql: Sql, atMs: number, queued: boolean, deadlineMs: number): vo
   setTimer(sql, { kind: "carry", key: "", due_ms: queued ? Math.max(deadlineMs, atMs) : atMs });
 }
 
-const stateOf = (row: Row): DetachedState => ({
+const stateOf = (sql: Sql, row: Row): DetachedState => ({
   phase: row.phase,
   head: row.head === null ? null : (JSON.parse(row.head) as LogHead), // safe because: `openLog` wrote it
   frames: row.frames,
@@ -91,6 +93,7 @@ const stateOf = (row: Row): DetachedState => ({
   attempts: row.attempts,
   deadline: row.deadline_ms as UnixMs, // safe because: `detach` was given one
   queued: row.job !== null,
+  callback: row.callback === 1 ? callbackProgress(sql) : null,
 });
 
 /** `expired` once the log was forgotten. */
@@ -100,7 +103,7 @@ export function detachedState(
 ): Result<DetachedState, { reason: "not_found" } | { reason: "expired" }> {
   const row = detachedRow(sql);
   if (!row) return err({ reason: "not_found" });
-  return row.expires_ms <= env.now ? err({ reason: "expired" }) : ok(stateOf(row));
+  return row.expires_ms <= env.now ? err({ reason: "expired" }) : ok(stateOf(sql, row));
 }
 
 export function detachedCall(sql: Sql): Result<Uint8Array, { reason: "not_found" } | { reason: "expired" }> {
@@ -143,7 +146,7 @@ export function leaseTask(
   clearTimer(sql, "carry", "");
   // If whoever has it dies, this is when somebody else is sent for, under a higher fence.
   setTimer(sql, { kind: "lost", key: "", due_ms: next.lease_until_ms });
-  return ok({ ...stateOf(next), fence: next.fence });
+  return ok({ ...stateOf(sql, next), fence: next.fence });
 }
 
 /** The row when `fence` has the task now; a lease that ran out but that nobody else took still holds. */
@@ -202,20 +205,20 @@ function giveBack(sql: Sql, atMs: number, row: Row): void {
 export function cancelTask(sql: Sql, env: CoreEnv): Result<DetachedState, { reason: "not_found" }> {
   const row = detachedRow(sql);
   if (!row) return err({ reason: "not_found" });
-  if (row.phase === "done") return ok(stateOf(row));
+  if (row.phase === "done") return ok(stateOf(sql, row));
   if (row.cancel === 0) {
     sql.run("UPDATE detached SET cancel = 1");
     if (row.phase === "queued") setTimer(sql, { kind: "carry", key: "", due_ms: env.now });
   }
-  return ok(stateOf({ ...row, cancel: 1 }));
+  return ok(stateOf(sql, { ...row, cancel: 1 }));
 }
 
 /** The task has ended: nobody takes it up again, and its call is not needed any more. */
-export function finishTask(sql: Sql, env: CoreEnv, row: Row, end: LogEnd): void {
+export function finishTask(sql: Sql, env: CoreEnv, end: LogEnd): void {
   sql.run("UPDATE detached SET phase = 'done', ended = ?", end);
   sql.run("DELETE FROM call_chunk");
   for (const kind of ["send", "carry", "lost"]) clearTimer(sql, kind, "");
-  if (row.callback === 1) setTimer(sql, { kind: "callback", key: "0", due_ms: env.now });
+  dueCallback(sql, env);
 }
 
 /** The job that is not in the queue yet, or null. */
@@ -238,6 +241,7 @@ export function jobSent(sql: Sql, env: CoreEnv): void {
 export function forgetLog(sql: Sql): void {
   sql.run("DELETE FROM call_chunk");
   sql.run("DELETE FROM log_part");
+  dropCallback(sql, "expired");
   clearTimer(sql, "log", "");
 }
 
@@ -245,8 +249,8 @@ export function forgetTask(sql: Sql, env: CoreEnv): Result<null, { reason: "not_
   const row = detachedRow(sql);
   if (!row) return err({ reason: "not_found" });
   if (row.phase !== "done") return err({ reason: "running" });
+  dropCallback(sql, "deleted");
   forgetLog(sql);
   sql.run("UPDATE detached SET expires_ms = ?, head = NULL", Math.min(row.expires_ms, env.now));
-  sql.run("DELETE FROM _timers WHERE kind = 'callback'");
   return ok(null);
 }

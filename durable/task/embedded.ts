@@ -42,6 +42,9 @@ export function embeddedTaskStore(host: ObjectHost, of: ObjectClass = taskClass)
     closeLog: (tenant, task, ...rest) => logs.closeLog(taskObjectName(tenant, task), ...rest),
     watchLog: (tenant, task, ...rest) => logs.watchLog(taskObjectName(tenant, task), ...rest),
     cancelTask: (tenant, task) => logs.cancelTask(taskObjectName(tenant, task)),
+    callback: (tenant, task) => logs.callback(taskObjectName(tenant, task)),
+    beginCallback: (tenant, task) => logs.beginCallback(taskObjectName(tenant, task)),
+    endCallback: (tenant, task, ...rest) => logs.endCallback(taskObjectName(tenant, task), ...rest),
     forgetTask: (tenant, task) => logs.forgetTask(taskObjectName(tenant, task)),
   };
 }

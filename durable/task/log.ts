@@ -39,7 +39,7 @@ export function closeLog(sql: Sql, env: CoreEnv, fence: number, end: LogEnd): Re
   const mine = held(sql, fence);
   if (!mine.ok) return mine;
   if (mine.value.head === null) throw new RangeError("a log has no head yet");
-  finishTask(sql, env, mine.value, end);
+  finishTask(sql, env, end);
   return ok(null);
 }
 

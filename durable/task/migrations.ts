@@ -1,5 +1,6 @@
 import type { Migration } from "../runtime/sql.ts";
 import { TIMERS_SCHEMA } from "../runtime/timers.ts";
+import { CALLBACK_SCHEMA } from "./callback.ts";
 import { DETACHED_SCHEMA } from "./detached.ts";
 import { RUN_SCHEMA } from "./run.ts";
 
@@ -14,4 +15,5 @@ export const TASK_MIGRATIONS: readonly Migration[] = [
   },
   { id: 2, floor: 1, sql: RUN_SCHEMA },
   { id: 3, floor: 1, sql: DETACHED_SCHEMA },
+  { id: 4, floor: 1, sql: CALLBACK_SCHEMA },
 ];

@@ -6,7 +6,7 @@ import { nextTimer } from "../runtime/timers.ts";
 import { sweep, sweepDue } from "./core.ts";
 import { dueJob, jobSent } from "./detached.ts";
 import { TASK_MIGRATIONS } from "./migrations.ts";
-import { dueWork, reminded } from "./run.ts";
+import { dueWork, notified } from "./run.ts";
 
 /** What tasks need of the world: who runs them, and where jobs for workers go. */
 export interface TaskParts {
@@ -35,8 +35,8 @@ async function perform(object: ObjectHandle, { runner, queue }: TaskParts): Prom
   const about = [TenantId.parse(tenant), TaskId.parse(task)] as const;
   const work: Promise<unknown>[] = [];
   // If we crash after the receiver was told, it is told again, under the same id.
-  if (due.notify) work.push(runner.notify(...about).then(() => object.call((sql) => reminded(sql, "notify"))));
-  if (due.callback) work.push(runner.callback(...about).then(() => object.call((sql) => reminded(sql, "callback"))));
+  if (due.notify) work.push(runner.notify(...about).then(() => object.call(notified)));
+  if (due.callback) work.push(runner.callback(...about));
   if (due.run) work.push(runner.run(...about));
   if (due.carry) work.push(runner.carry(...about));
   if (queue !== null) work.push(sendJob(object, queue));

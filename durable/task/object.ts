@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { CallbackEnd } from "../../shared/contracts/callback.ts";
 import type { DetachedTask, LiveFrames, LogEnd, LogHead, LogPart } from "../../shared/contracts/ports/task-log.ts";
 import type { StoredResult, TaskPayload } from "../../shared/contracts/ports/task-store.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
@@ -106,6 +107,15 @@ export class TaskObject extends DurableObject {
   }
   cancelTask() {
     return this.#logs.cancelTask(SELF);
+  }
+  callback() {
+    return this.#logs.callback(SELF);
+  }
+  beginCallback() {
+    return this.#logs.beginCallback(SELF);
+  }
+  endCallback(attempt: number, end: CallbackEnd) {
+    return this.#logs.endCallback(SELF, attempt, end);
   }
   forgetTask() {
     return this.#logs.forgetTask(SELF);

@@ -32,6 +32,9 @@ export function remoteTaskStore(objects: DurableNamespace<TaskObject>): TaskStor
       return watched.ok ? ok(logItems(watched.value)) : watched;
     },
     cancelTask: (tenant, task) => remoteCall(at(tenant, task).cancelTask()),
+    callback: (tenant, task) => remoteCall(at(tenant, task).callback()),
+    beginCallback: (tenant, task) => remoteCall(at(tenant, task).beginCallback()),
+    endCallback: (tenant, task, attempt, end) => remoteCall(at(tenant, task).endCallback(attempt, end)),
     forgetTask: (tenant, task) => remoteCall(at(tenant, task).forgetTask()),
   };
 }

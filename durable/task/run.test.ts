@@ -8,7 +8,7 @@ import type { CoreEnv } from "../runtime/sql.ts";
 import { nextTimer } from "../runtime/timers.ts";
 import { sweep, sweepDue } from "./core.ts";
 import { TASK_MIGRATIONS } from "./migrations.ts";
-import { dueWork, endRun, leaseRun, putPayload, readPayload, reminded, startRun } from "./run.ts";
+import { dueWork, endRun, leaseRun, notified, putPayload, readPayload, startRun } from "./run.ts";
 
 const LIFE_MS = 60_000;
 const LEASE_MS = 10_000;
@@ -120,7 +120,7 @@ describe("telling that a task waits", () => {
   it("is over once it succeeded", () => {
     const { sql, env } = openTask({ notify: true });
     expect(dueWork(sql, env).notify).toBe(true);
-    reminded(sql, "notify");
+    notified(sql);
     env.now += LIMITS.approvalNotifyMsMin;
     expect(dueWork(sql, env).notify).toBe(false);
   });

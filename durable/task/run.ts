@@ -4,6 +4,7 @@ import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import { chunkBytes, joinBytes } from "../runtime/byte-chunks.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
 import { clearTimer, dueTimers, setTimer } from "../runtime/timers.ts";
+import { takeCallback } from "./callback.ts";
 
 /**
  * ```
@@ -126,30 +127,30 @@ export interface DueWork {
   callback: boolean;
 }
 
-/** Reminders that are sent again until they were heard, so many times, with waits that double. */
-const REMINDERS = {
-  notify: { triesMax: LIMITS.approvalNotifyTriesMax, msMin: LIMITS.approvalNotifyMsMin },
-  callback: { triesMax: LIMITS.callbackTriesMax, msMin: LIMITS.callbackMsMin },
-} as const;
-
-/** What the alarm is to do outside of the object. A reminder is moved on before it is tried: it is never lost, and never tried in a hurry. */
+/**
+ * What the alarm is to do outside of the object. What is told to others is moved on before it is tried: it is never lost,
+ * and never tried in a hurry.
+ */
 export function dueWork(sql: Sql, env: CoreEnv): DueWork {
   const due: DueWork = { run: false, notify: false, carry: false, callback: false };
   for (const { kind, key } of dueTimers(sql, env.now, 8)) {
     if (kind === "run" || kind === "carry") due[kind] = true;
-    if (kind !== "notify" && kind !== "callback") continue;
-    due[kind] = true;
-    const { triesMax, msMin } = REMINDERS[kind];
+    if (kind === "callback") {
+      due.callback = true;
+      takeCallback(sql, env);
+    }
+    if (kind !== "notify") continue;
+    due.notify = true;
     const tries = Number(key) + 1;
     clearTimer(sql, kind, key);
-    if (tries < triesMax) setTimer(sql, { kind, key: String(tries), due_ms: env.now + msMin * 2 ** (tries - 1) });
+    if (tries < LIMITS.approvalNotifyTriesMax)
+      setTimer(sql, { kind, key: String(tries), due_ms: env.now + LIMITS.approvalNotifyMsMin * 2 ** (tries - 1) });
   }
   return due;
 }
 
-/** The one that was to be told, was. */
-export const reminded = (sql: Sql, kind: keyof typeof REMINDERS): void =>
-  sql.run("DELETE FROM _timers WHERE kind = ?", kind);
+/** Whoever was to be told that it waits, was. */
+export const notified = (sql: Sql): void => sql.run("DELETE FROM _timers WHERE kind = 'notify'");
 
 /** The payload's time is over and no run took it. */
 export function dropPayload(sql: Sql): void {

@@ -6,6 +6,7 @@ import type { Call, Deps } from "../context.ts";
 import type { AnswerContext } from "../dialects/translation.ts";
 import { ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
+import { sealCallback } from "./callback/sealed-callback.ts";
 import { detachedCall, sealCall } from "./detached-call.ts";
 import { logReply } from "./log-reply.ts";
 import { readLog } from "./read-log.ts";
@@ -55,7 +56,9 @@ export async function detach(
   const { task, deadline } = call;
   const tenant = call.tenant.id;
   const { dataKey, operation, pool } = admitted;
-  const callbackUrl = call.detach?.callback_url ?? null;
+  const url = call.detach?.callback_url ?? null;
+  const { actor, request, span } = call;
+  const callback = { schema_version: 1, url: url ?? "", actor, request, traceparent: span.traceparent } as const;
   let job: OutgoingJob | null = null;
   if (pool !== null) {
     if (deps.jobs === null)
@@ -64,12 +67,13 @@ export async function detach(
     job = await deps.jobs.issue(context, { pool, class: "interactive", tenant, task, deadline });
   }
   await deps.tasks.detach(tenant, task, {
-    sealed: await sealCall(dataKey, tenant, task, detachedCall(operation, call, callbackUrl)),
+    sealed: await sealCall(dataKey, tenant, task, detachedCall(operation, call)),
     job,
     deadline,
     expires_ms: (deadline + LIMITS.detachedLifeMs) as UnixMs, // safe because: milliseconds plus milliseconds
-    callback: callbackUrl !== null,
+    callback: url === null ? null : await sealCallback(dataKey, tenant, task, callback),
   });
+  if (job !== null) deps.poolWatch.sent(job.queue);
 }
 
 /**

@@ -37,7 +37,6 @@ export const DetachedCall = z.strictObject({
   point: z.enum(["lease", "batch"]),
   /** What somebody approved, as evidence for the decision about the run. */
   approval: ApprovalEvidence.nullable(),
-  callback_url: z.string().nullable(),
 });
 export type DetachedCall = z.infer<typeof DetachedCall>;
 
@@ -49,7 +48,7 @@ const asSent = (part: unknown): Record<string, string | string[]> =>
       .map(([name, member]) => [name, Array.isArray(member) ? member.map(String) : String(member)]),
   );
 
-export function detachedCall(operation: string, call: Call, callbackUrl: string | null): DetachedCall {
+export function detachedCall(operation: string, call: Call): DetachedCall {
   const headers: Record<string, string> = {};
   for (const name of CARRIED) {
     const value = call.headers.get(name);
@@ -69,7 +68,6 @@ export function detachedCall(operation: string, call: Call, callbackUrl: string 
     idempotency_key: call.idempotencyKey,
     point: "lease",
     approval: call.approval == null ? null : ApprovalEvidence.parse(call.approval),
-    callback_url: callbackUrl,
   };
 }
 

@@ -63,6 +63,7 @@ export const OCSF_KINDS: Readonly<Record<string, OcsfKind>> = {
   "approval.edited": api("Edit and approve"),
   "approval.expired": api("Expire"),
   "approval.executed": api("Execute"),
+  "callback.ended": api("Call back"),
   "policy.bundle_stored": entity("policy", 1),
   "policy.activated": entity("policy", "Activate"),
   "policy.rolled_back": entity("policy", "Roll back"),

@@ -23,6 +23,7 @@ export const LEDGER_KINDS = [
   "approval.edited",
   "approval.expired",
   "approval.executed",
+  "callback.ended",
   "policy.bundle_stored",
   "policy.activated",
   "policy.rolled_back",

@@ -1,4 +1,3 @@
-import { ed25519 } from "@noble/curves/ed25519.js";
 import { importJWK, type JWK, type JWTPayload, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
 import { TaskId, TenantId } from "../contracts/ids.ts";
@@ -6,7 +5,7 @@ import { LIMITS } from "../contracts/limits.ts";
 import { QUEUE_CLASSES } from "../contracts/ports/job-queue.ts";
 import { err, ok, type Result } from "../contracts/result.ts";
 import { encodeBase64url } from "./base64url.ts";
-import { sha256Hex } from "./sha256.ts";
+import { type PublicKey, publicKeyOf } from "./ed25519-jwk.ts";
 
 const Scopes = z.array(z.string().max(64)).max(256);
 const text = (max: number) => z.string().min(1).max(max);
@@ -37,8 +36,6 @@ export type WorkerClaims = z.infer<typeof WorkerClaims>;
 /** Neither stands for the other, nor for an access token: `typ` is part of what is signed and verified. */
 const TYPES = { ticket: "bailiwick-ticket+jwt", worker: "bailiwick-worker+jwt" } as const;
 const ALGORITHM = "EdDSA";
-/** 16 characters of the thumbprint of the public key. */
-const KID_CHARS = 16;
 
 export type TokenRefusal = { reason: "invalid" } | { reason: "expired" };
 type Read<T> = Promise<Result<T & { expires_ms: number }, TokenRefusal>>;
@@ -51,14 +48,6 @@ export interface WorkloadTokens {
   readWorker(token: string, now: number): Read<WorkerClaims>;
   /** Public keys, newest first. */
   jwks(): { keys: PublicKey[] };
-}
-export interface PublicKey {
-  kty: "OKP";
-  crv: "Ed25519";
-  x: string;
-  kid: string;
-  alg: "EdDSA";
-  use: "sig";
 }
 
 /** Names the cell as audience and issuer of its own tokens. */
@@ -123,10 +112,8 @@ interface Key {
 }
 
 function keyOf(seed: Uint8Array): Key {
-  const x = encodeBase64url(ed25519.getPublicKey(seed));
-  // RFC 7638: required members in lexical order.
-  const kid = sha256Hex(JSON.stringify({ crv: "Ed25519", kty: "OKP", x })).slice(0, KID_CHARS);
-  const jwk: PublicKey = { kty: "OKP", crv: "Ed25519", x, kid, alg: ALGORITHM, use: "sig" };
+  const jwk = publicKeyOf(seed);
+  const { x } = jwk;
   const once = (make: () => JWK) => {
     let imported: Promise<Imported> | null = null;
     return () => {

@@ -134,6 +134,7 @@ const { handle, deps } = composeCell({
   lifecycle: createLifecycle(),
   egress: {
     tenantGet: () => Promise.reject(new Error("unused")),
+    tenantMayName: () => false,
     tenantPost: () => Promise.reject(new Error("unused")),
     operatorFetch: async () =>
       stream

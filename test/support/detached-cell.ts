@@ -33,6 +33,7 @@ import type { Operation } from "../../functions/v1/operation.ts";
 import { runHost } from "../../functions/v1/unattended/run-host.ts";
 import { TaskId, TenantId } from "../../shared/contracts/ids.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
+import type { Egress } from "../../shared/contracts/ports/egress.ts";
 import type { OutgoingJob } from "../../shared/contracts/ports/job-queue.ts";
 import { laterRunner, type Runner } from "../../shared/contracts/ports/runner.ts";
 import type { TaskStore } from "../../shared/contracts/ports/task-store.ts";
@@ -66,7 +67,10 @@ export type DetachedCell = Awaited<ReturnType<typeof detachedCell>>;
  * The real application over embedded objects, whose engine a test speaks for. Calls for `queued` wait until the test takes
  * them as a worker would; calls with `x-detach` live on without their caller.
  */
-export async function detachedCell(upstream: (body: JsonObject, signal: AbortSignal | null) => Promise<Response>) {
+export async function detachedCell(
+  upstream: (body: JsonObject, signal: AbortSignal | null) => Promise<Response>,
+  tenantEgress: Partial<Pick<Egress, "tenantMayName" | "tenantPost">> = {},
+) {
   const home = mkdtempSync(join(tmpdir(), "bailiwick-detached-"));
   const clock = systemClock;
   const ids = randomIds(clock);
@@ -137,12 +141,14 @@ export async function detachedCell(upstream: (body: JsonObject, signal: AbortSig
     pools: { enrolment: null },
     egress: {
       tenantGet: () => Promise.reject(new Error("unused")),
+      tenantMayName: () => false,
       tenantPost: () => Promise.reject(new Error("unused")),
       operatorFetch(_url, init) {
         const body = JSON.parse(String(init.body)) as JsonObject; // safe because: engines send JSON objects
         upstreamCalls.push(body);
         return upstream(body, init.signal ?? null);
       },
+      ...tenantEgress,
     },
     readSecret: () => null,
     version: "0.0.0",
@@ -185,7 +191,7 @@ export async function detachedCell(upstream: (body: JsonObject, signal: AbortSig
       ),
     );
   return {
-    ...{ ask, deps, host, jobs, settled, faults, failures, logged, lifecycle, tenant, upstreamCalls },
+    ...{ ask, deps, host, runner, jobs, settled, faults, failures, logged, lifecycle, tenant, upstreamCalls },
     /** What a client of the cell is given: `fetch`, and the key that asks. */
     client: {
       apiKey: api.text,
@@ -218,6 +224,18 @@ export async function detachedCell(upstream: (body: JsonObject, signal: AbortSig
       return { frames, end, attempts };
     },
     task: async (id: string) => (await (await ask(`/v1/tasks/${id}`, null)).json()) as JsonObject, // safe because: the operation's own schema
+    /** Asks as an operator of the cell. */
+    asOperator: (path: string, method: string, body: JsonObject) =>
+      Promise.resolve(
+        handle(
+          new Request(`http://127.0.0.1:8787${path}`, {
+            method,
+            headers: { authorization: `Bearer ${admin.text}`, "content-type": "application/json" },
+            body: JSON.stringify(body),
+          }),
+          { source: null, disconnected: new AbortController().signal, defer: (work) => void work },
+        ),
+      ),
     /** Revokes the key that asked. */
     async revoke(): Promise<void> {
       const response = await Promise.resolve(

@@ -51,6 +51,7 @@ export function issuerEgress(issuers: readonly TestIssuer[]) {
       if (!url.startsWith("https:")) throw new EgressRefused("https only");
       return { ...answer(url), headers: new Headers() };
     },
+    tenantMayName: () => false,
     tenantPost: () => Promise.reject(new EgressRefused("unused")),
     async operatorFetch(url) {
       const { status, body } = answer(url);

@@ -90,6 +90,7 @@ export async function obligedCell(upstream: Upstream) {
   const asked: { url: string; body: JsonObject }[] = [];
   const egress: Egress = {
     tenantGet: () => Promise.reject(new Error("unused")),
+    tenantMayName: () => false,
     tenantPost: () => Promise.reject(new Error("unused")),
     async operatorFetch(url, init) {
       const body = JSON.parse(String(init.body)) as JsonObject; // safe because: engines send JSON objects

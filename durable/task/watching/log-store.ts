@@ -1,3 +1,4 @@
+import type { CallbackEnd } from "../../../shared/contracts/callback.ts";
 import type {
   DetachedState,
   DetachedTask,
@@ -9,6 +10,7 @@ import type {
 } from "../../../shared/contracts/ports/task-log.ts";
 import { err, type Result } from "../../../shared/contracts/result.ts";
 import type { ObjectBody } from "../../runtime/object-class.ts";
+import * as callbacks from "../callback.ts";
 import * as core from "../detached.ts";
 import * as log from "../log.ts";
 import { LogHub } from "./hub.ts";
@@ -93,6 +95,10 @@ export function taskLogs(host: TaskHost) {
       if (outcome.ok) hub.cancelled(name);
       return outcome;
     },
+    callback: async (name: string) => (await host.call(name, callbacks.readCallback)) ?? notFound,
+    beginCallback: async (name: string) => (await host.call(name, callbacks.beginCallback)) ?? notFound,
+    endCallback: async (name: string, attempt: number, end: CallbackEnd) =>
+      (await host.call(name, (sql, env) => callbacks.endCallback(sql, env, attempt, end))) ?? notFound,
     forgetTask: async (name: string) => (await host.call(name, core.forgetTask)) ?? notFound,
   };
 }

@@ -42,7 +42,7 @@ async function started(): Promise<{ task: TaskId; fence: number }> {
     job: null,
     deadline: (now + 60_000) as UnixMs, // safe because: milliseconds
     expires_ms: (now + 600_000) as UnixMs, // safe because: milliseconds
-    callback: false,
+    callback: null,
   });
   const leased = await store.leaseTask(tenant, task, { life_ms: LIFE_MS, held: false });
   if (!leased.ok) throw new Error(leased.error.reason);

@@ -5,7 +5,7 @@ import { request as httpsRequest } from "node:https";
 import type { LookupFunction } from "node:net";
 import { type Egress, EgressRefused } from "../../../shared/contracts/ports/egress.ts";
 import { type GetAnswer, getThroughHops, postOnce, type SendOnce } from "./hops.ts";
-import { bareHost, PUBLIC_ONLY, type TargetRules } from "./target.ts";
+import { bareHost, mayName, PUBLIC_ONLY, type TargetRules } from "./target.ts";
 
 /** All addresses of a name. */
 export type ResolveName = (hostname: string, family: number) => Promise<LookupAddress[]>;
@@ -100,6 +100,7 @@ export function hostEgress(options: HostEgressOptions = {}): Egress {
   const rules = options.rules ?? PUBLIC_ONLY;
   const once = sendOnce(rules, options);
   return {
+    tenantMayName: (url) => mayName(url, rules),
     tenantGet: (url, bounds) => getThroughHops(url, bounds, rules, once),
     tenantPost: (url, message, bounds) => postOnce(url, message, bounds, rules, once),
     operatorFetch: (url, init) => fetch(url, { ...init, redirect: "manual" }),

@@ -31,6 +31,17 @@ export function checkedTarget(url: string, base: URL | null, rules: TargetRules)
   return target;
 }
 
+/** See `Egress.tenantMayName`. */
+export function mayName(url: string, rules: TargetRules): boolean {
+  try {
+    checkedTarget(url, null, rules);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof EgressRefused) return false;
+    throw thrown;
+  }
+}
+
 /** Names that never leave the machine or the local link (RFC 6761, RFC 6762, RFC 8375, and ICANN's `.internal`). */
 const isLocalName = (host: string): boolean =>
   host === "" || /(?:^|\.)(?:localhost|local|internal|home\.arpa|invalid)\.?$/i.test(host);

@@ -1,6 +1,6 @@
 import { type Egress, EgressRefused } from "../../../shared/contracts/ports/egress.ts";
 import { getThroughHops, postOnce, type SendOnce } from "./hops.ts";
-import { PUBLIC_ONLY, type TargetRules } from "./target.ts";
+import { mayName, PUBLIC_ONLY, type TargetRules } from "./target.ts";
 
 /** A binding to a workerd service of kind `network = (allow = ["public"])`, which judges the connected address itself. */
 export interface PublicNetwork {
@@ -44,6 +44,7 @@ export function workerdEgress(network: PublicNetwork, rules: TargetRules = PUBLI
     return { status: response.status, headers: response.headers, body: await collect(response, bytesMax) };
   };
   return {
+    tenantMayName: (url) => mayName(url, rules),
     tenantGet: (url, bounds) => getThroughHops(url, bounds, rules, once),
     tenantPost: (url, message, bounds) => postOnce(url, message, bounds, rules, once),
     operatorFetch: (url, init) => fetch(url, { ...init, redirect: "manual" }),

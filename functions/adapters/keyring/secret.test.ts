@@ -82,9 +82,14 @@ describe("secretKeyring", () => {
     expect(ring.statementKeys()).toHaveLength(2);
     expect(ring.statementKeys()[1]).toEqual(before.statementKeys()[0]);
     expect(ring.workloadKeys()[1]).toEqual(before.workloadKeys()[0]);
-    const all = [...ring.statementKeys(), ...ring.workloadKeys(), ...ring.macKeys(), newRoot, oldRoot].map(
-      encodeBase64url,
-    );
+    const all = [
+      ...ring.statementKeys(),
+      ...ring.workloadKeys(),
+      ...ring.callbackKeys(),
+      ...ring.macKeys(),
+      newRoot,
+      oldRoot,
+    ].map(encodeBase64url);
     expect(new Set(all).size).toBe(all.length);
   });
 });

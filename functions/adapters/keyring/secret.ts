@@ -21,6 +21,7 @@ interface Root {
   mac: Uint8Array;
   statement: Uint8Array;
   workload: Uint8Array;
+  callback: Uint8Array;
   wrap: CryptoKey;
 }
 
@@ -33,6 +34,7 @@ async function derive(secret: Uint8Array): Promise<Root> {
   return {
     ...{ id: part("id", WRAPPED.idBytes), mac: part("api-key-mac", 32), statement: statementKey(secret), wrap },
     workload: part("workload", 32),
+    callback: part("callback", 32),
   };
 }
 
@@ -51,6 +53,7 @@ export async function secretKeyring(roots: readonly Uint8Array[], clock: Clock):
   const macKeys = derived.map(({ mac }) => mac);
   const statementKeys = derived.map(({ statement }) => statement);
   const workloadKeys = derived.map(({ workload }) => workload);
+  const callbackKeys = derived.map(({ callback }) => callback);
   const byId = new Map(derived.map((root) => [encodeHex(root.id), root]));
   const opened = new Map<string, { key: Uint8Array<ArrayBuffer>; atMs: number }>();
 
@@ -75,6 +78,7 @@ export async function secretKeyring(roots: readonly Uint8Array[], clock: Clock):
     macKeys: () => macKeys,
     statementKeys: () => statementKeys,
     workloadKeys: () => workloadKeys,
+    callbackKeys: () => callbackKeys,
     async createDataKey(tenant) {
       const iv = crypto.getRandomValues(new Uint8Array(WRAPPED.nonceBytes));
       const key = crypto.getRandomValues(new Uint8Array(32));

@@ -76,7 +76,6 @@ export async function dispatchLine(
     idempotency_key: null,
     point: "batch",
     approval: null,
-    callback_url: null,
   });
   const pool = offeredFor(deps, state, SURFACES[endpoint], request.model)?.pool ?? null;
   let job: OutgoingJob | null = null;
@@ -103,6 +102,6 @@ export async function dispatchLine(
     deadline,
     // Until the batch has the answer, at the latest when it expires and is put together.
     expires_ms: (batch.expires_ms + LIMITS.detachedLifeMs) as UnixMs, // safe because: milliseconds plus milliseconds
-    callback: false,
+    callback: null,
   });
 }

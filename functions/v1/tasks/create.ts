@@ -7,9 +7,11 @@ import { prepareInference } from "../../inference/prepare.ts";
 import { runInference } from "../../inference/run.ts";
 import { deadlineOf } from "../../pipeline/deadline.ts";
 import { privacyOf } from "../../pipeline/privacy.ts";
+import { ProblemError } from "../../problem.ts";
 import { chatCompletions } from "../inference/views.ts";
 import { operation, value } from "../operation.ts";
 import { askedTask, headersOf } from "./asked-task.ts";
+import { callbackOf } from "./callback-of.ts";
 import { taskEnvelope } from "./envelope.ts";
 import { ownTask } from "./own-task.ts";
 import { taskResult } from "./result.ts";
@@ -46,7 +48,12 @@ export const createTask = operation({
   prepare(deps, call) {
     const { view, body } = askedTask(call.body);
     const headers = headersOf(call.body, call.headers);
-    const { intent } = call.body;
+    const { intent, callback_url: callbackUrl } = call.body;
+    if (callbackUrl !== undefined && !deps.callbacks.mayName(callbackUrl))
+      throw new ProblemError("invalid-request", {
+        param: "callback_url",
+        detail: "A callback goes to an https address that is public and holds no credentials.",
+      });
     // A paradigm restricts candidates only where the configuration knows an intent of its name.
     if (!headers.has("x-bailiwick-intent") && Object.hasOwn(call.snapshot.intents, intent))
       headers.set("x-bailiwick-intent", intent);
@@ -58,14 +65,14 @@ export const createTask = operation({
   async execute(deps, call) {
     const { view, body } = askedTask(call.body);
     if (call.run !== undefined) return runInference(deps, { ...call, body }, view);
-    const detach = { callback_url: null, reply: () => value(null) };
+    const detach = { callback_url: call.body.callback_url ?? null, reply: () => value(null) };
     const reply = await runInference(deps, { ...call, body, detach }, view);
     // A repeated key is about the task that it began.
     const task = TaskId.parse(reply.kind === "socket" ? call.task : (reply.headers?.["x-bailiwick-task"] ?? call.task));
     const waitMs = waitOf(call.headers);
     const done = waitMs > 0 && (await ended(deps, call.tenant.id, task, waitMs));
     const record = await ownTask(deps, call, task);
-    const envelope = taskEnvelope(record);
+    const envelope = { ...taskEnvelope(record), ...(await callbackOf(deps, call, record)) };
     const headers = { location: `/v1/tasks/${task}`, "x-bailiwick-task": task };
     if (!done) return { kind: "value", value: envelope, status: 202, headers: { ...headers, "retry-after": "1" } };
     const made = { ...envelope, result: await taskResult(deps, call, record) };

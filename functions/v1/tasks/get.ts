@@ -4,6 +4,7 @@ import { TaskId } from "../../../shared/contracts/ids.ts";
 import { READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
+import { callbackOf } from "./callback-of.ts";
 import { taskEnvelope } from "./envelope.ts";
 import { taskResult } from "./result.ts";
 import { waitingTask } from "./waiting.ts";
@@ -26,7 +27,8 @@ export const getTask = operation({
     const admitted = await deps.tenants.task(tenant.id, access, params.task_id);
     if (admitted.ok || admitted.error.reason !== "not_found") {
       const record = unwrap(admitted);
-      return value({ ...taskEnvelope(record), result: await taskResult(deps, call, record) });
+      const callback = await callbackOf(deps, call, record);
+      return value({ ...taskEnvelope(record), ...callback, result: await taskResult(deps, call, record) });
     }
     // One that waits for approval was not admitted yet.
     const approval = unwrap(await deps.tenants.approvalOfTask(tenant.id, access, params.task_id));

@@ -30,6 +30,8 @@ export interface Carried {
   stop: AbortController;
   /** Why it is only ended, not run. */
   ends: ProblemError | null;
+  /** Whose worker carries it out; null without one. */
+  pool: string | null;
   /** Rejects with `Fenced` once somebody else has the task, or the run gave it up. */
   confirm(): Promise<void>;
 }
@@ -63,7 +65,10 @@ export async function carryOut(
   if (call === null || operation === undefined) throw new Error(`the call of ${task} is not kept any more`);
   const place: LogPlace = { tenant, task, fence: leased.fence, dataKey };
   const log = await LogWriter.repeating(deps, place, leased.frames);
-  const incoming = incomingOf(deps, task, { ...originOf(call, stop.signal), run: { confirm: carried.confirm } });
+  const incoming = incomingOf(deps, task, {
+    ...originOf(call, stop.signal),
+    run: { confirm: carried.confirm, pool: carried.pool },
+  });
   const identified = await authority(deps, state, call.actor);
   try {
     if (carried.ends) throw carried.ends;

@@ -47,6 +47,8 @@ interface Taken {
   ends: ProblemError | null;
   /** Of a worker's task; see `AskingWorker`. */
   lost: AbortSignal | null;
+  /** Whose worker it is; null without one. */
+  pool: string | null;
 }
 
 /** The run is broken off from here, with nothing settled. */
@@ -98,7 +100,7 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
     for (const signal of gone) signal.addEventListener("abort", giveUp, { once: true });
     if (gone.some(({ aborted }) => aborted)) giveUp();
     try {
-      await carryOut(deps, byId, { tenant, task, leased, stop, ends: taken.ends, confirm });
+      await carryOut(deps, byId, { tenant, task, leased, stop, ends: taken.ends, pool: taken.pool, confirm });
       return "done";
     } catch (cause) {
       await leaveTask(tenant, task, leased.fence, cause);
@@ -125,7 +127,7 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
         await deps.tasks.releaseTask(tenant, task, value.fence, { retry_ms: RETRY_MS, attempted: false });
         return;
       }
-      const over = run({ tenant, task, leased: value, ends, lost: null });
+      const over = run({ tenant, task, leased: value, ends, lost: null, pool: null });
       if (parts.awaited) await over;
     },
     async take(tenant, task, { channel, lost, held }) {
@@ -135,7 +137,9 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
       const { value } = leased;
       const ends = endsUnrun(deps, value) ?? (value.frames > 0 && !held ? notContinued() : null);
       if (ends === null) parts.channels.set(task, channel);
-      const over = run({ tenant, task, leased: value, ends, lost }).finally(() => parts.channels.delete(task, channel));
+      const over = run({ tenant, task, leased: value, ends, lost, pool: channel.pool }).finally(() =>
+        parts.channels.delete(task, channel),
+      );
       if (ends === null) return ok({ fence: value.fence, over });
       // Nothing is left for a worker to do.
       if ((await over) === "lost") return err({ reason: "overloaded", retry_after_ms: RETRY_MS });

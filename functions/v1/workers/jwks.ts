@@ -1,9 +1,8 @@
 import { WorkloadKeySet } from "../../../shared/contracts/http/workload-keys.ts";
-import { ProblemError } from "../../problem.ts";
 import { NO_INPUT } from "../input.ts";
 import { operation, value } from "../operation.ts";
 
-/** Public: what the cell's own tokens for workers are verified with, by whoever receives one. */
+/** Public: what the cell's own tokens for workers, and its signed callbacks, are verified with by whoever receives one. */
 export const workloadKeys = operation({
   id: "cell.workload-keys",
   method: "get",
@@ -16,13 +15,13 @@ export const workloadKeys = operation({
   ack: "commit",
   kind: "unary",
   ...NO_INPUT,
-  success: [200, WorkloadKeySet, "The keys of tickets and worker tokens, newest first."],
-  problems: ["not-found"],
-  summary: "Keys of tickets and worker tokens",
+  success: [200, WorkloadKeySet, "The keys of callbacks, then of tickets and worker tokens; of each newest first."],
+  problems: [],
+  summary: "Keys of signed callbacks, tickets and worker tokens",
   tag: "Cell",
   resource: { kind: "cell" },
   execute(deps) {
-    if (deps.workers === null) throw new ProblemError("not-found");
-    return value(deps.workers.tokens.jwks(), { "cache-control": "public, max-age=300" });
+    const keys = [...deps.callbacks.keys(), ...(deps.workers?.tokens.jwks().keys ?? [])];
+    return value({ keys }, { "cache-control": "public, max-age=300" });
   },
 });

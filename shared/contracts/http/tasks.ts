@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CALLBACK_REASONS, CALLBACK_STATES } from "../callback.ts";
 import { PRIVACY_MODES } from "../decision.ts";
 import { LIMITS } from "../limits.ts";
 import { Route, RouteReason, TaskError, TaskPhase, TaskStatus } from "../task.ts";
@@ -25,6 +26,16 @@ const usage = z.strictObject({
   estimated: z.boolean().meta({ description: "True when the bound was charged because the engine told no usage." }),
 });
 
+/** How far the task's caller was told of its end. */
+const callback = z
+  .strictObject({
+    state: z.enum(CALLBACK_STATES),
+    attempts: z.int().min(0),
+    last_status: z.int().nullable().meta({ description: "What the receiver answered last." }),
+    reason: z.enum(CALLBACK_REASONS).nullable().meta({ description: "Why the last try did not deliver." }),
+  })
+  .meta({ id: "TaskCallbackProgress" });
+
 /** One governed execution. `status` is null until the task is terminal; `result` only where content is kept. */
 export const TaskEnvelope = z
   .strictObject({
@@ -47,6 +58,7 @@ export const TaskEnvelope = z
     result: AnyJson,
     usage,
     error: TaskError.nullable(),
+    callback: callback.optional().meta({ description: "Of a task with a `callback_url`, where it is read by its id." }),
   })
   .meta({
     id: "TaskEnvelope",
@@ -108,6 +120,11 @@ export const TaskRequest = z
     privacy: z.enum(PRIVACY_MODES).optional(),
     budget_usd: z.string().max(32).optional().meta({ description: "Exact decimal US dollars." }),
     deadline_ms: z.int().min(1).optional().meta({ description: "Milliseconds from now." }),
+    callback_url: z
+      .string()
+      .max(LIMITS.callbackUrlCharsMax)
+      .optional()
+      .meta({ description: "Told of the end by a signed POST: `https`, at a public address." }),
   })
   .meta({ id: "TaskRequest", example: { intent: "chat", model: "small", input: "What is a jurisdiction?" } });
 export type TaskRequest = z.infer<typeof TaskRequest>;

@@ -3,6 +3,11 @@
  * bundles) reach public addresses only, decided on the connected address at every redirect hop.
  */
 export interface Egress {
+  /**
+   * Whether a tenant may name this URL, as far as its text tells: scheme, credentials, literal addresses, local names.
+   * What a name resolves to is judged whenever it is asked.
+   */
+  tenantMayName(url: string): boolean;
   /** A bounded GET of a tenant-named URL. Rejects with `EgressRefused` or a network error. */
   tenantGet(
     url: string,

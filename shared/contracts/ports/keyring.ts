@@ -6,6 +6,8 @@ export interface Keyring {
   statementKeys(): readonly Uint8Array[];
   /** Ed25519 seeds of tokens for the cell's own workers, newest first: the first signs, all verify. */
   workloadKeys(): readonly Uint8Array[];
+  /** Ed25519 seeds of what the cell signs for receivers of callbacks, newest first: the first signs. */
+  callbackKeys(): readonly Uint8Array[];
   /** A fresh 256-bit data key, wrapped under the cell's key for `tenant` (base64url). */
   createDataKey(tenant: string): Promise<string>;
   /** The data key; cached at most 60 s, which is the stated erasure delay. */

@@ -1,3 +1,4 @@
+import type { CallbackEnd, CallbackProgress, PendingCallback } from "../callback.ts";
 import type { TaskId, TenantId, UnixMs } from "../ids.ts";
 import type { Result } from "../result.ts";
 import type { OutgoingJob } from "./job-queue.ts";
@@ -11,8 +12,11 @@ export interface DetachedTask {
   deadline: UnixMs;
   /** Call and log are kept until then. */
   expires_ms: UnixMs;
-  /** `Runner.callback` is called once the task has ended, until it succeeds. */
-  callback: boolean;
+  /**
+   * Who is told of the end, sealed and bound to the object `task/<id>/callback`; null: nobody. Once the task has ended,
+   * `Runner.callback` is called until the callback is not `waiting` any more.
+   */
+  callback: Uint8Array | null;
 }
 
 /** Begins the answer: what the operation replied before its first byte. */
@@ -61,6 +65,8 @@ export interface DetachedState {
   deadline: UnixMs;
   /** Whether a worker of a pool carries it out. */
   queued: boolean;
+  /** Null when nobody is to be told of its end. */
+  callback: CallbackProgress | null;
 }
 
 /** A detached task in somebody's hands, as it stands now. */
@@ -73,6 +79,8 @@ export type LeaseTaskRefusal =
   | { reason: "finished" }
   | { reason: "leased"; retry_after_ms: number };
 export type FenceRefusal = { reason: "not_found" } | { reason: "fenced" };
+/** Of a callback that is not there, or not `waiting` any more. */
+export type CallbackRefusal = { reason: "not_found" } | { reason: "over" };
 
 /**
  * The log of one detached task, in its task's object. One writer by fence; durable before a call resolves, except that
@@ -134,6 +142,16 @@ export interface TaskLog {
   ): Promise<Result<ReadableStream<LogItem>, { reason: "not_found" } | { reason: "expired" } | { reason: "too_many" }>>;
   /** Asks for the end of the task. One that nobody has is ended by `Runner.carry`; a finished one stays as it is. */
   cancelTask(tenant: TenantId, task: TaskId): Promise<Result<DetachedState, { reason: "not_found" }>>;
+  callback(tenant: TenantId, task: TaskId): Promise<Result<PendingCallback, CallbackRefusal>>;
+  /** Counts a try, before it is made. */
+  beginCallback(tenant: TenantId, task: TaskId): Promise<Result<{ attempt: number }, CallbackRefusal>>;
+  /** How the try of this number ended. A number that is not the newest one's changes nothing, unless it delivered. */
+  endCallback(
+    tenant: TenantId,
+    task: TaskId,
+    attempt: number,
+    end: CallbackEnd,
+  ): Promise<Result<null, CallbackRefusal>>;
   /** Forgets call and log of a finished task; that it was, stays known. */
   forgetTask(tenant: TenantId, task: TaskId): Promise<Result<null, { reason: "not_found" } | { reason: "running" }>>;
 }
