@@ -14,6 +14,7 @@ import { EMPTY_LEDGER } from "./empty-ledger.ts";
 import { cellLog } from "./log.ts";
 import { type CellClass, cellObjectClass } from "./object-class.ts";
 import * as policy from "./policy.ts";
+import { poolReport, pools } from "./pools.ts";
 import type { CellOrigin } from "./system-ledger.ts";
 
 const UNPUBLISHED = cellObjectClass(null);
@@ -48,6 +49,8 @@ export function embeddedCellStore(host: ObjectHost, origin: CellOrigin, of: Cell
         return logPeriod(sql, asked, period, bundles);
       })) ?? { origin: logOrigin(), checkpoint: null, first: 0, count: 0, pending: null },
     count: (increments) => write((sql) => count(sql, increments)),
+    poolReport: (report) => write((sql, env) => poolReport(sql, env, report)),
+    pools: async () => (await host.call(of, cell, pools)) ?? [],
     tenants: async (page) => (await host.call(of, cell, (sql) => tenants(sql, page))) ?? [],
     registerTenant: async (tenant) => {
       await write((sql, env) => registerTenant(sql, env, tenant));

@@ -1,6 +1,7 @@
 import { BUNDLE_SHELF_SCHEMA } from "../runtime/bundle-shelf.ts";
 import { LOG_SCHEMA } from "../runtime/log/schema.ts";
 import type { Migration } from "../runtime/sql.ts";
+import { POOL_SCHEMA } from "./pools.ts";
 import { SIGNING_KEY_SCHEMA } from "./signing-keys.ts";
 
 export const CELL_MIGRATIONS: readonly Migration[] = [
@@ -37,4 +38,5 @@ export const CELL_MIGRATIONS: readonly Migration[] = [
     ],
   },
   { id: 4, sql: [...SIGNING_KEY_SCHEMA] },
+  { id: 5, sql: [...POOL_SCHEMA] },
 ];

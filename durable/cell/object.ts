@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { JsonObject } from "../../shared/contracts/json.ts";
+import type { PoolReport, PoolState } from "../../shared/contracts/pool-load.ts";
 import type { ActiveSnapshot, CellStore, SystemEvent } from "../../shared/contracts/ports/cell-store.ts";
 import type { StatementSigner } from "../../shared/crypto/policy-statement.ts";
 import { always } from "../runtime/always.ts";
@@ -11,6 +12,7 @@ import type { PolicyLayerStore } from "../runtime/policy-layers.ts";
 import { activate, active, count, registerTenant, system, tenants } from "./core.ts";
 import { embeddedCellPolicies, embeddedCellStore } from "./embedded.ts";
 import { cellObjectClass } from "./object-class.ts";
+import { poolReport, pools } from "./pools.ts";
 import type { CellOrigin } from "./system-ledger.ts";
 
 type Args<M extends keyof PolicyLayerStore> = Parameters<PolicyLayerStore[M]>;
@@ -58,6 +60,12 @@ export class CellObject extends DurableObject {
   }
   async count(increments: Readonly<Record<string, number>>): Promise<Record<string, number>> {
     return { ...always(await this.#shell.provision((sql) => count(sql, increments))) };
+  }
+  async poolReport(report: PoolReport): Promise<PoolState[]> {
+    return always(await this.#shell.provision((sql, env) => poolReport(sql, env, report)));
+  }
+  async pools(): Promise<PoolState[]> {
+    return (await this.#shell.call(pools)) ?? [];
   }
   async tenants(page: { after: string | null; limit: number }): Promise<string[]> {
     return (await this.#shell.call((sql) => tenants(sql, page))) ?? [];

@@ -16,6 +16,8 @@ export function remoteCellStore(objects: DurableNamespace<CellObject>, origin: C
     systemLog: () => remoteCall(object().systemLog(origin)),
     systemPeriod: (period) => remoteCall(object().systemPeriod(origin, period)),
     count: (increments) => remoteCall(object().count(increments)),
+    poolReport: (report) => remoteCall(object().poolReport(report)),
+    pools: () => remoteCall(object().pools()),
     tenants: (page) => remoteCall(object().tenants(page)),
     registerTenant: (tenant) => remoteCall(object().registerTenant(tenant)),
   };

@@ -42,7 +42,7 @@ export function appendEvent(
   env: CoreEnv,
   origin: CellOrigin,
   event: SystemEvent,
-  operated?: Operated,
+  operated: Operated | undefined = event.operated,
 ): number {
   const by = operated?.by;
   const { size: seq, head: prev, at_ms: lastMs } = headOf(sql);

@@ -4,6 +4,7 @@ import type { BatchRunner } from "../../shared/contracts/ports/batch-store.ts";
 import type { Clock, Ids } from "../../shared/contracts/ports/clock.ts";
 import type { Egress } from "../../shared/contracts/ports/egress.ts";
 import type { Engine } from "../../shared/contracts/ports/engine.ts";
+import type { JobQueue } from "../../shared/contracts/ports/job-queue.ts";
 import type { Runner } from "../../shared/contracts/ports/runner.ts";
 import { WorkerChannels } from "../../shared/contracts/ports/worker-channel.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
@@ -24,6 +25,8 @@ import { poolEngine } from "../engines/pool/engine.ts";
 import { syntheticEngine } from "../engines/synthetic/engine.ts";
 import type { BreakerState } from "../inference/breaker.ts";
 import { ContentKeys } from "../inference/content-keys.ts";
+import { poolGauges } from "../inference/pools/gauges.ts";
+import { PoolWatch } from "../inference/pools/pool-watch.ts";
 import { createRouterState } from "../inference/router-state.ts";
 import { TenantCredentials } from "../inference/tenant-credentials.ts";
 import { createAuthenticator } from "../pipeline/authenticate/authenticator.ts";
@@ -119,6 +122,11 @@ export function composeCell({
     ...parts,
     jobs: pools === null ? null : jobIssuer(tokens, clock),
     workers: null,
+    jobQueue: pools?.queue ?? null,
+    poolWatch: new PoolWatch({
+      ...{ cellStore: parts.cellStore, queue: pools?.queue ?? null, clock, telemetry: parts.telemetry, defer },
+      names: () => Object.keys(config.current().pools ?? {}),
+    }),
     callbacks: { mayName: (url) => egress.tenantMayName(url), keys: () => signer.keys() },
     policy,
     policyTools: tools,
@@ -144,6 +152,8 @@ export function composeCell({
     for (const { engine, state } of deps.router.breakers.states())
       metrics.set("bailiwick_breaker_state", { provider: engine }, BREAKER_LEVELS[state]);
   });
+  const tellPools = poolGauges(metrics);
+  deps.telemetry.beforeReading(() => tellPools(deps.poolWatch.last));
   const inForce = ({ digest }: Snapshot) => metrics.set("bailiwick_config_info", { digest }, 1);
   inForce(config.current());
   metrics.set("bailiwick_build_info", { release: cell.release, runtime: navigator.userAgent }, 1);

@@ -77,6 +77,8 @@ export const OCSF_KINDS: Readonly<Record<string, OcsfKind>> = {
   "ledger.halted": entity("ledger", "Halt", 3),
   "ledger.resumed": entity("ledger", "Resume", 2),
   "signing_key.added": entity("signing key", 1, 2),
+  "dead_letter.redriven": entity("dead letter", "Redrive", 2),
+  "dead_letter.purged": entity("dead letter", 4, 2),
 };
 
 /** For kinds that this code does not know yet. */

@@ -57,6 +57,7 @@ const scene = fc.record({
   }),
   approved: fc.option(fc.subarray([0, 1, 2, 3, 4, 5, 6])),
   open: names,
+  busy: fc.subarray([0, 1, 2, 3, 4, 5, 6], { maxLength: 3 }),
   hopsMax: fc.integer({ min: 1, max: 7 }),
   random: fc.double({ min: 0, max: 0.999_999, noNaN: true }),
 });
@@ -92,6 +93,7 @@ function run(given: Scene) {
         excluded: [],
         policies: snapshot.policies,
         breaker: (name) => (given.open.includes(name) ? "open" : "closed"),
+        pool: (id) => (given.busy.some((at) => rows[at]?.id === id) ? "pool_overloaded" : null),
         hopsMax: given.hopsMax,
         random: () => given.random,
         latencyMs: (id) => facts.get(id)?.latency ?? null,
@@ -206,6 +208,7 @@ it("draws the weighted strategy's first choice as often as its weight says", () 
       excluded: [],
       policies: snapshot.policies,
       breaker: () => "closed",
+      pool: () => null,
       hopsMax: 1,
       random: () => at / 1_000,
       latencyMs: () => null,

@@ -35,6 +35,7 @@ function planned({ ask = {}, policies = {}, strategy = "ordered", input = {}, in
     excluded: [],
     policies: snapshot.policies,
     breaker: () => "closed",
+    pool: () => null,
     hopsMax: 4,
     random: () => 0,
     latencyMs: () => null,
@@ -139,6 +140,8 @@ describe("privacy", () => {
       input: { breaker: (name: string) => (name === "own" ? ("open" as const) : ("closed" as const)) },
     };
     expect(chain(down)).toEqual(["cloud:b hybrid", "other:c hybrid"]);
+    const away = (id: string) => (id === "own:a" ? ("pool_unavailable" as const) : null);
+    expect(chain({ ...down, input: { pool: away } })).toEqual(["cloud:b hybrid", "other:c hybrid"]);
     const refused = { ask: { privacy: "hybrid" as const }, input: { approved: ["cloud:b"] } };
     expect(reasons(refused)).toEqual({ "own:a": "policy", "other:c": "policy", "cloud:b": "no_local_first" });
   });
@@ -159,6 +162,8 @@ it("names policy, budget, breaker and length as reasons, and an empty approval l
   expect(reasons({ input: { breaker: (name) => (name === "cloud" ? "open" : "half_open") } })).toEqual({
     "cloud:b": "breaker_open",
   });
+  const busy = (id: string) => (id === "own:a" ? ("pool_overloaded" as const) : null);
+  expect(reasons({ input: { pool: busy } })).toEqual({ "own:a": "pool_overloaded" });
   expect(reasons({ input: { hopsMax: 1 } })).toEqual({ "own:a": "too_many_hops", "other:c": "too_many_hops" });
   expect(planned({ input: { approved: [] } })).toMatchObject({ ok: false, error: { reason: "no_route" } });
 });

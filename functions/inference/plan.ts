@@ -3,6 +3,7 @@ import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { Route, RouteReason } from "../../shared/contracts/task.ts";
 import type { BreakerState } from "./breaker.ts";
 import type { Offer, Offered } from "./candidates.ts";
+import type { PoolRefusal } from "./pools/exclude.ts";
 import { orderBy, type StrategyFacts } from "./strategies.ts";
 
 export interface PlanInput extends StrategyFacts {
@@ -13,6 +14,8 @@ export interface PlanInput extends StrategyFacts {
   excluded: readonly RouteReason[];
   policies: Pick<Snapshot["policies"], "fallback_order" | "p95_ms">;
   breaker(provider: string): BreakerState;
+  /** Why no worker of its pool takes the candidate now; null: one does, or it needs none. */
+  pool(candidate: string): PoolRefusal["reason"] | null;
   hopsMax: number;
 }
 
@@ -48,7 +51,9 @@ export function planRoute(input: PlanInput): Result<Plan, { reason: "no_route"; 
   // Our own pool must be approved, not healthy: that it is down is what the fallback hop is for.
   const ownPool = approved.some(({ provider }) => provider.locality === "local");
   const usable = approved.filter((offer) => {
+    const pool = input.pool(offer.candidate.id);
     if (offered.localFirst && offer.provider.locality === "api" && !ownPool) reject(offer, "no_local_first");
+    else if (pool !== null) reject(offer, pool);
     else if (input.breaker(offer.provider.name) === "open") reject(offer, "breaker_open");
     else return true;
     return false;

@@ -3,6 +3,7 @@ import type { JsonObject } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { parseUsd } from "../../shared/contracts/money.ts";
 import type { Metrics } from "../../shared/contracts/ports/telemetry.ts";
+import type { RouteReason } from "../../shared/contracts/task.ts";
 import { commitmentHex } from "../../shared/crypto/commitment.ts";
 import { commitmentSalts } from "../../shared/crypto/commitment-salts.ts";
 import type { Call, Deps } from "../context.ts";
@@ -29,6 +30,7 @@ import { OutputDuty } from "./obligations/output-duty.ts";
 import { refuseFor } from "./obligations/refuse.ts";
 import { OutputBound } from "./output-bound.ts";
 import { type Hop, type Plan, planRoute } from "./plan.ts";
+import { noRoute, type PoolRefusals, poolRefusals } from "./pools/loads.ts";
 import type { Carried } from "./prepare.ts";
 import { type Quote, quote, type TaskBudget, taskBudget } from "./quote.ts";
 import { relayStream } from "./relay-stream.ts";
@@ -61,6 +63,14 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
   if (allowed.length === 0) throw new ProblemError("forbidden", { members: { reasons: ["no_approved_candidate"] } });
   const { usable, excluded, broken } = fitting(call.decided.decision, allowed, asked);
   if (usable.length === 0 && broken !== null) throw await refuseFor(deps, call, broken.id);
+  const pools = await poolRefusals(deps, call, allowed);
+  // Nothing is held for what no worker takes. A key's stored answer needs none: with a key this is asked once admitted.
+  if (
+    call.idempotencyKey === null &&
+    call.run === undefined &&
+    usable.every(({ candidate }) => pools.has(candidate.id))
+  )
+    throw noRoute(deps, pools, rejectedFor(offered, excluded, pools));
   const budget = budgetOf(call);
   const quoted = quoteCall(
     deps.telemetry.metrics,
@@ -99,7 +109,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
   try {
     const out = [...excluded, ...quoted.excluded];
     const plan = await step(call.span, "plan", async () =>
-      planned(deps, call, offered, approved, { ...quoted, excluded: out }),
+      planned(deps, call, { offered, approved, pools }, { ...quoted, excluded: out }),
     );
     const pool = poolOf(plan);
     if (call.run === undefined && (call.detach !== undefined || pool !== null)) {
@@ -175,6 +185,17 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
   }
 }
 
+/** Every candidate with the reason for which it is none. */
+const rejectedFor = (
+  offered: Carried["offered"],
+  excluded: readonly RouteReason[],
+  pools: PoolRefusals,
+): RouteReason[] => [
+  ...offered.rejected,
+  ...excluded,
+  ...[...pools].map(([candidate, { reason }]): RouteReason => ({ candidate, outcome: "rejected", reason })),
+];
+
 /** The pool whose worker is to begin with the call, or null where an engine is called from here. */
 const poolOf = ({ hops: [first] }: Plan): string | null =>
   first.candidate.lane === "queue" ? (first.provider.pool ?? first.provider.name) : null;
@@ -221,8 +242,11 @@ function quoteCall(
 function planned(
   deps: Deps,
   call: Call,
-  offered: Carried["offered"],
-  approved: readonly string[] | null,
+  {
+    offered,
+    approved,
+    pools,
+  }: { offered: Carried["offered"]; approved: readonly string[] | null; pools: PoolRefusals },
   quoted: Quote,
 ): Plan {
   const plan = planRoute({
@@ -231,13 +255,13 @@ function planned(
     excluded: quoted.excluded,
     policies: call.snapshot.policies,
     breaker: (provider) => deps.router.breakers.state(provider),
+    pool: (candidate) => pools.get(candidate)?.reason ?? null,
     hopsMax: quoted.attempts,
     latencyMs: (candidate) => deps.router.latencies.get(candidate),
     costNusd: ({ id }) => quoted.candidates.get(id)?.attempt_nusd ?? 0,
     random: deps.router.random,
   });
-  if (!plan.ok)
-    throw new ProblemError("no-route", { retryAfterMs: 1_000, members: { candidates: plan.error.rejected } });
+  if (!plan.ok) throw noRoute(deps, pools, plan.error.rejected);
   return plan.value;
 }
 

@@ -37,6 +37,8 @@ export const LEDGER_KINDS = [
   "ledger.halted",
   "ledger.resumed",
   "signing_key.added",
+  "dead_letter.redriven",
+  "dead_letter.purged",
 ] as const;
 export type LedgerKind = (typeof LEDGER_KINDS)[number];
 

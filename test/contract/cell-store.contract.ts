@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { PoolWorkerReport, QueueSample } from "../../shared/contracts/pool-load.ts";
 import type { CellStore, SystemEvent } from "../../shared/contracts/ports/cell-store.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
 import { leafHex } from "../support/leaf-hex.ts";
@@ -10,6 +11,15 @@ const refused = (more: Partial<SystemEvent> = {}): SystemEvent => ({
   source: "192.0.2.1",
   detail: {},
   ...more,
+});
+const reported = (id: string, members: Partial<PoolWorkerReport> = {}): PoolWorkerReport => ({
+  ...{ id, pool: "gpu", worker: id, ready: true, running: 0, waiting: 0, concurrency: 4, service_ms: null },
+  models: [{ id: "llama", digest: null }],
+  ...members,
+});
+const sampled = (of: QueueSample["class"], members: Partial<QueueSample> = {}): QueueSample => ({
+  ...{ pool: "gpu", class: of, ready: 0, in_flight: 0, dead: 0, oldest_ms: 0 },
+  ...members,
 });
 const all = { from: 0, limit: 1_000 };
 
@@ -131,6 +141,98 @@ export function cellStoreContract(name: string, open: () => CellStore): void {
       const cell = open();
       const counted = await cell.count({ ["n".repeat(LIMITS.counterNameCharsMax + 1)]: 5 });
       expect(counted).toEqual({ bailiwick_counters_refused_total: 1 });
+    });
+
+    it("adds up what ready workers of a pool can do, for the pool and for each exact model", async () => {
+      const cell = open();
+      expect(await cell.pools()).toEqual([]);
+      const both = [
+        { id: "llama", digest: "sha256:a" },
+        { id: "embed", digest: null },
+      ];
+      const told = await cell.poolReport({
+        workers: [
+          reported("a", { models: both, running: 3, waiting: 1, concurrency: 8, service_ms: 1_000 }),
+          reported("b", { running: 2, service_ms: 4_000 }),
+          reported("c", { ready: false, running: 9 }),
+          reported("d", { pool: "other", running: 1, service_ms: null }),
+        ],
+        gone: [],
+        queues: [sampled("interactive", { ready: 3, dead: 1, oldest_ms: 250 }), sampled("batch", { oldest_ms: null })],
+      });
+      expect(await cell.pools()).toEqual(told);
+      const [gpu, other] = told;
+      expect(gpu).toMatchObject({ pool: "gpu", connected: 3, workers: 2, capacity: 12, running: 5, waiting: 1 });
+      expect(gpu?.service_ms).toBe(2_000);
+      expect(gpu?.models.map(({ id, digest, capacity }) => [id, digest, capacity]).sort()).toEqual([
+        ["embed", null, 8],
+        ["llama", null, 4],
+        ["llama", "sha256:a", 8],
+      ]);
+      expect(gpu?.queues.map(({ sampled_ms, ...queue }) => [sampled_ms > 0, queue])).toEqual([
+        [true, sampled("interactive", { ready: 3, dead: 1, oldest_ms: 250 })],
+        [true, sampled("batch", { oldest_ms: null })],
+      ]);
+      expect(other).toMatchObject({ pool: "other", connected: 1, running: 1, service_ms: null, queues: [] });
+    });
+
+    it("takes a worker's newest word and forgets it at once when it is gone, so that no call waits for the dead", async () => {
+      const cell = open();
+      const nothing = { workers: [], gone: [], queues: [] };
+      await cell.poolReport({ ...nothing, workers: [reported("a"), reported("b", { worker: "twin" })] });
+      const [renewed] = await cell.poolReport({ ...nothing, workers: [reported("a", { running: 4 })] });
+      expect(renewed).toMatchObject({ connected: 2, running: 4 });
+      // Another connection under the same name is another worker until the first has missed a word.
+      const [twins] = await cell.poolReport({ ...nothing, workers: [reported("c", { worker: "twin" })] });
+      expect(twins).toMatchObject({ connected: 3 });
+      const left = await cell.poolReport({ ...nothing, gone: ["a", "b", "nobody"] });
+      expect(left.map(({ connected }) => connected)).toEqual([1]);
+      expect(await cell.poolReport({ ...nothing, gone: ["c"] })).toEqual([]);
+    });
+
+    it("bounds the connections that it keeps, so that reports fill no disk", async () => {
+      const cell = open();
+      const nothing = { gone: [], queues: [] };
+      let counted = 0;
+      for (let from = 0; from <= LIMITS.poolWorkersMax; from += 1_024) {
+        const workers = Array.from({ length: 1_024 }, (_, index) => reported(`w${from + index}`));
+        counted = (await cell.poolReport({ ...nothing, workers }))[0]?.connected ?? 0;
+      }
+      expect(counted).toBe(LIMITS.poolWorkersMax);
+      const [known] = await cell.poolReport({ ...nothing, workers: [reported("w0", { running: 7 })] });
+      expect(known).toMatchObject({ connected: LIMITS.poolWorkersMax, running: 7 });
+    });
+
+    it("names the operator of the cell who redrove or forgot a dead letter, each time anew", async () => {
+      const cell = open();
+      const by = {
+        ...{
+          request: "req_1",
+          subject: "user:operator",
+          credential: "bw_x",
+          acr: "high",
+          workspace: "w",
+          project: "p",
+        },
+        ...{ environment: "e", cell: "local", region: "local", source: "192.0.2.7", release: "1", snapshot: "s" },
+        ...{ decision: "dec_1", policy: "cell@1" },
+      };
+      const operated = { action: "cell:write", by };
+      const event = (kind: "dead_letter.redriven" | "dead_letter.purged"): SystemEvent => ({
+        ...{ kind, reason: "operator", source: by.source, detail: { pool: "gpu", letter: "interactive.1" }, operated },
+      });
+      await cell.system([event("dead_letter.redriven"), event("dead_letter.redriven"), event("dead_letter.purged")]);
+      const { entries } = await cell.systemLedger(all);
+      expect(entries.map(({ kind, outcome }) => `${kind} ${outcome}`)).toEqual([
+        "dead_letter.redriven success",
+        "dead_letter.redriven success",
+        "dead_letter.purged success",
+      ]);
+      for (const entry of entries)
+        expect(entry).toMatchObject({
+          ...{ action: "cell:write", request: "req_1", subject: "user:operator", credential: "bw_x", acr: "high" },
+          ...{ decision: "dec_1", policy: "cell@1", source: "192.0.2.7", tenant: "_cell" },
+        });
     });
 
     it("lists its tenants once each, in order, page by page", async () => {

@@ -85,6 +85,37 @@ describe("alarms of the embedded objects", () => {
     await expect.poll(() => files("task")).toEqual([]);
   });
 
+  it("count a worker's report for fifteen seconds, over a restart too, and no longer", async () => {
+    const origin = { cell: "pools", region: "local", release: "1" };
+    const report = (id: string, worker: string) => ({
+      ...{
+        gone: [],
+        queues: [{ pool: "gpu", class: "batch", ready: 1, in_flight: 0, dead: 0, oldest_ms: 9 } as const],
+      },
+      workers: [
+        {
+          ...{ id, pool: "gpu", worker, ready: true, running: 1, waiting: 0, concurrency: 2, service_ms: null },
+          models: [{ id: "llama", digest: null }],
+        },
+      ],
+    });
+    const store = embeddedCellStore(host, origin);
+    await store.poolReport(report("a", "first"));
+    home.clock.advance(LIMITS.workerLoadEveryMs);
+    await store.poolReport(report("b", "second"));
+    await host.close();
+    host = home.open();
+    const again = embeddedCellStore(host, origin);
+    expect(await again.pools()).toMatchObject([{ connected: 2, capacity: 4 }]);
+    home.clock.advance(2 * LIMITS.workerLoadEveryMs);
+    // The first one has not spoken for 15 s, the second for 10.
+    expect(await again.pools()).toMatchObject([{ connected: 1, running: 1 }]);
+    // It came back on another connection before the old one was forgotten: that one missed its word, and is not counted.
+    expect(await again.poolReport(report("c", "second"))).toMatchObject([{ connected: 1, capacity: 2 }]);
+    home.clock.advance(LIMITS.poolReportMsMax);
+    expect(await again.pools()).toEqual([]);
+  });
+
   it("write the number of repeats when a window closes, so that no refusal goes uncounted", async () => {
     const store = embeddedCellStore(host, { cell: "test", region: "local", release: "1" });
     const event = { kind: "call.refused", reason: "forbidden", source: "192.0.2.1", detail: {} } as const;

@@ -12,7 +12,9 @@ const issuerOf = (members: Partial<PoolIssuer> = {}): PoolIssuer => ({
   ...{ jwks_uri: null, network: "tenant", tenants: null, workspaces: null, environments: null },
   ...members,
 });
-const pool = (...issuers: PoolIssuer[]): PoolConfig => ({ name: "gpu", issuers });
+const pool = (...issuers: PoolIssuer[]): PoolConfig => ({
+  ...{ name: "gpu", issuers, scale_from_zero: false, cold_start_ms: 0, max_wait_ms: 60_000 },
+});
 
 let cluster: TestIssuer;
 let other: TestIssuer;

@@ -104,4 +104,5 @@ export async function dispatchLine(
     expires_ms: (batch.expires_ms + LIMITS.detachedLifeMs) as UnixMs, // safe because: milliseconds plus milliseconds
     callback: null,
   });
+  if (job !== null) deps.poolWatch.sent(job.queue);
 }

@@ -65,6 +65,8 @@ const TURNED_AWAY: ReadonlySet<string> = new Set(
       "overloaded",
       "engine-overloaded",
       "no-route",
+      "pool-unavailable",
+      "pool-overloaded",
       "policy-unavailable",
       "store-unavailable",
       "draining",

@@ -64,7 +64,9 @@ export const metrics = operation({
   success: [200, null, "Prometheus text exposition.", "text/plain"],
   summary: "Metrics",
   resource: { kind: "cell" },
-  execute(deps): Reply {
+  async execute(deps): Promise<Reply> {
+    // Queues grow without a call; what cannot be read now shows as it was read last.
+    await deps.poolWatch.states();
     return {
       kind: "bytes",
       status: 200,

@@ -64,6 +64,8 @@ export function viewOperation(spec: ViewSpec): Operation {
       "budget-exhausted",
       "tenant-locked",
       "no-route",
+      "pool-unavailable",
+      "pool-overloaded",
       "engine-overloaded",
       "upstream-rejected",
       "upstream-failed",

@@ -31,7 +31,25 @@ export const PoolIssuerEntry = z
         });
   });
 
-export const PoolEntry = z.strictObject({ issuers: z.array(PoolIssuerEntry).max(16).default([]) });
+const Wait = z.int().min(0).max(LIMITS.poolWaitMsMax);
+
+export const PoolEntry = z
+  .strictObject({
+    issuers: z.array(PoolIssuerEntry).max(16).default([]),
+    /** Something starts workers when jobs wait: without one the pool counts as available after `cold_start_ms`. */
+    scale_from_zero: z.boolean().default(false),
+    cold_start_ms: Wait.default(LIMITS.poolColdStartMsDefault),
+    /** Interactive calls that would wait longer are refused; null: a minute, or the cold start where that is longer. */
+    max_wait_ms: Wait.nullable().default(null),
+  })
+  .check((context) => {
+    const { scale_from_zero, cold_start_ms, max_wait_ms } = context.value;
+    if (scale_from_zero && max_wait_ms !== null && max_wait_ms < cold_start_ms)
+      context.issues.push({
+        ...{ code: "custom", message: "shorter than cold_start_ms: no call would ever start the pool" },
+        ...{ path: ["max_wait_ms"], input: max_wait_ms },
+      });
+  });
 export type PoolEntry = z.infer<typeof PoolEntry>;
 
 /** `pools.yml` */

@@ -200,6 +200,11 @@ export interface PoolIssuer {
 export interface PoolConfig {
   name: string;
   issuers: PoolIssuer[];
+  /** Without a worker it counts as available after `cold_start_ms`. */
+  scale_from_zero: boolean;
+  cold_start_ms: number;
+  /** Interactive calls that would wait longer for a worker are refused. */
+  max_wait_ms: number;
 }
 
 /** An immutable configuration; a live request never sees half of one. */

@@ -1,7 +1,8 @@
 import type { UnixMs } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
-import type { LedgerEntry } from "../ledger.ts";
+import type { Attribution, LedgerEntry } from "../ledger.ts";
 import type { LogPeriod, LogState } from "../log.ts";
+import type { PoolReport, PoolState } from "../pool-load.ts";
 
 export interface ActiveSnapshot {
   digest: string;
@@ -21,10 +22,14 @@ export interface SystemEvent {
     | "policy.canary"
     | "ledger.halted"
     | "ledger.resumed"
-    | "signing_key.added";
+    | "signing_key.added"
+    | "dead_letter.redriven"
+    | "dead_letter.purged";
   reason: string;
   source: string | null;
   detail: JsonObject;
+  /** Of what an operator of the cell did. */
+  operated?: { action: string; by: Attribution };
 }
 
 /** One per cell: which snapshot is in force, the system ledger, and counters that isolates flush. */
@@ -43,6 +48,13 @@ export interface CellStore {
   systemPeriod(period: { from_ms: number; to_ms: number }): Promise<LogPeriod>;
   /** Adds to durable counters; keys are metric names with labels. Answers all counters. */
   count(increments: Readonly<Record<string, number>>): Promise<Record<string, number>>;
+  /**
+   * Takes reports of workers and queues, and answers every pool after them. A report counts for `poolReportMsMax` unless
+   * its worker is gone before; it survives a restart of the object, because nobody reports twice within seconds.
+   */
+  poolReport(report: PoolReport): Promise<PoolState[]>;
+  /** Every pool with a report that counts, by name. */
+  pools(): Promise<PoolState[]>;
   /** The tenants of this cell, for outbox drains and operators; ordered by id. */
   tenants(page: { after: string | null; limit: number }): Promise<string[]>;
   registerTenant(tenant: string): Promise<void>;

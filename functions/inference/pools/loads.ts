@@ -1,0 +1,68 @@
+import type { PoolConfig, Snapshot } from "../../../shared/contracts/config/snapshot.ts";
+import type { RouteReason } from "../../../shared/contracts/task.ts";
+import type { Call, Deps } from "../../context.ts";
+import { ProblemError } from "../../problem.ts";
+import type { Offer } from "../candidates.ts";
+import { type PoolRefusal, poolRefusal, retryAfterMs } from "./exclude.ts";
+
+/** Candidates that no worker takes now, by candidate id. */
+export type PoolRefusals = ReadonlyMap<string, PoolRefusal>;
+
+const poolOf = ({ provider }: Offer): string | null =>
+  provider.kind === "pool" ? (provider.pool ?? provider.name) : null;
+
+export const poolConfig = ({ pools = {} }: Pick<Snapshot, "pools">, name: string): PoolConfig | null =>
+  (Object.hasOwn(pools, name) ? pools[name] : undefined) ?? null;
+
+/**
+ * Which of the offers no worker takes now. A call without a pool among them reads nothing. A run stands where its worker
+ * is, or where there is none: load says nothing about it any more. What cannot be known refuses nobody: the job waits in
+ * its queue.
+ */
+export async function poolRefusals(
+  deps: Pick<Deps, "poolWatch" | "clock">,
+  call: Pick<Call, "snapshot" | "deadline" | "run">,
+  offers: readonly Offer[],
+): Promise<PoolRefusals> {
+  const refusals = new Map<string, PoolRefusal>();
+  const ofPools = offers.flatMap((offer) => {
+    const pool = poolOf(offer);
+    return pool === null ? [] : [{ pool, candidate: offer.candidate }];
+  });
+  if (ofPools.length === 0) return refusals;
+  if (call.run !== undefined) {
+    const { pool: own } = call.run;
+    for (const { pool, candidate } of ofPools)
+      if (pool !== own) refusals.set(candidate.id, { reason: "pool_unavailable", retry_after_ms: 0 });
+    return refusals;
+  }
+  const states = await deps.poolWatch.states();
+  if (states === null) return refusals;
+  for (const { pool, candidate } of ofPools) {
+    const refusal = poolRefusal({
+      needed: candidate,
+      config: poolConfig(call.snapshot, pool),
+      state: states.find((state) => state.pool === pool) ?? null,
+      sent: deps.poolWatch.sentTo(pool),
+      leftMs: call.deadline - deps.clock.now(),
+    });
+    if (refusal !== null) refusals.set(candidate.id, refusal);
+  }
+  return refusals;
+}
+
+/** What a call without a route is answered with: 429 or 503 of a pool where one stood in the way, else that there is none. */
+export function noRoute(
+  deps: Pick<Deps, "router">,
+  refusals: PoolRefusals,
+  rejected: readonly RouteReason[],
+): ProblemError {
+  const named = new Set(rejected.map(({ candidate }) => candidate));
+  const pools = [...refusals].filter(([id]) => named.has(id)).map(([, refusal]) => refusal);
+  const members = { candidates: rejected };
+  if (pools.length === 0) return new ProblemError("no-route", { retryAfterMs: 1_000, members });
+  const overloaded = pools.filter(({ reason }) => reason === "pool_overloaded");
+  const soonest = Math.min(...(overloaded.length > 0 ? overloaded : pools).map((refusal) => refusal.retry_after_ms));
+  const slug = overloaded.length > 0 ? "pool-overloaded" : "pool-unavailable";
+  return new ProblemError(slug, { retryAfterMs: retryAfterMs(soonest, deps.router.random), members });
+}

@@ -1,0 +1,167 @@
+import { describe, expect, it } from "vitest";
+import type { UnixMs } from "../../../shared/contracts/ids.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { PoolReport, PoolState, PoolWorkerReport } from "../../../shared/contracts/pool-load.ts";
+import { JobQueueUnavailable, type QueueDepth } from "../../../shared/contracts/ports/job-queue.ts";
+import { PoolWatch } from "./pool-watch.ts";
+
+const worker = (id: string, members: Partial<PoolWorkerReport> = {}): PoolWorkerReport => ({
+  ...{ id, pool: "gpu", worker: id, ready: true, running: 0, waiting: 0, concurrency: 4, service_ms: null },
+  models: [{ id: "llama", digest: null }],
+  ...members,
+});
+
+/** An object of the cell that names the connections it was told of, and an edge that watches through it. */
+function watched({ queue = true } = {}) {
+  const calls: string[] = [];
+  const workers = new Set<string>();
+  const queues = new Map<string, PoolState["queues"][number]>();
+  const state = { now: 1_000_000, down: false, ready: 0, queueDown: false, gate: null as Promise<void> | null };
+  const states = (): PoolState[] => [
+    {
+      ...{ pool: "gpu", connected: workers.size, workers: workers.size, capacity: 0, running: 0, waiting: 0 },
+      ...{ service_ms: null, models: [...workers].map((id) => ({ id, digest: null, ...EMPTY })) },
+      queues: [...queues.values()],
+    },
+  ];
+  const answer = async (call: string, report?: PoolReport): Promise<PoolState[]> => {
+    calls.push(call);
+    await state.gate;
+    if (state.down) throw new Error("the object is away");
+    for (const { id } of report?.workers ?? []) workers.add(id);
+    for (const id of report?.gone ?? []) workers.delete(id);
+    for (const sample of report?.queues ?? [])
+      queues.set(`${sample.pool}/${sample.class}`, { ...sample, sampled_ms: state.now });
+    return states();
+  };
+  const deferred: Promise<unknown>[] = [];
+  const logged: string[] = [];
+  const watch = new PoolWatch({
+    cellStore: { poolReport: (report) => answer("report", report), pools: () => answer("pools") },
+    queue: queue
+      ? {
+          async depth(): Promise<QueueDepth> {
+            calls.push("depth");
+            if (state.queueDown) throw new JobQueueUnavailable("away");
+            return { ready: state.ready, in_flight: 0, dead: 0, oldest_ms: null };
+          },
+        }
+      : null,
+    names: () => ["gpu"],
+    clock: { now: () => state.now as UnixMs }, // safe because: milliseconds
+    telemetry: {
+      log: {
+        info: (event) => void logged.push(event),
+        warn: (event) => void logged.push(event),
+        error: (event) => void logged.push(event),
+      },
+    },
+    defer: (work) => void deferred.push(work),
+  });
+  const idle = async () => {
+    while (deferred.length > 0) await deferred.shift();
+  };
+  const connected = async () => (await watch.states())?.find(({ pool }) => pool === "gpu")?.models.map(({ id }) => id);
+  return { watch, state, calls, logged, idle, connected };
+}
+const EMPTY = { workers: 0, capacity: 0, running: 0, waiting: 0, service_ms: null };
+
+describe("what an edge knows of pools", () => {
+  it("is read once in two seconds, whatever is asked of it, so that load costs calls nothing", async () => {
+    const { watch, state, calls } = watched({ queue: false });
+    for (let at = 0; at < 50; at++) await watch.states();
+    expect(calls).toEqual(["pools"]);
+    state.now += LIMITS.poolViewMs;
+    await watch.states();
+    expect(calls).toHaveLength(1);
+    state.now += 1;
+    await watch.states();
+    expect(calls).toHaveLength(2);
+  });
+
+  it("is asked for by one call at a time, while the others plan with what is there", async () => {
+    const { watch, state, calls } = watched({ queue: false });
+    await watch.states();
+    state.now += LIMITS.poolViewMs + 1;
+    const gate = Promise.withResolvers<void>();
+    state.gate = gate.promise;
+    const first = watch.states();
+    const others = await Promise.all(Array.from({ length: 20 }, () => watch.states()));
+    expect(others.every((one) => one?.[0]?.pool === "gpu")).toBe(true);
+    gate.resolve();
+    await first;
+    expect(calls).toHaveLength(2);
+  });
+
+  it("has a worker the moment it has connected here, and not any more the moment it left", async () => {
+    const { watch, connected, idle } = watched();
+    expect(await connected()).toEqual([]);
+    watch.report(worker("a"));
+    expect(await connected()).toEqual(["a"]);
+    watch.report(worker("b"));
+    watch.gone("a");
+    expect(await connected()).toEqual(["b"]);
+    await idle();
+    expect(await connected()).toEqual(["b"]);
+  });
+
+  it("tells what was said while it was telling, so that no word waits for the next one", async () => {
+    const { watch, state, idle, connected } = watched({ queue: false });
+    const gate = Promise.withResolvers<void>();
+    state.gate = gate.promise;
+    watch.report(worker("a"));
+    watch.report(worker("b"));
+    watch.gone("a");
+    gate.resolve();
+    await idle();
+    const calls = await connected();
+    expect(calls).toEqual(["b"]);
+  });
+
+  it("goes on for as long as reports count where the object is away, then says that nothing is known", async () => {
+    const { watch, state, connected, logged } = watched();
+    watch.report(worker("a"));
+    await connected();
+    state.down = true;
+    state.now += LIMITS.poolReportMsMax;
+    expect(await connected()).toEqual(["a"]);
+    state.now += 1;
+    expect(await watch.states()).toBeNull();
+    expect(logged).toContain("pools.unread");
+    // What did not arrive goes with the next question.
+    watch.report(worker("b"));
+    state.down = false;
+    expect(await connected()).toEqual(["a", "b"]);
+  });
+
+  it("counts jobs that were sent since a queue was looked at, and forgets them with the next look", async () => {
+    const { watch, state, calls } = watched();
+    await watch.states();
+    expect(calls).toEqual(["pools", "depth", "depth", "report"]);
+    watch.sent({ pool: "gpu", class: "interactive" });
+    watch.sent({ pool: "gpu", class: "interactive" });
+    watch.sent({ pool: "gpu", class: "batch" });
+    expect(watch.sentTo("gpu")).toEqual({ interactive: 2, batch: 1 });
+    await watch.states();
+    expect(watch.sentTo("gpu")).toEqual({ interactive: 2, batch: 1 });
+    state.ready = 2;
+    state.now += LIMITS.poolViewMs + 1;
+    const states = await watch.states();
+    expect(watch.sentTo("gpu")).toEqual({ interactive: 0, batch: 0 });
+    expect(states?.[0]?.queues.map(({ ready }) => ready)).toEqual([2, 2]);
+  });
+
+  it("keeps what it knew of a queue that does not answer, and what was sent to it", async () => {
+    const { watch, state, logged } = watched();
+    state.ready = 5;
+    await watch.states();
+    state.queueDown = true;
+    watch.sent({ pool: "gpu", class: "interactive" });
+    const states = await watch.look();
+    state.now += 1;
+    await watch.look();
+    expect(states[0]?.queues.map(({ ready }) => ready)).toEqual([5, 5]);
+    expect(watch.sentTo("gpu").interactive).toBe(1);
+    expect(logged).toContain("pools.queue");
+  });
+});

@@ -1,0 +1,170 @@
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { PoolReport, PoolState, PoolWorkerReport, QueueSample } from "../../../shared/contracts/pool-load.ts";
+import type { CellStore } from "../../../shared/contracts/ports/cell-store.ts";
+import type { Clock } from "../../../shared/contracts/ports/clock.ts";
+import {
+  type JobQueue,
+  QUEUE_CLASSES,
+  type QueueClass,
+  type QueueName,
+} from "../../../shared/contracts/ports/job-queue.ts";
+import type { Telemetry } from "../../../shared/contracts/ports/telemetry.ts";
+import type { Ahead } from "./wait.ts";
+
+export interface PoolWatchParts {
+  cellStore: Pick<CellStore, "poolReport" | "pools">;
+  /** Null in a cell without queues: load is known, depths are not. */
+  queue: Pick<JobQueue, "depth"> | null;
+  /** Every pool of the configuration in force. */
+  names(): readonly string[];
+  clock: Clock;
+  telemetry: Pick<Telemetry, "log">;
+  defer(work: Promise<unknown>): void;
+}
+
+/** What this edge read last. */
+interface View {
+  states: readonly PoolState[];
+  readMs: number;
+}
+
+/**
+ * What an edge knows of the cell's pools. It tells the cell's object what the connections that it holds say, and plans with
+ * what the object answers, at most `poolViewMs` old while the object answers, with one question under way. Jobs that were
+ * sent since the queues were looked at are added, so that a burst does not pass between two looks.
+ */
+export class PoolWatch {
+  readonly #parts: PoolWatchParts;
+  /** Reports of connections here that the object has not taken yet. */
+  readonly #told = new Map<string, PoolWorkerReport>();
+  readonly #gone = new Set<string>();
+  /** Shapes of the connections here, to tell a change from a mere renewal. */
+  readonly #shapes = new Map<string, string>();
+  /** Changes so far: a worker came, left, or serves something else. */
+  #changes = 0;
+  /** Changes that are in what was read; with fewer than all of them it says too little. */
+  #seen = 0;
+  #view: View | null = null;
+  #asking = false;
+  /** Jobs sent since the last look at their queue. */
+  readonly #sent = new Map<string, number>();
+
+  constructor(parts: PoolWatchParts) {
+    this.#parts = parts;
+  }
+
+  /** A connection's newest word. Never throws. */
+  report(report: PoolWorkerReport): void {
+    this.#told.set(report.id, report);
+    const { ready, concurrency, models } = report;
+    const shape = JSON.stringify({ ready, concurrency, models });
+    if (this.#shapes.get(report.id) !== shape) this.#changes++;
+    this.#shapes.set(report.id, shape);
+    this.#tell();
+  }
+
+  /** The connection takes no more work. Never throws. */
+  gone(id: string): void {
+    this.#told.delete(id);
+    if (!this.#shapes.delete(id)) return;
+    if (this.#gone.size < LIMITS.poolWorkersMax) this.#gone.add(id);
+    this.#changes++;
+    this.#tell();
+  }
+
+  /** A job went to the queue from here. */
+  sent(queue: QueueName): void {
+    const key = keyOf(queue);
+    this.#sent.set(key, (this.#sent.get(key) ?? 0) + 1);
+  }
+
+  sentTo(pool: string): Ahead {
+    const of = (queueClass: QueueClass) => this.#sent.get(keyOf({ pool, class: queueClass })) ?? 0;
+    return { interactive: of("interactive"), batch: of("batch") };
+  }
+
+  /** What was read last, however old; empty before anything was. */
+  get last(): readonly PoolState[] {
+    return this.#view?.states ?? [];
+  }
+
+  /** Pools as calls are planned with them; null where the object does not answer and what was read is too old to say. */
+  async states(): Promise<readonly PoolState[] | null> {
+    const age = this.#age();
+    if (this.#seen === this.#changes && (age <= LIMITS.poolViewMs || (this.#asking && age <= LIMITS.poolReportMsMax)))
+      return this.last;
+    try {
+      return await this.#ask();
+    } catch (cause) {
+      this.#parts.telemetry.log.error("pools.unread", cause);
+      return this.#age() <= LIMITS.poolReportMsMax ? this.last : null;
+    }
+  }
+
+  /** Pools with their queues as they are now. Rejects where the object does not answer. */
+  look(): Promise<readonly PoolState[]> {
+    return this.#ask(0);
+  }
+
+  #age(): number {
+    return this.#view === null ? Number.POSITIVE_INFINITY : this.#parts.clock.now() - this.#view.readMs;
+  }
+
+  /** Tells what is new, one call at a time; what did not arrive goes with the next word. */
+  #tell(): void {
+    if (this.#asking) return;
+    this.#parts.defer(this.#ask().catch((cause: unknown) => this.#parts.telemetry.log.error("pools.untold", cause)));
+  }
+
+  /** Tells what is untold, looks at queues whose sample is older than `sampleMs`, and keeps what the object answers. */
+  async #ask(sampleMs: number = LIMITS.poolViewMs): Promise<readonly PoolState[]> {
+    const { cellStore, clock } = this.#parts;
+    const first = !this.#asking;
+    let answered = false;
+    this.#asking = true;
+    try {
+      const [told, gone, changes] = [[...this.#told.values()], [...this.#gone], this.#changes];
+      const news = told.length > 0 || gone.length > 0;
+      let states = news ? await cellStore.poolReport({ workers: told, gone, queues: [] }) : await cellStore.pools();
+      this.#seen = Math.max(this.#seen, changes);
+      for (const report of told) if (this.#told.get(report.id) === report) this.#told.delete(report.id);
+      for (const id of gone) this.#gone.delete(id);
+      const queues = await this.#sample(states, clock.now() - sampleMs);
+      if (queues.length > 0)
+        states = await cellStore.poolReport({ workers: [], gone: [], queues } satisfies PoolReport);
+      this.#view = { states, readMs: clock.now() };
+      answered = true;
+      return states;
+    } finally {
+      if (first) this.#asking = false;
+      // Said meanwhile: nobody else would tell it before the next word.
+      if (first && answered && this.#seen < this.#changes) this.#tell();
+    }
+  }
+
+  /** Queues of the pools that nobody has looked at since. One that does not answer keeps its older sample. */
+  async #sample(states: readonly PoolState[], sinceMs: number): Promise<QueueSample[]> {
+    const { queue, telemetry, names } = this.#parts;
+    if (queue === null) return [];
+    const asked = names().flatMap((pool) => QUEUE_CLASSES.map((of): QueueName => ({ pool, class: of })));
+    const due = asked.filter((name) => {
+      const known = states.find(({ pool }) => pool === name.pool)?.queues.find((one) => one.class === name.class);
+      return known === undefined || known.sampled_ms < sinceMs;
+    });
+    const looks = due.map(async (name): Promise<QueueSample | null> => {
+      const before = this.#sent.get(keyOf(name)) ?? 0;
+      try {
+        const depth = await queue.depth(name);
+        // What was sent before the look is in it.
+        this.#sent.set(keyOf(name), Math.max(0, (this.#sent.get(keyOf(name)) ?? 0) - before));
+        return { ...name, ...depth };
+      } catch (cause) {
+        telemetry.log.warn("pools.queue", { pool: name.pool, class: name.class, cause: String(cause) });
+        return null;
+      }
+    });
+    return (await Promise.all(looks)).filter((sample) => sample !== null);
+  }
+}
+
+const keyOf = ({ pool, class: of }: QueueName): string => `${pool}/${of}`;
