@@ -49,10 +49,10 @@ interface DenoGlobal {
     },
     handler: (request: Request, info: { remoteAddr: { hostname?: string } }) => Response | Promise<Response>,
   ): DenoServer;
-  upgradeWebSocket(
-    request: Request,
-    options: { protocol: string },
-  ): { socket: PlatformSocket & { onopen: (() => void) | null }; response: Response };
+  upgradeWebSocket(request: Request): {
+    socket: PlatformSocket & { onopen: (() => void) | null };
+    response: Response;
+  };
   addSignalListener(signal: string, handler: () => void): void;
   exit(code: number): never;
 }
@@ -86,7 +86,9 @@ function denoHost(global: DenoGlobal): Host {
       const sockets = new Set<PlatformSocket>();
       const upgradeOf = (request: Request): Pick<Runtime, "upgrade"> => ({
         upgrade(protocol, accept) {
-          const { socket, response } = global.upgradeWebSocket(request, { protocol });
+          const { socket, response } = global.upgradeWebSocket(request);
+          // Deno's own choice of a protocol fails for a client that lists them without spaces, as RFC 6455 lets it.
+          response.headers.set("sec-websocket-protocol", protocol);
           sockets.add(socket);
           socket.addEventListener("close", () => sockets.delete(socket));
           bindSocket(socket, accept);

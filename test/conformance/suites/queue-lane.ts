@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { WebSocket as PlainSocket } from "ws";
 import type { JobQueue } from "../../../shared/contracts/ports/job-queue.ts";
-import { WORKER_CLOSE } from "../../../shared/contracts/worker-protocol.ts";
+import { WORKER_CLOSE, WORKER_PROTOCOL, WORKER_TOKEN_PROTOCOL } from "../../../shared/contracts/worker-protocol.ts";
 import { collect, eventually, type Lab, user } from "../../support/lab.ts";
 import { nextJob, queueOf, ScriptedWorker, workerToken } from "../../support/scripted-worker.ts";
 
@@ -212,6 +213,15 @@ export function queueLaneSuite(lab: Lab): void {
       ];
       const answers = await Promise.all(wrong.map((body) => lab.ask("/v1/workers/token", { body })));
       expect(answers.map(({ status }) => status)).toEqual([401, 401, 401]);
+    });
+
+    it("connects a client that lists its protocols without spaces, as many libraries do", async () => {
+      const offered = [WORKER_PROTOCOL, `${WORKER_TOKEN_PROTOCOL}${await workerToken(lab.cell)}`];
+      // Of the package `ws`, which joins them by a bare comma.
+      const socket = new PlainSocket(`${lab.cell.url.replace("http", "ws")}/v1/workers/connect`, offered);
+      await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
+      expect(socket.protocol).toBe(WORKER_PROTOCOL);
+      socket.terminate();
     });
 
     it("publishes the keys of tickets and worker tokens", async () => {
