@@ -11,6 +11,8 @@ export interface DirectoryKeeperOptions {
   clock: Clock;
   /** Nothing older is taken, also not as the first one: what whoever starts this knows already. */
   versionMin?: number;
+  /** Each reader reads for itself: where a reading ends with the request that began it. */
+  alone?: boolean;
   /** Told once per change of what is wrong; null: the source is good again. */
   onFault(fault: string | null): void;
 }
@@ -40,8 +42,9 @@ export class DirectoryKeeper {
     return this.#trying === null && this.#options.clock.now() - this.#triedMs >= LIMITS.directoryRefreshMs;
   }
 
-  /** One reading at a time; whoever comes meanwhile waits for the same one. Never rejects. */
+  /** One reading at a time, unless each is alone; whoever comes meanwhile waits for the same one. Never rejects. */
   refresh(): Promise<void> {
+    if (this.#options.alone === true) return this.#try();
     this.#trying ??= this.#try().finally(() => {
       this.#trying = null;
     });

@@ -11,10 +11,14 @@ const WITHIN: ReadonlySet<ProviderEntry["kind"]> = new Set(["synthetic", "pool"]
 export const localityOf = (entry: ProviderEntry): "local" | "api" =>
   entry.locality ?? (WITHIN.has(entry.kind) ? "local" : "api");
 
-/** Providers that can be called. One whose base URL is not known yet is left out; one without its secret is marked. */
+/**
+ * Providers that can be called. A local one that lies outside the cell's jurisdiction, or of which nobody said where it
+ * lies, is a mistake: what is called local never leaves it. One whose base URL is not known yet is left out; one without
+ * its secret is marked.
+ */
 export function compileProviders(
   file: ProvidersFile,
-  cellJurisdiction: string,
+  { cell, engines = cell }: { cell: string; engines: string | null | undefined },
   secretsPresent: (ref: SecretRef) => boolean,
   findings: Findings,
 ): Record<string, ProviderConfig> {
@@ -38,13 +42,20 @@ export function compileProviders(
         path,
         `the secret ${entry.secret.source}:${entry.secret.name} is missing; its models cannot be chosen`,
       );
-    const jurisdiction = entry.jurisdiction ?? (locality === "local" ? cellJurisdiction : "unspecified");
-    if (locality === "local" && jurisdiction !== cellJurisdiction)
-      findings.warn(
+    const jurisdiction = entry.jurisdiction ?? (locality === "local" ? ownPlace(entry, cell, engines) : "unspecified");
+    if (jurisdiction === null)
+      findings.problem(
         FILE,
-        path,
-        `is local but lies in ${jurisdiction}, not in this cell's ${cellJurisdiction}; its models cannot be chosen`,
+        [...path, "jurisdiction"],
+        `is missing: a local provider of a cell of ${cell} says where it lies, unless BAILIWICK_RESIDENCY does for all (engines=…)`,
       );
+    else if (locality === "local" && jurisdiction !== cell)
+      findings.problem(
+        FILE,
+        [...path, "jurisdiction"],
+        `it is local but lies in ${jurisdiction}, not in this cell's ${cell}`,
+      );
+    if (jurisdiction === null) continue;
     compiled[name] = {
       name,
       kind: entry.kind,
@@ -66,6 +77,10 @@ export function compileProviders(
   }
   return compiled;
 }
+
+/** The synthetic engine runs in the cell's own process; others lie where somebody says that they do. */
+const ownPlace = (entry: ProviderEntry, cell: string, engines: string | null): string | null =>
+  entry.kind === "synthetic" ? cell : engines;
 
 function checkKind(entry: ProviderEntry, path: string[], findings: Findings): void {
   const refuse = (member: string, message: string) => findings.problem(FILE, [...path, member], message);

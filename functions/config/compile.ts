@@ -17,6 +17,14 @@ import { declareCandidates } from "./declare-candidates.ts";
 import { Findings } from "./findings.ts";
 import { parseFiles } from "./parse-files.ts";
 
+/** The cell that a configuration is for. */
+export interface ConfiguredCell {
+  id: string;
+  jurisdiction: string;
+  /** Where engines of `locality: local` lie that do not say it themselves; null: nobody said. Absent: where the cell is. */
+  engines?: string | null;
+}
+
 /**
  * Validates all files as one whole and makes the immutable snapshot, or names every mistake with its file and path.
  * A provider that is not configured or lacks its secret is a warning, and its candidates can never be chosen.
@@ -24,13 +32,15 @@ import { parseFiles } from "./parse-files.ts";
  */
 export function compileSnapshot(
   files: JsonObject,
-  cell: { id: string; jurisdiction: string },
+  { engines, ...cell }: ConfiguredCell,
   secretsPresent: (ref: SecretRef) => boolean,
 ): Result<Snapshot, ConfigProblem[]> {
   const findings = new Findings();
   const parsed = parseFiles(files, findings);
   const { models, intents } = parsed;
-  const providers = parsed.providers && compileProviders(parsed.providers, cell.jurisdiction, secretsPresent, findings);
+  const providers =
+    parsed.providers &&
+    compileProviders(parsed.providers, { cell: cell.jurisdiction, engines }, secretsPresent, findings);
   const pools = parsed.pools && compilePools(parsed.pools, parsed.providers);
   const candidates = models && compileCandidates(declareCandidates(models, findings), parsed.providers, findings);
   const aliases = models && candidates && compileAliases(models, { candidates, intents }, findings);

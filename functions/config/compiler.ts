@@ -2,10 +2,10 @@ import type { SecretRef } from "../../shared/contracts/config/snapshot.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../shared/contracts/json.ts";
 import type { CompileConfig } from "../../shared/contracts/ports/config-source.ts";
 import { ok } from "../../shared/contracts/result.ts";
-import { compileSnapshot } from "./compile.ts";
+import { type ConfiguredCell, compileSnapshot } from "./compile.ts";
 
 export interface CompilerOptions {
-  cell: { id: string; jurisdiction: string };
+  cell: ConfiguredCell;
   secretsPresent: (ref: SecretRef) => boolean;
   /** A variable that is no secret; null when it is not set. */
   variable: (name: string) => string | null;

@@ -80,25 +80,29 @@ async function readUrl(url: string, reach: Reach): Promise<string> {
 }
 
 /**
- * The keeper of the directory that the variables name, which was read once; null without one. Throws `EnvUnusable` when a
+ * The keeper of the directory that the variables name, null without one. It was read once, unless each of its readers is
+ * to wait `alone`. Throws `EnvUnusable` when a
  * directory has no keys, or the keys are none: a directory that nobody can verify is worse than none.
  */
 export async function directoryOf(
   env: z.infer<typeof Variables>,
   reach: Reach,
   parts: { clock: Clock; onFault(fault: string | null): void },
+  options: { alone?: boolean } = {},
 ): Promise<DirectoryKeeper | null> {
   const { BAILIWICK_DIRECTORY: named, BAILIWICK_DIRECTORY_KEYS: trusted } = env;
   if (named === undefined) return null;
   if (trusted === undefined) throw new EnvUnusable("BAILIWICK_DIRECTORY goes with BAILIWICK_DIRECTORY_KEYS");
   const keys = await trustedKeys(trusted, reach);
   const versionMin = env.BAILIWICK_DIRECTORY_VERSION_MIN;
-  const keeper = new DirectoryKeeper({ ...parts, read: () => readNamed(named, reach), keys, versionMin });
-  await keeper.refresh();
+  const keeper = new DirectoryKeeper({ ...parts, read: () => readNamed(named, reach), keys, versionMin, ...options });
+  if (options.alone !== true) await keeper.refresh();
   return keeper;
 }
 
 async function trustedKeys(named: string, reach: Reach): Promise<TrustedKey[]> {
+  // What trust begins with never comes over a network.
+  if (/^https?:/.test(named)) throw new EnvUnusable("BAILIWICK_DIRECTORY_KEYS: a file or the document itself, no URL");
   let text: string;
   try {
     text = await readNamed(named, reach);

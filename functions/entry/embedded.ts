@@ -76,7 +76,7 @@ import { nativeHashing } from "./native-hashing.ts";
 import { otlpExporters } from "./otlp.ts";
 import { releaseOf } from "./release.ts";
 import { repeating } from "./repeating.ts";
-import { OutsideJurisdiction, type Place, requireResidency } from "./residency.ts";
+import { enginesLie, OutsideJurisdiction, type Place, requireResidency } from "./residency.ts";
 import { startUpkeep } from "./upkeep.ts";
 import { welcome } from "./welcome.ts";
 
@@ -127,7 +127,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     folder: env.BAILIWICK_CONFIG ? resolve(env.BAILIWICK_CONFIG) : join(PROJECT, "infra/local/config"),
     host: nodeFolderHost,
     compile: snapshotCompiler({
-      cell: own,
+      cell: { ...own, engines: enginesLie(own.jurisdiction, env.BAILIWICK_RESIDENCY) },
       secretsPresent: (ref) => readSecret(ref) !== null,
       variable: (name) => variables[name] ?? null,
     }),

@@ -1,14 +1,18 @@
 import { JURISDICTIONS } from "../../shared/contracts/cell-directory.ts";
 
-/** The parts of a cell that keep or receive something, by the names that `BAILIWICK_RESIDENCY` has for them. */
+/**
+ * The parts of a cell that keep or receive something, by the names that `BAILIWICK_RESIDENCY` has for them. `disk` holds
+ * durable objects, queue, keys, and whatever else has no place of its own; `engines` are checked with the configuration.
+ */
 export const PLACES = {
-  disk: "the home's disk: durable objects, queue, keys, and whatever else has no place of its own",
+  disk: "the disk of the home",
   objects: "the platform's durable objects",
   database: "the control database",
   bucket: "the bucket of archive and objects",
   signer: "the signing keys",
   limiter: "the pre-authentication limiter",
   telemetry: "the collector of traces and metrics",
+  engines: "engines that are called local",
 } as const;
 export type Place = keyof typeof PLACES;
 
@@ -44,6 +48,10 @@ export function parseResidency(text: string): Residency | null {
  */
 export const declared = (jurisdiction: string, said: Residency, inUse: readonly Place[]): Declared[] =>
   inUse.map((place) => ({ place, jurisdiction: said[place] ?? (jurisdiction === "local" ? "local" : null) }));
+
+/** Where engines lie that do not say it themselves; null when nobody said. */
+export const enginesLie = (jurisdiction: string, said: Residency): string | null =>
+  declared(jurisdiction, said, ["engines"])[0]?.jurisdiction ?? null;
 
 /** Throws `OutsideJurisdiction`, naming every part, unless all lie where the cell does. */
 export function requireResidency(cell: { id: string; jurisdiction: string }, parts: readonly Declared[]): void {

@@ -7,7 +7,7 @@ export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const ENTRY = join(ROOT, "functions/entry/embedded.ts");
 const DEFAULT_CONFIG = join(ROOT, "infra/local/config");
 
-/** @type {{ embedded: Record<string, string> }} */
+/** @type {{ embedded: Record<string, string>, global: Record<string, string> }} */
 const ENVIRONMENT = JSON.parse(readFileSync(join(ROOT, "infra/local/environment.json"), "utf8"));
 
 /** Files a configuration folder may hold are small; a larger one is not scanned, and the cell refuses it itself. */
@@ -73,6 +73,35 @@ export function directoryFiles(env) {
     env[name] = path;
     return [path];
   });
+}
+
+const GLOBAL_ENTRY = join(ROOT, "functions/entry/global.ts");
+
+/**
+ * How a global entry is started: it reads the project, the directory and TLS files, and writes nothing at all.
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {{ file: string, args: string[], env: NodeJS.ProcessEnv } | { refusal: string }}
+ */
+export function globalCommand(env) {
+  const file = denoBinary();
+  if (!file) return { refusal: "Deno is not installed; delete node_modules and start again" };
+  const names = Object.keys(ENVIRONMENT.global);
+  /** @type {NodeJS.ProcessEnv} */
+  const childEnv = {};
+  for (const name of names) if (env[name] !== undefined) childEnv[name] = env[name];
+  for (const name of ["TLS_CERT", "TLS_KEY"]) if (env[name]) childEnv[name] = resolve(env[name]);
+  const readable = [ROOT, ...directoryFiles(childEnv), childEnv.TLS_CERT, childEnv.TLS_KEY].filter(
+    (path) => path !== undefined,
+  );
+  return {
+    file,
+    args: [
+      ...["run", "--quiet", "--no-prompt", "--unstable-no-legacy-abort", "--no-remote", "--cached-only", "--no-lock"],
+      ...["--node-modules-dir=manual", "--allow-net", `--allow-read=${readable.join(",")}`],
+      ...[`--allow-env=${names.join(",")}`, "--ignore-env", GLOBAL_ENTRY],
+    ],
+    env: { ...childEnv, DENO_DIR: join(ROOT, "node_modules/.cache/deno"), DENO_NO_UPDATE_CHECK: "1" },
+  };
 }
 
 /**

@@ -1,0 +1,103 @@
+import type { CellEntry } from "../../shared/contracts/cell-directory.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { Ids } from "../../shared/contracts/ports/clock.ts";
+import { PROBLEMS } from "../../shared/contracts/problems.ts";
+import type { ForwardingKey } from "../../shared/crypto/forwarding.ts";
+import type { Runtime } from "../context.ts";
+import { readCredential } from "../pipeline/authenticate/read-credential.ts";
+import type { DirectoryView } from "../pipeline/locate/directory-view.ts";
+import { elsewhere } from "../pipeline/locate/elsewhere.ts";
+import { homeOf, selectedMayPass } from "../pipeline/locate/home-of.ts";
+import { ProblemError, problemDocument, problemHeaders } from "../problem.ts";
+import type { DirectoryKeeper } from "./directory-keeper.ts";
+import { type ForwardParts, forward } from "./forward.ts";
+
+export interface GlobalParts extends ForwardParts {
+  directory: Pick<DirectoryKeeper, "current" | "due" | "refresh">;
+  ids: Pick<Ids, "mint" | "base62">;
+  /** By key id: of each cell that calls may be forwarded to. */
+  keys: ReadonlyMap<string, ForwardingKey>;
+}
+
+/** Where a call goes from here. */
+type Way =
+  | { kind: "elsewhere"; cell: CellEntry | null }
+  | { kind: "forward"; cell: CellEntry; key: ForwardingKey; credential: string };
+
+/**
+ * The global entry: says where a call belongs, and sends on those of tenants that allow it. Keeps no state but the
+ * directory, reads no body, and decides from the directory alone, so that tenants that are unknown, suspended or there
+ * are told the same thing in the same way.
+ */
+export const globalHandler =
+  (parts: GlobalParts) =>
+  async (request: Request, runtime: Runtime): Promise<Response> => {
+    const { directory } = parts;
+    const own = ownAnswer(request, directory);
+    if (own !== null) return own;
+    try {
+      const current = directory.current();
+      if (directory.due) {
+        const reading = directory.refresh();
+        if (current === null) await reading;
+        else runtime.defer(reading);
+      }
+      checkBounds(request);
+      const view = directory.current();
+      if (view === null)
+        throw new ProblemError("misconfigured", { detail: "No directory of cells is in force.", retryAfterMs: 1_000 });
+      const way = wayOf(view, request.headers, parts.keys);
+      if (way.kind === "elsewhere") throw elsewhere(way.cell);
+      return await forward(parts, { request, runtime }, way);
+    } catch (thrown) {
+      if (!(thrown instanceof ProblemError)) throw thrown;
+      return refusal(thrown, request, parts.ids.mint("req"));
+    }
+  };
+
+/** The host that was asked comes first; a credential of another cell is told its own. */
+function wayOf(view: DirectoryView, headers: Headers, keys: ReadonlyMap<string, ForwardingKey>): Way {
+  const asked = view.byHost.get(headers.get("host")?.toLowerCase() ?? "") ?? null;
+  const credential = readCredential(headers);
+  const home = credential.ok ? homeOf(view, credential.value) : null;
+  const cell = home?.cell ?? asked;
+  const key = cell?.forwarding_keys.map((kid) => keys.get(kid)).find((known) => known !== undefined);
+  const passes =
+    home?.transit === true &&
+    (asked === null || asked.id === home.cell.id) &&
+    selectedMayPass(view, home.cell, headers.get("x-tenant")) &&
+    // A socket would outlive what was asked about it.
+    !headers.has("upgrade");
+  if (!passes || key === undefined || !credential.ok) return { kind: "elsewhere", cell };
+  return { kind: "forward", cell: home.cell, key, credential: credential.value.text };
+}
+
+/** What the entry answers about itself; anybody may know it. */
+function ownAnswer(request: Request, directory: GlobalParts["directory"]): Response | null {
+  if (request.method !== "GET" && request.method !== "HEAD") return null;
+  const { pathname } = new URL(request.url);
+  const answer = (status: number, value: unknown) =>
+    Response.json(value, { status, headers: { "cache-control": "no-store" } });
+  if (pathname === "/healthz" || pathname === "/health") return answer(200, { status: "ok" });
+  if (pathname !== "/readyz") return null;
+  const view = directory.current();
+  return view === null
+    ? answer(503, { status: "unready", directory: null })
+    : answer(200, { status: "ready", directory: { version: view.version, expires: new Date(view.expiresMs) } });
+}
+
+function checkBounds({ url, headers }: Request): void {
+  if (url.length > LIMITS.urlBytesMax) throw new ProblemError("uri-too-long");
+  let bytes = 0;
+  for (const [name, value] of headers) bytes += name.length + value.length;
+  if (bytes > LIMITS.headerBytesMax) throw new ProblemError("headers-too-large");
+}
+
+/** In the shape that clients of the path read (WIRE "Errors"). */
+function refusal(problem: ProblemError, request: Request, id: string): Response {
+  const shape = new URL(request.url).pathname === "/v1/messages" ? "anthropic" : "openai";
+  return new Response(JSON.stringify(problemDocument(problem, id, shape)), {
+    status: PROBLEMS[problem.slug].status,
+    headers: { "x-request-id": id, ...problemHeaders(problem, shape) },
+  });
+}
