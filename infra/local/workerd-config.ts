@@ -29,8 +29,18 @@ export interface WorkerdCell {
   secrets?: Readonly<Record<string, string>>;
   /** The signer entry as its own worker: its bundled module, relative to the configuration file, and its key document. */
   signer?: { module: string; keys: string };
+  /** What stands beside the cell in the same workerd, such as a bucket. */
+  beside?: WorkerdParts;
   /** PEM certificates that are trusted beside the browsers' list. */
   trusted?: readonly string[];
+}
+
+/** Cap'n Proto text of further services with their workers, of the cell's bindings to them, and of module extensions. */
+export interface WorkerdParts {
+  services: readonly string[];
+  bindings: readonly string[];
+  extensions: readonly string[];
+  workers: string;
 }
 
 /** The worker as one module, resolved as wrangler does for a deployment. */
@@ -69,6 +79,7 @@ export function workerdConfig(cell: WorkerdCell): string {
     ...objects.map(([name, className]) => `(name = ${quoted(name)}, durableObjectNamespace = ${quoted(className)})`),
     `(name = "PUBLIC_EGRESS", service = "public")`,
     ...(cell.signer ? [`(name = "SIGNER", service = (name = "signer", entrypoint = "Signer"))`] : []),
+    ...(cell.beside?.bindings ?? []),
     ...Object.entries({ ...cell.secrets, ...cell.text }).map(
       ([name, text]) => `(name = ${quoted(name)}, text = ${quoted(text)})`,
     ),
@@ -92,7 +103,9 @@ const config :Workerd.Config = (
     (name = "signer", worker = .signer),
     (name = "nowhere", network = (allow = [])),`
         : ""
-    }
+    }${list(cell.beside?.services ?? [])}
+  ],
+  extensions = [${list(cell.beside?.extensions ?? [])}
   ],
   sockets = [(name = "http", address = ${quoted(`${cell.host}:${cell.port}`)}, http = (), service = "cell")],
 );
@@ -108,7 +121,7 @@ const cell :Workerd.Worker = (
   bindings = [${list(bindings)}
   ],
 );
-${cell.signer ? signerWorker(cell.signer) : ""}`;
+${cell.signer ? signerWorker(cell.signer) : ""}${cell.beside?.workers ?? ""}`;
 }
 
 const signerWorker = ({ module, keys }: { module: string; keys: string }): string => `

@@ -123,5 +123,5 @@ async function launchWorkerd(options: CellOptions, home: string, port: number) {
     env: options.env ?? {},
     trusted: options.trusted ? [readFileSync(options.trusted, "utf8")] : [],
   });
-  return { file: workerdBinary(), args: ["serve", file], env: {}, cwd: home };
+  return { file: workerdBinary(), args: ["serve", "--experimental", file], env: {}, cwd: home };
 }

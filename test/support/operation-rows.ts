@@ -32,8 +32,6 @@ export interface OperationRow {
   bytes?: { media: string; make(place: Place): Promise<Uint8Array> };
   /** A tenant of the configuration, because a tenant made at run time lacks what it takes. */
   configured?: string;
-  /** Needs an archive and signing keys, which the workerd cell of the suites does not have. */
-  needsArchive?: true;
   /** Lives in the control database, which the workerd cell of the suites does not have: it answers 503 there. */
   needsControlDb?: true;
 }
@@ -73,7 +71,6 @@ async function edgeTile(lab: Lab, key: string, log: string): Promise<Record<stri
 const exportable = async (place: Place) => void (await edgeTile(place.lab, place.tenant.adminKey, "/v1/ledger"));
 const cellExportable = async ({ lab }: Place) => void (await edgeTile(lab, lab.cell.adminKey, "/v1/cell/ledger"));
 const ofTheLog = "a tile's path is of each log's own";
-const needsArchive = true as const;
 const byCellOperator = true as const;
 
 const response = made("/v1/responses", { model: "small", input: "x", store: true }, "response_id");
@@ -238,17 +235,16 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "erasures.create": {},
   "erasures.list": {},
   "files.create": {
-    needsArchive: true,
     bytes: { media: `multipart/form-data; boundary=${BOUNDARY}`, make: async () => form("batch") },
   },
   "files.list": {},
-  "files.get": { needsArchive: true, path: file() },
-  "files.content": { needsArchive: true, path: file() },
-  "files.delete": { needsArchive: true, path: file() },
-  "batches.create": { needsArchive: true, knows: async (place) => ({ input_file_id: (await file()(place)).file_id }) },
+  "files.get": { path: file() },
+  "files.content": { path: file() },
+  "files.delete": { path: file() },
+  "batches.create": { knows: async (place) => ({ input_file_id: (await file()(place)).file_id }) },
   "batches.list": {},
-  "batches.get": { needsArchive: true, path: batch },
-  "batches.cancel": { needsArchive: true, path: batch },
+  "batches.get": { path: batch },
+  "batches.cancel": { path: batch },
   "tenants.create": { byCellOperator: true },
   "tenants.list": { byCellOperator: true },
   "tenants.get": { path: ownTenant },
@@ -269,27 +265,25 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "credentials.list": {},
   "credentials.delete": { path: credential },
   "usage.report": {},
-  "tasks.evidence": { needsArchive, path: provenTask },
+  "tasks.evidence": { path: provenTask },
   "workers.token": { byWorker: true },
   "workers.connect": { byWorker: true },
   "cell.workload-keys": {},
   "ledger.list": {},
-  "ledger.checkpoint": { needsArchive, before: exportable },
+  "ledger.checkpoint": { before: exportable },
   "ledger.tile": {
-    needsArchive,
     nobodys: ofTheLog,
     path: ({ lab, tenant }) => edgeTile(lab, tenant.adminKey, "/v1/ledger"),
   },
-  "ledger.export": { needsArchive, before: exportable },
+  "ledger.export": { before: exportable },
   "cell.ledger.list": { byCellOperator },
-  "cell.ledger.checkpoint": { needsArchive, byCellOperator, before: cellExportable },
+  "cell.ledger.checkpoint": { byCellOperator, before: cellExportable },
   "cell.ledger.tile": {
-    needsArchive,
     byCellOperator,
     nobodys: ofTheLog,
     path: ({ lab }) => edgeTile(lab, lab.cell.adminKey, "/v1/cell/ledger"),
   },
-  "cell.ledger.export": { needsArchive, byCellOperator, before: cellExportable },
+  "cell.ledger.export": { byCellOperator, before: cellExportable },
   "policies.get": {},
   "policies.bundles.put": { configured, bytes: { media: "application/gzip", make: bundle } },
   "policies.bundles.list": {},
@@ -326,11 +320,7 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
 
 /** Why a row cannot be tried in a cell; null when it can. */
 export const missingFor = (row: OperationRow, lab: Lab): string | null =>
-  row.needsControlDb && !hasControlDb(lab)
-    ? "this cell has no control database"
-    : row.needsArchive && lab.cell.runtime === "workerd"
-      ? "this cell has no archive"
-      : null;
+  row.needsControlDb && !hasControlDb(lab) ? "this cell has no control database" : null;
 
 /** An embedded cell has its own; a workerd cell has PostgreSQL where this machine does. */
 const hasControlDb = (lab: Lab): boolean => lab.cell.runtime !== "workerd" || postgresBinaries() !== null;

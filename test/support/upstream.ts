@@ -34,7 +34,11 @@ export class Upstream {
   #gate = Promise.withResolvers<void>();
 
   constructor(options: { tls: boolean } = { tls: false }) {
-    const handler = (request: IncomingMessage, response: ServerResponse) => void this.#serve(request, response);
+    const handler = (request: IncomingMessage, response: ServerResponse) =>
+      void this.#serve(request, response).catch((cause: unknown) => {
+        // Its caller went away while it still sent: nothing is left to answer.
+        if (!request.readableAborted) throw cause;
+      });
     this.#server = options.tls
       ? createTlsServer(
           { cert: readFileSync(join(TLS, "localhost.crt")), key: readFileSync(join(TLS, "localhost.key")) },

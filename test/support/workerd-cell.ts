@@ -9,6 +9,7 @@ import { mintBootstrap } from "../../infra/local/bootstrap.ts";
 import { ROOT } from "../../infra/local/command.mjs";
 import { bundleWorker, workerdConfig } from "../../infra/local/workerd-config.ts";
 import { encodeBase64url } from "../../shared/crypto/base64url.ts";
+import { workerdBucket } from "./workerd-bucket.ts";
 
 const CELL = "local";
 const TENANT = "default";
@@ -72,6 +73,7 @@ export async function prepareWorkerd(options: {
       },
       secrets: names(false),
       signer: { module: "signer.js", keys: set.signing },
+      beside: workerdBucket(home),
       trusted: options.trusted,
     }),
   );

@@ -1,7 +1,6 @@
 import { toFile } from "openai";
-import { beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { eventually, type Lab, marker, type Tenant, user } from "../../support/lab.ts";
-import { missingFor } from "../../support/operation-rows.ts";
 
 const ENDPOINT = "/v1/chat/completions";
 const line = (custom_id: string, text: string, more: object = {}) =>
@@ -16,11 +15,6 @@ const ENDED = ["completed", "failed", "expired", "cancelled"];
 
 export function batchesSuite(lab: Lab): void {
   describe("batches", () => {
-    beforeEach(({ skip }) => {
-      const missing = missingFor({ needsArchive: true }, lab);
-      if (missing) skip(missing);
-    });
-
     const start = async ({ apiKey }: Tenant, text: string, more: object = {}) => {
       const client = lab.openai(apiKey);
       const file = await client.files.create({

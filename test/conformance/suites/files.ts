@@ -1,15 +1,9 @@
 import { toFile } from "openai";
-import { beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { collect, type Lab } from "../../support/lab.ts";
-import { missingFor } from "../../support/operation-rows.ts";
 
 export function filesSuite(lab: Lab): void {
   describe("files", () => {
-    beforeEach(({ skip }) => {
-      const missing = missingFor({ needsArchive: true }, lab);
-      if (missing) skip(missing);
-    });
-
     const upload = async (client: ReturnType<Lab["openai"]>, text: string, name = "a.jsonl") =>
       client.files.create({ file: await toFile(new TextEncoder().encode(text), name), purpose: "user_data" });
 

@@ -23,12 +23,10 @@ async function* bodyOf({ body }: Response): AsyncGenerator<Uint8Array> {
 
 /** What an auditor gets from a running cell, and what proves it. */
 export function ledgerLogSuite(lab: Lab): void {
-  const missing = () => missingFor({ needsArchive: true }, lab);
   let keys: TrustedKey[] = [];
   let tenant: Tenant;
 
   beforeAll(async () => {
-    if (missing()) return;
     await controlDbUp(lab);
     tenant = await lab.newTenant();
     const published = await lab.ask("/.well-known/bailiwick-keys.json");
@@ -58,11 +56,7 @@ export function ledgerLogSuite(lab: Lab): void {
     commitmentHex(decodeHex(salt) ?? new Uint8Array(), body) === digest;
 
   describe("the evidence of a call", () => {
-    it("verifies under the cell's published keys and opens to the very bytes that went over the wire", async ({
-      skip,
-    }) => {
-      const none = missing();
-      if (none) skip(none);
+    it("verifies under the cell's published keys and opens to the very bytes that went over the wire", async () => {
       const body = JSON.stringify({ model: "small", messages: [user(marker())] });
       const response = await lab.ask(CHAT, { key: tenant.apiKey, body });
       const answer = await response.text();
@@ -78,9 +72,7 @@ export function ledgerLogSuite(lab: Lab): void {
       expect(predicate.residency.stores.length).toBeGreaterThan(0);
     });
 
-    it("commits to the payloads of a stream", async ({ skip }) => {
-      const none = missing();
-      if (none) skip(none);
+    it("commits to the payloads of a stream", async () => {
       const body = JSON.stringify({ model: "small", stream: true, messages: [user(marker())] });
       const response = await lab.ask(CHAT, { key: tenant.apiKey, body });
       const payloads = [...(await response.text()).matchAll(/^data: (.*)$/gm)].map(([, payload]) => payload);
@@ -88,9 +80,7 @@ export function ledgerLogSuite(lab: Lab): void {
       expect(opens(predicate.commitments.response, payloads.join("\n"))).toBe(true);
     });
 
-    it("has a redacted transcript where the tenant stores content, for who may read it", async ({ skip }) => {
-      const none = missing();
-      if (none) skip(none);
+    it("has a redacted transcript where the tenant stores content, for who may read it", async () => {
       const mark = marker();
       const input = `${mark} write to jo@example.com`;
       const response = await lab.ask("/v1/responses", {
@@ -109,7 +99,7 @@ export function ledgerLogSuite(lab: Lab): void {
     });
 
     it("is nobody else's, so that a task's id alone opens nothing", async ({ skip }) => {
-      const none = missing() ?? missingFor({ needsControlDb: true }, lab);
+      const none = missingFor({ needsControlDb: true }, lab);
       if (none) skip(none);
       const key = tenant.adminKey;
       await lab.json("/v1/workspaces", { key, body: { id: "research", name: "Research" } });
@@ -133,9 +123,7 @@ export function ledgerLogSuite(lab: Lab): void {
   describe("the published log", () => {
     const bytesOf = async (response: Response) => new Uint8Array(await response.arrayBuffer());
 
-    it("has the entries that the API lists under the root that its checkpoint signs", async ({ skip }) => {
-      const none = missing();
-      if (none) skip(none);
+    it("has the entries that the API lists under the root that its checkpoint signs", async () => {
       const own = await lab.newTenant();
       await (await lab.ask(CHAT, { key: own.apiKey, body: { model: "small", messages: [user("x")] } })).text();
       await (await settled("/v1/ledger/export", own.adminKey)).body?.cancel();
@@ -154,9 +142,7 @@ export function ledgerLogSuite(lab: Lab): void {
       expect(listed.data.slice(0, size)).toEqual(entries.map((entry) => JSON.parse(Buffer.from(entry).toString())));
     });
 
-    it("is exported as an archive that verifies, and as events of the same entries", async ({ skip }) => {
-      const none = missing();
-      if (none) skip(none);
+    it("is exported as an archive that verifies, and as events of the same entries", async () => {
       const to = encodeURIComponent(new Date().toISOString());
       const exported = await settled(`/v1/ledger/export?to=${to}`, tenant.adminKey);
       expect(exported.status).toBe(200);
@@ -172,9 +158,7 @@ export function ledgerLogSuite(lab: Lab): void {
       expect(lines[0]).toMatchObject({ class_uid: 3004, metadata: { event_code: "tenant.provisioned" } });
     });
 
-    it("of the cell is for its operators alone, and verifies too", async ({ skip }) => {
-      const none = missing();
-      if (none) skip(none);
+    it("of the cell is for its operators alone, and verifies too", async () => {
       const path = "/v1/cell/ledger/export";
       const exported = await settled(path, lab.cell.adminKey);
       const report = await verifyExport(bodyOf(exported), { keys, checkpoint: null });
