@@ -39,7 +39,7 @@ import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
 import { otlpExporters } from "./otlp.ts";
 import { STANDARD_CONFIG } from "./standard-config.ts";
-import { placed, type WorkerdEnv } from "./workerd-env.ts";
+import { placed, queueOf, type WorkerdEnv } from "./workerd-env.ts";
 import { archiveOf, ledgerSignerOf } from "./workerd-ledger.ts";
 import { afterwards, controlDbUpkeep, type Execution, watchedControlDb } from "./workerd-upkeep.ts";
 
@@ -123,6 +123,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
         outboxUsed = true;
       })
     : degradation.watch(absentControlDb);
+  const queue = queueOf(env);
   const archive = archiveOf(env);
   const signer = ledgerSignerOf(env, cellStore);
   const { deps, handle, runner, batches, pull } = composeCell({
@@ -144,7 +145,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     ledgerOrigin: env.BAILIWICK_LEDGER_ORIGIN,
     logPrefix,
     stores: storesOf(env, archive),
-    pools: env.BAILIWICK_SQS_PREFIX === undefined ? null : { enrolment: env.BAILIWICK_WORKER_SECRET?.reveal() ?? null },
+    pools: queue === null ? null : { enrolment: env.BAILIWICK_WORKER_SECRET?.reveal() ?? null, queue },
     runsAreAwaited: true,
     defer: (work) => waitUntil(work.catch(failed("deferred"))),
     keyring: await secretKeyring([env.BAILIWICK_ROOT_SECRET], clock),

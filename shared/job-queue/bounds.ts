@@ -9,13 +9,18 @@ const TRACEPARENT_CHARS_MAX = 64;
 
 /** @throws RangeError for what some queue would not take, whichever it is, so that no job fits one cell only. */
 export function checkOutgoing({ body, tenant, traceparent }: OutgoingJob): void {
+  checkBody(body);
+  if (!TenantId.safeParse(tenant).success) throw new RangeError("a job has a tenant");
+  if (traceparent.length > TRACEPARENT_CHARS_MAX || !/^[0-9a-f-]*$/.test(traceparent))
+    throw new RangeError("a job has a trace context");
+}
+
+/** @throws RangeError as `checkOutgoing`. */
+export function checkBody(body: string): void {
   const bytes = new TextEncoder().encode(body).length;
   if (bytes === 0 || bytes > LIMITS.queueMessageBytesMax)
     throw new RangeError(`a job's body has 1 to ${LIMITS.queueMessageBytesMax} bytes, not ${bytes}`);
   if (REFUSED.test(body)) throw new RangeError("a job's body has a character that queues refuse");
-  if (!TenantId.safeParse(tenant).success) throw new RangeError("a job has a tenant");
-  if (traceparent.length > TRACEPARENT_CHARS_MAX || !/^[0-9a-f-]*$/.test(traceparent))
-    throw new RangeError("a job has a trace context");
 }
 
 /** @throws RangeError for a visibility that SQS has not: 0 to 12 hours. */

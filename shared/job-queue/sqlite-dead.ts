@@ -13,8 +13,8 @@ export function buryJob(sql: Sql, nowMs: number, receipt: string, reason: string
   if (!parsed) return;
   forgetOld(sql, nowMs);
   sql.change(
-    `INSERT INTO dead (queue, tenant, traceparent, reason, dead_ms, body)
-     SELECT queue, tenant, traceparent, ?, ?, body FROM job WHERE seq = ? AND deliveries = ?`,
+    `INSERT INTO dead (queue, tenant, traceparent, reason, dead_ms, body, sent_ms, deliveries)
+     SELECT queue, tenant, traceparent, ?, ?, body, sent_ms, deliveries FROM job WHERE seq = ? AND deliveries = ?`,
     ...[reason, nowMs, parsed.seq, parsed.delivery],
   );
   sql.change("DELETE FROM job WHERE seq = ? AND deliveries = ?", parsed.seq, parsed.delivery);
@@ -30,23 +30,40 @@ export function deadJobs(
   { after, limit }: { after: string | null; limit: number },
 ): DeadJob[] {
   const rows = sql.all(
-    "SELECT place, reason, dead_ms, body FROM dead WHERE queue = ? AND place > ? AND dead_ms > ? ORDER BY place LIMIT ?",
+    `SELECT ${LETTER} FROM dead WHERE queue = ? AND place > ? AND dead_ms > ? ORDER BY place LIMIT ?`,
     ...[queueKey(queue), after === null ? 0 : (placeOf(after) ?? 0), nowMs - LIMITS.queueDeadMs, limit],
   );
-  return z
-    .array(z.object({ place: z.int(), reason: z.string(), dead_ms: z.int(), body: z.string() }))
-    .parse(rows)
-    .map(({ place, ...job }) => ({ id: String(place), queue: { ...queue }, ...job }));
+  return lettersOf(queue, rows);
 }
 
-/** Back into its queue as a new job with the same body, in one step. */
-export function redriveJob(sql: Sql, nowMs: number, queue: QueueName, id: string): boolean {
+export function deadJob(sql: Sql, nowMs: number, queue: QueueName, id: string): DeadJob | null {
+  const rows = sql.all(
+    `SELECT ${LETTER} FROM dead WHERE place = ? AND queue = ? AND dead_ms > ?`,
+    ...[placeOf(id), queueKey(queue), nowMs - LIMITS.queueDeadMs],
+  );
+  return lettersOf(queue, rows)[0] ?? null;
+}
+
+const LETTER = "place, reason, dead_ms, body, sent_ms, deliveries";
+const Letter = z.object({
+  ...{ place: z.int(), reason: z.string(), dead_ms: z.int(), body: z.string() },
+  ...{ sent_ms: z.int().nullable(), deliveries: z.int().nullable() },
+});
+
+const lettersOf = (queue: QueueName, rows: unknown): DeadJob[] =>
+  z
+    .array(Letter)
+    .parse(rows)
+    .map(({ place, ...job }) => ({ id: String(place), queue: { ...queue }, ...job }));
+
+/** Back into its queue as a new job, in one step. */
+export function redriveJob(sql: Sql, nowMs: number, queue: QueueName, id: string, body?: string): boolean {
   const key = queueKey(queue);
   const rows = sql.all(
     `INSERT INTO job (queue, tenant, traceparent, sent_ms, body)
-     SELECT queue, tenant, traceparent, ?, body FROM dead WHERE place = ? AND queue = ? AND dead_ms > ?
+     SELECT queue, tenant, traceparent, ?, coalesce(?, body) FROM dead WHERE place = ? AND queue = ? AND dead_ms > ?
      RETURNING tenant`,
-    ...[nowMs, placeOf(id), key, nowMs - LIMITS.queueDeadMs],
+    ...[nowMs, body ?? null, placeOf(id), key, nowMs - LIMITS.queueDeadMs],
   );
   const job = z.array(z.object({ tenant: z.string() })).parse(rows)[0];
   if (!job) return false;

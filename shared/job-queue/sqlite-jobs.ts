@@ -122,8 +122,8 @@ function showLapsed(sql: Sql, nowMs: number, key: string): void {
 /** What nobody did in time is a dead letter too, so that nothing vanishes without a word. */
 function buryExpired(sql: Sql, nowMs: number, key: string): void {
   sql.change(
-    `INSERT INTO dead (queue, tenant, traceparent, reason, dead_ms, body)
-     SELECT queue, tenant, traceparent, 'retention ended', ?, body FROM job
+    `INSERT INTO dead (queue, tenant, traceparent, reason, dead_ms, body, sent_ms, deliveries)
+     SELECT queue, tenant, traceparent, 'retention ended', ?, body, sent_ms, deliveries FROM job
      WHERE queue = ? AND hidden_until_ms IS NULL AND sent_ms <= ? ORDER BY sent_ms, seq LIMIT ${LIMITS.queueSweepJobs}`,
     ...[nowMs, key, nowMs - LIMITS.queueRetentionMs],
   );

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { JobQueueUnavailable } from "../contracts/ports/job-queue.ts";
 
-const VERSION = 1;
+const VERSION = 2;
 
 /**
  * `job`: a null `hidden_until_ms` is ready, anything else was handed out and comes back then. `turn`: every tenant with
@@ -36,15 +36,24 @@ CREATE TABLE dead (
   traceparent TEXT NOT NULL,
   reason TEXT NOT NULL,
   dead_ms INTEGER NOT NULL,
-  body TEXT NOT NULL
+  body TEXT NOT NULL,
+  sent_ms INTEGER,
+  deliveries INTEGER
 ) STRICT;
 CREATE INDEX dead_queue ON dead(queue, place);
 CREATE INDEX dead_age ON dead(dead_ms);
 PRAGMA user_version = ${VERSION};
 `;
 
-/** Makes the tables of a new file. Rejects a file that a later release has changed, and leaves it as it is. */
+/** Files of version 1: their letters do not say when their jobs were sent. */
+const FROM_1 = `
+ALTER TABLE dead ADD COLUMN sent_ms INTEGER;
+ALTER TABLE dead ADD COLUMN deliveries INTEGER;
+PRAGMA user_version = ${VERSION};
+`;
+
+/** Makes the tables of a new file, or what an older one lacks. Rejects a file that a later release has changed, and leaves it as it is. */
 export function migrateQueue(db: DatabaseSync, version: number): void {
   if (version > VERSION) throw new JobQueueUnavailable(`the queue's file has version ${version}, known is ${VERSION}`);
-  if (version < VERSION) db.exec(TABLES);
+  if (version < VERSION) db.exec(version === 1 ? FROM_1 : TABLES);
 }

@@ -212,9 +212,34 @@ describe("two processes", () => {
   it("leaves alone a file that a later release has changed", async () => {
     const path = join(home, "later.sqlite");
     const db = new DatabaseSync(path);
-    db.exec("PRAGMA user_version = 2");
+    db.exec("PRAGMA user_version = 3");
     db.close();
     await expect(setup(path)).rejects.toThrow(JobQueueUnavailable);
+  });
+
+  it("keeps the jobs and letters of a file that an earlier release made", async () => {
+    const path = join(home, "earlier.sqlite");
+    const before = await setup(path);
+    await before.queue.send(job("kept"));
+    await before.queue.send(job("dead"));
+    const [kept, dead] = await before.take(2);
+    if (!kept || !dead) throw new Error("nothing came");
+    await before.queue.bury(dead, "poison");
+    await before.queue.extend(kept, 0);
+    await before.queue.close();
+    const db = new DatabaseSync(path);
+    db.exec("ALTER TABLE dead DROP COLUMN sent_ms; ALTER TABLE dead DROP COLUMN deliveries; PRAGMA user_version = 1");
+    db.close();
+    const { queue, take } = await setup(path);
+    expect(await queue.dead(AT, { after: null, limit: 9 })).toMatchObject([
+      { body: "dead", reason: "poison", sent_ms: null, deliveries: null },
+    ]);
+    const [again] = await take();
+    if (!again) throw new Error("nothing came");
+    await queue.bury(again, "later");
+    const [, letter] = await queue.dead(AT, { after: null, limit: 9 });
+    expect(letter).toMatchObject({ body: "kept", sent_ms: again.sent_ms, deliveries: 2 });
+    await queue.close();
   });
 
   it("keeps every job of two openers that come at the same moment", async () => {

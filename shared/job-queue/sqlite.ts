@@ -2,9 +2,9 @@ import { LIMITS } from "../contracts/limits.ts";
 import type { Clock } from "../contracts/ports/clock.ts";
 import { type JobQueue, JobQueueUnavailable, type OutgoingJob } from "../contracts/ports/job-queue.ts";
 import { Bell } from "./bell.ts";
-import { checkOutgoing, checkPage, checkVisibility, cleanReason, receiveBounds } from "./bounds.ts";
+import { checkBody, checkOutgoing, checkPage, checkVisibility, cleanReason, receiveBounds } from "./bounds.ts";
 import { queueKey } from "./names.ts";
-import { buryJob, deadJobs, depthOf, purgeJob, redriveJob } from "./sqlite-dead.ts";
+import { buryJob, deadJob, deadJobs, depthOf, purgeJob, redriveJob } from "./sqlite-dead.ts";
 import { SqliteFile } from "./sqlite-file.ts";
 import { glance, hideJob, insertJob, removeJob, takeJobs } from "./sqlite-jobs.ts";
 import { migrateQueue } from "./sqlite-tables.ts";
@@ -108,7 +108,11 @@ export async function sqliteJobQueue({ path, clock, jurisdiction }: SqliteJobQue
       const page = { after, limit: checkPage(limit) };
       return file.read("reading dead letters", () => deadJobs(file, clock.now(), queue, page));
     },
-    redrive: (queue, id) => told("redriving a job", () => redriveJob(file, clock.now(), queue, id)),
+    deadLetter: (queue, id) => file.read("reading a dead letter", () => deadJob(file, clock.now(), queue, id)),
+    redrive: async (queue, id, body) => {
+      if (body !== undefined) checkBody(body);
+      return told("redriving a job", () => redriveJob(file, clock.now(), queue, id, body));
+    },
     purge: (queue, id) => told("purging a job", () => purgeJob(file, clock.now(), queue, id)),
 
     async close() {

@@ -38,9 +38,16 @@ export class SqsDeadLetters {
       .slice(0, limit);
   }
 
-  async redrive(id: string): Promise<boolean> {
+  async one(id: string): Promise<DeadJob | null> {
+    const { seen } = await this.#look((messages) => messages.some(({ MessageId }) => MessageId === id));
+    const message = seen.find(({ MessageId }) => MessageId === id);
+    return message === undefined ? null : deadJob(this.#queue, message);
+  }
+
+  async redrive(id: string, body?: string): Promise<boolean> {
     return this.#withOne(id, async (message) => {
-      const again = new SendMessageCommand(outgoing(this.#urls.live, factsOf(message)));
+      const facts = factsOf(message);
+      const again = new SendMessageCommand(outgoing(this.#urls.live, { ...facts, body: body ?? facts.body }));
       await called("redriving a job", (options) => this.#client.send(again, options));
       // If we end here the letter stays and its job runs: a later redrive is a duplicate, which every run tells.
       await this.#delete(message);

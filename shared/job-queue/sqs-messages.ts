@@ -1,4 +1,5 @@
 import type { Message, SendMessageCommandInput } from "@aws-sdk/client-sqs";
+import { LIMITS } from "../contracts/limits.ts";
 import type { DeadJob, QueueName, ReceivedJob } from "../contracts/ports/job-queue.ts";
 import { encodeHex } from "../crypto/hex.ts";
 import { hmacSha256 } from "../crypto/hmac-sha256.ts";
@@ -18,7 +19,7 @@ const NO_GROUP = "0".repeat(2 * GROUP_BYTES);
 /** Names of system attributes and of ours that every receive asks for. */
 export const ASKED = {
   MessageSystemAttributeNames: ["ApproximateReceiveCount", "SentTimestamp", "MessageGroupId"],
-  MessageAttributeNames: ["traceparent", "reason", "dead_ms"],
+  MessageAttributeNames: ["traceparent", "reason", "dead_ms", "sent_ms", "deliveries"],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Fair queues serve groups in turn; the account that owns the queue learns no tenant's name from them. */
@@ -29,9 +30,15 @@ export const groupOf = (key: Uint8Array, tenant: string): string =>
 export function outgoing(
   url: string,
   { body, group, traceparent }: MessageFacts,
-  dead?: { reason: string; dead_ms: number },
+  dead?: Pick<DeadJob, "reason" | "dead_ms" | "sent_ms" | "deliveries">,
 ): SendMessageCommandInput {
-  const texts = { traceparent, ...(dead && { reason: dead.reason, dead_ms: String(dead.dead_ms) }) };
+  const texts = {
+    traceparent,
+    ...(dead && {
+      ...{ reason: dead.reason, dead_ms: String(dead.dead_ms) },
+      ...{ sent_ms: String(dead.sent_ms ?? ""), deliveries: String(dead.deliveries ?? "") },
+    }),
+  };
   return {
     QueueUrl: url,
     MessageBody: body,
@@ -78,11 +85,16 @@ export function handleOf({ receipt }: ReceivedJob): { group: string; handle: str
 
 /** A letter without a reason was moved by SQS itself, and then has the time at which its job was sent. */
 export function deadJob(queue: QueueName, message: Message): DeadJob {
+  const buried = attribute(message, "reason") !== "";
+  const sentMs = number(buried ? attribute(message, "sent_ms") : message.Attributes?.SentTimestamp);
+  const deliveries = buried ? number(attribute(message, "deliveries")) : LIMITS.queueReceivesMax;
   return {
     id: present(message.MessageId, "a message's id"),
     queue: { ...queue },
     body: present(message.Body, "a message's body"),
     reason: attribute(message, "reason") || "received too often",
     dead_ms: number(attribute(message, "dead_ms")) || number(message.Attributes?.SentTimestamp),
+    sent_ms: sentMs || null,
+    deliveries: deliveries || null,
   };
 }

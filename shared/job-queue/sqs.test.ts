@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
 import type { UnixMs } from "../contracts/ids.ts";
+import { LIMITS } from "../contracts/limits.ts";
 import { JobQueueUnavailable, type QueueName } from "../contracts/ports/job-queue.ts";
 import { type SqsJobQueueOptions, sqsJobQueue } from "./sqs.ts";
 import { deadJob } from "./sqs-messages.ts";
@@ -144,5 +145,7 @@ it("shows letters that SQS moved by itself too, with the time that they have", (
     body: "x",
     reason: "received too often",
     dead_ms: 1_700_000_000_000,
+    sent_ms: 1_700_000_000_000,
+    deliveries: LIMITS.queueReceivesMax,
   });
 });

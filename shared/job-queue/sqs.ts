@@ -7,7 +7,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import type { Clock } from "../contracts/ports/clock.ts";
 import { type JobQueue, JobQueueUnavailable, type QueueName, type ReceivedJob } from "../contracts/ports/job-queue.ts";
-import { checkOutgoing, checkPage, checkVisibility, cleanReason, receiveBounds } from "./bounds.ts";
+import { checkBody, checkOutgoing, checkPage, checkVisibility, cleanReason, receiveBounds } from "./bounds.ts";
 import type { QueueOwner } from "./names.ts";
 import { called, isStaleReceipt, type SqsConnection, sqsClient } from "./sqs-client.ts";
 import { SqsDeadLetters } from "./sqs-dead.ts";
@@ -111,7 +111,7 @@ export function sqsJobQueue(options: SqsJobQueueOptions): JobQueue {
       const letter = outgoing(
         dead,
         { body, traceparent, group: handleOf(job).group },
-        { reason: cleanReason(reason), dead_ms: clock.now() },
+        { reason: cleanReason(reason), dead_ms: clock.now(), sent_ms: job.sent_ms, deliveries: job.deliveries },
       );
       await called("burying a job", (call) => client.send(new SendMessageCommand(letter), call));
       // If we end here the job is delivered again and given up again: two letters, no job lost.
@@ -136,7 +136,11 @@ export function sqsJobQueue(options: SqsJobQueueOptions): JobQueue {
     },
 
     dead: async (queue, { limit }) => (await deadLetters(queue)).list(checkPage(limit)),
-    redrive: async (queue, id) => (await deadLetters(queue)).redrive(id),
+    deadLetter: async (queue, id) => (await deadLetters(queue)).one(id),
+    redrive: async (queue, id, body) => {
+      if (body !== undefined) checkBody(body);
+      return (await deadLetters(queue)).redrive(id, body);
+    },
     purge: async (queue, id) => (await deadLetters(queue)).purge(id),
 
     async close() {

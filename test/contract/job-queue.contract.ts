@@ -155,6 +155,8 @@ export function jobQueueContract(name: string, under: JobQueueUnderTest): void {
       const [dead, ...more] = await queue.dead(at, { after: null, limit: 10 });
       expect(more).toEqual([]);
       expect(dead).toMatchObject({ queue: at, body: '{"poison":true}', reason: "the engine refused it:  400" });
+      expect(dead?.deliveries).toBe(1);
+      expect(Math.abs((dead?.sent_ms ?? 0) - Date.now())).toBeLessThan(MINUTE_MS);
       expect(Math.abs((dead?.dead_ms ?? 0) - Date.now())).toBeLessThan(MINUTE_MS);
       expect(await queue.depth(at)).toMatchObject({ ready: 0, in_flight: 0, dead: 1 });
       expect(await receive(at, MINUTE_MS, 3_000)).toEqual([]);
@@ -172,6 +174,30 @@ export function jobQueueContract(name: string, under: JobQueueUnderTest): void {
       expect(await queue.dead(at, { after: null, limit: 1 })).toEqual([]);
       expect(await one(at)).toMatchObject({ body: "x", traceparent: TRACEPARENT });
       await nothing(at);
+    });
+
+    it("sends a dead job again under another body of the same turn, so that a ticket that ended is renewed", async () => {
+      const at = fresh();
+      await queue.send(job(at, "old"));
+      await queue.bury(await one(at), "r");
+      const [dead] = await queue.dead(at, { after: null, limit: 1 });
+      await expect(queue.redrive(at, dead?.id ?? "", "\u0001")).rejects.toThrow(RangeError);
+      expect(await queue.redrive(at, dead?.id ?? "", "new")).toBe(true);
+      expect(await one(at)).toMatchObject({ body: "new", traceparent: TRACEPARENT });
+      expect(await queue.dead(at, { after: null, limit: 1 })).toEqual([]);
+    });
+
+    it("shows one dead job by its id and leaves it where it is", async () => {
+      const at = fresh();
+      for (const body of ["a", "b"]) {
+        await queue.send(job(at, body));
+        await queue.bury(await one(at), `reason ${body}`);
+      }
+      const letters = await queue.dead(at, { after: null, limit: 10 });
+      for (const letter of letters) expect(await queue.deadLetter(at, letter.id)).toEqual(letter);
+      expect(await queue.deadLetter(at, "nobody's")).toBeNull();
+      expect(await queue.deadLetter({ ...at, class: "batch" }, letters[0]?.id ?? "")).toBeNull();
+      expect(await queue.depth(at)).toMatchObject({ dead: 2 });
     });
 
     it("forgets the one dead job that it is told to, and no other", async () => {

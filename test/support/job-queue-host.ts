@@ -4,7 +4,8 @@ type Call =
   | { queue: number; method: "open" }
   | { queue: number; method: "close" }
   | { queue: number; method: "send" | "depth" | "remove"; arg: never }
-  | { queue: number; method: "receive" | "extend" | "bury" | "dead" | "redrive" | "purge"; arg: never; with: never };
+  | { queue: number; method: "receive" | "extend" | "bury" | "dead" | "deadLetter" | "purge"; arg: never; with: never }
+  | { queue: number; method: "redrive"; arg: never; with: { id: string; body?: string } };
 
 /** Queues of another runtime for tests here: each request is one call, over queues that outlive it. */
 export function jobQueueHost(open: () => Promise<JobQueue>): (request: Request) => Promise<Response> {
@@ -42,8 +43,10 @@ function answer(queue: JobQueue, call: Exclude<Call, { method: "open" }>, signal
       return queue.extend(call.arg, call.with);
     case "bury":
       return queue.bury(call.arg, call.with);
-    case "dead":
     case "redrive":
+      return queue.redrive(call.arg, call.with.id, call.with.body);
+    case "dead":
+    case "deadLetter":
     case "purge":
       return queue[call.method](call.arg, call.with);
   }
@@ -78,7 +81,8 @@ export async function remoteJobQueue(url: string): Promise<JobQueue> {
     bury: (job, reason) => call("bury", job, reason),
     depth: (of) => call("depth", of),
     dead: (of, page) => call("dead", of, page),
-    redrive: (of, id) => call("redrive", of, id),
+    deadLetter: (of, id) => call("deadLetter", of, id),
+    redrive: (of, id, body) => call("redrive", of, { id, body }),
     purge: (of, id) => call("purge", of, id),
     close: () => call("close"),
   };

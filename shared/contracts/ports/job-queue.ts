@@ -38,6 +38,9 @@ export interface DeadJob {
   /** Why it was given up. */
   reason: string;
   dead_ms: number;
+  /** When it was sent, and how often it was delivered before; null where the queue lost that. */
+  sent_ms: number | null;
+  deliveries: number | null;
 }
 
 export interface QueueDepth {
@@ -69,8 +72,10 @@ export interface JobQueue {
   depth(queue: QueueName): Promise<QueueDepth>;
   /** Oldest first; `after` is the id that ended the previous page where the queue can page, else ignored. */
   dead(queue: QueueName, page: { after: string | null; limit: number }): Promise<DeadJob[]>;
-  /** Sends a dead job again under the same body; false when it is not there. */
-  redrive(queue: QueueName, id: string): Promise<boolean>;
+  /** One dead job; null when it is not there. */
+  deadLetter(queue: QueueName, id: string): Promise<DeadJob | null>;
+  /** Sends a dead job again under its own body, or the given one; false when it is not there. */
+  redrive(queue: QueueName, id: string, body?: string): Promise<boolean>;
   /** Forgets a dead job; false when it is not there. */
   purge(queue: QueueName, id: string): Promise<boolean>;
   close(): Promise<void>;
