@@ -10,12 +10,17 @@ export function problemResponse(problem: ProblemError, incoming: Incoming, shape
   });
 }
 
+/** What durable objects and the object store reject with while they are away: by name, for their classes are others'. */
+const AWAY: ReadonlySet<string> = new Set(["ObjectUnavailable", "ObjectOverloaded", "ObjectStoreUnavailable"]);
+
 /**
- * Whatever was thrown, as a problem: an unforeseen error is a bare 500 whose cause stays inside. Access that is stale
- * again right after it was read anew is a race with changes, over in a moment.
+ * Whatever was thrown, as a problem: an unforeseen error is a bare 500 whose cause stays inside; a store that is away is
+ * told as such. Access that is stale again right after it was read anew is a race with changes, over in a moment.
  */
 export function asProblem(thrown: unknown): ProblemError {
   if (thrown instanceof ProblemError) return thrown;
+  if (thrown instanceof Error && AWAY.has(thrown.name))
+    return new ProblemError("store-unavailable", { retryAfterMs: 1000 }, { cause: thrown });
   if (!(thrown instanceof StaleAccess)) return new ProblemError("internal", {}, { cause: thrown });
   const detail = "The credential or its tenant kept changing while this call was decided.";
   return new ProblemError("store-unavailable", { detail, retryAfterMs: 1000 }, { cause: thrown });
