@@ -13,10 +13,11 @@ export function placesOf(env: EmbeddedEnv, bucket: BucketEnv | null): ReadonlyMa
   if (bucket !== null) inUse.push("bucket");
   if (env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) inUse.push("telemetry");
   const parts = declared(env.BAILIWICK_JURISDICTION, env.BAILIWICK_RESIDENCY, inUse);
+  const own = env.BAILIWICK_JURISDICTION;
   const said = parts.find(({ place }) => place === "bucket")?.jurisdiction;
   // Regions of other servers than AWS's are names without a meaning.
   const region = bucket !== null && bucket.endpoint === undefined ? jurisdictionOfRegion(bucket.region) : null;
-  if (said !== undefined && said !== "local" && region !== null && region !== said)
-    throw new EnvUnusable(`BAILIWICK_RESIDENCY: the bucket's region ${bucket?.region} is not of ${said}`);
+  if (own !== "local" && said === own && region !== null && (region === "eu") !== (own === "eu"))
+    throw new EnvUnusable(`BAILIWICK_RESIDENCY: the bucket's region ${bucket?.region} is not of ${own}`);
   return new Map(parts.map((part) => [part.place, part]));
 }

@@ -20,11 +20,11 @@ describe("residency of a cell's parts", () => {
     expect(() => check(all("eu"))).not.toThrow();
     const elsewhere = all("eu").replace(`${place}=eu`, `${place}=us`);
     expect(() => check(elsewhere)).toThrow(OutsideJurisdiction);
-    expect(() => check(elsewhere)).toThrow(`eu1 is of eu: ${PLACES[place]} lies in us`);
+    expect(() => check(elsewhere)).toThrow(`eu1 is of eu: it places ${place} (${PLACES[place]}) in us`);
   });
 
   it.each(places)("refuses a cell of the EU of whose %s nobody said where it lies", (place) => {
-    expect(() => check(all("eu").replace(`${place}=eu`, ""))).toThrow(`${place}=…`);
+    expect(() => check(all("eu").replace(`${place}=eu`, ""))).toThrow(`does not place ${place} `);
   });
 
   it("asks only for what is in use", () => {
@@ -34,7 +34,7 @@ describe("residency of a cell's parts", () => {
   it("takes a local cell as it is, unless something is said to lie elsewhere", () => {
     const local = { id: "local", jurisdiction: "local" };
     expect(() => check("", places, local)).not.toThrow();
-    expect(() => check("database=us", places, local)).toThrow("the control database lies in us");
+    expect(() => check("database=us", places, local)).toThrow("places database (the control database) in us");
   });
 
   it("reads no statement in part: a mistyped place would leave its part unchecked", () => {

@@ -3,13 +3,14 @@ import { JURISDICTIONS } from "../../shared/contracts/cell-directory.ts";
 /**
  * The parts of a cell that keep or receive something, by the names that `BAILIWICK_RESIDENCY` has for them. `disk` holds
  * durable objects, queue, keys, and whatever else has no place of its own; `engines` are checked with the configuration.
+ * Durable objects of the deployed platform are placed by it, in the cell's jurisdiction or not at all.
  */
 export const PLACES = {
   disk: "the disk of the home",
-  objects: "the platform's durable objects",
   database: "the control database",
   bucket: "the bucket of archive and objects",
-  signer: "the signing keys",
+  queue: "the queues of the pools",
+  keys: "the secrets that keys derive from, and the signing keys",
   limiter: "the pre-authentication limiter",
   telemetry: "the collector of traces and metrics",
   engines: "engines that are called local",
@@ -57,9 +58,10 @@ export const enginesLie = (jurisdiction: string, said: Residency): string | null
 export function requireResidency(cell: { id: string; jurisdiction: string }, parts: readonly Declared[]): void {
   const wrong = parts.flatMap(({ place, jurisdiction }) => {
     if (jurisdiction === cell.jurisdiction) return [];
-    return jurisdiction === null
-      ? [`BAILIWICK_RESIDENCY does not say where ${PLACES[place]} lies (${place}=…)`]
-      : [`${PLACES[place]} lies in ${jurisdiction}`];
+    const what = `${place} (${PLACES[place]})`;
+    return [
+      jurisdiction === null ? `BAILIWICK_RESIDENCY does not place ${what}` : `it places ${what} in ${jurisdiction}`,
+    ];
   });
   if (wrong.length > 0)
     throw new OutsideJurisdiction(`the cell ${cell.id} is of ${cell.jurisdiction}: ${wrong.join("; ")}`);

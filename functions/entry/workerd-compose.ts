@@ -31,6 +31,7 @@ import type { Handler } from "../app.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
 import type { StorePlacement } from "../evidence/task-predicate.ts";
 import { firstKeys, provisionTenants } from "./bootstrap.ts";
+import { directoryOf } from "./cells-env.ts";
 import { composeCell } from "./compose.ts";
 import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
@@ -38,6 +39,7 @@ import { logPrefix } from "./ledger.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
 import { otlpExporters } from "./otlp.ts";
+import { enginesLie } from "./residency.ts";
 import { STANDARD_CONFIG } from "./standard-config.ts";
 import { placed, queueOf, type WorkerdEnv } from "./workerd-env.ts";
 import { archiveOf, ledgerSignerOf } from "./workerd-ledger.ts";
@@ -107,11 +109,18 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
   const config = bundledConfigSource(
     Object.keys(env.BAILIWICK_CONFIG_JSON).length > 0 ? env.BAILIWICK_CONFIG_JSON : { ...STANDARD_CONFIG },
     snapshotCompiler({
-      cell: { id: cell.id, jurisdiction: cell.jurisdiction },
+      cell: {
+        ...{ id: cell.id, jurisdiction: cell.jurisdiction },
+        engines: enginesLie(cell.jurisdiction, env.BAILIWICK_RESIDENCY),
+      },
       secretsPresent: (ref) => ref.source === "env" && env.variable(ref.name) !== null,
       variable: env.variable,
     }),
   );
+  const reach = { readFile: null, fetch: egress.operatorFetch };
+  const onFault = (fault: string | null) => fault !== null && failed("directory.refused")(new Error(fault));
+  // What one request began would hang the others, should that one be cut off.
+  const directory = await directoryOf(env, reach, { clock, onFault }, { alone: true });
   const tenants = remoteTenantStore(placed(env, env.TENANT));
   const cellStore = remoteCellStore(placed(env, env.CELL), { cell: cell.id, region: cell.region, release });
   const degradation = new Degradation(telemetry, config);
@@ -147,6 +156,8 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     stores: storesOf(env, archive),
     pools: queue === null ? null : { enrolment: env.BAILIWICK_WORKER_SECRET?.reveal() ?? null, queue },
     runsAreAwaited: true,
+    directory: () => directory?.current() ?? null,
+    forwardingKeys: env.BAILIWICK_FORWARDING_KEYS,
     defer: (work) => waitUntil(work.catch(failed("deferred"))),
     keyring: await secretKeyring([env.BAILIWICK_ROOT_SECRET], clock),
     control: controlRepository({ db: controlDb, clock }),
@@ -187,6 +198,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     addressed: env.BAILIWICK_PLATFORM === "cloudflare",
     failed,
     async bootstrap() {
+      await directory?.refresh();
       const { snapshot, files } = config.active();
       await cellStore.activate(snapshot.digest, files);
       await provisionTenants(deps, snapshot, {
@@ -195,6 +207,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
       });
     },
     upkeep(context) {
+      if (directory?.due) context.waitUntil(directory.refresh());
       if (pull.due) context.waitUntil(pull.run());
       flushLater?.(context);
       if (!outboxUsed || !drainLater) return;

@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { EnvUnusable } from "./env-unusable.ts";
+import { OutsideJurisdiction } from "./residency.ts";
 import { placed, readWorkerdEnv } from "./workerd-env.ts";
 
 const namespace = { getByName: () => ({}) };
 const SECRET = "canary".padEnd(43, "A");
+const PARTS = ["disk", "keys", "bucket", "database", "limiter", "queue", "telemetry"];
+const placesIn = (jurisdiction: string) => PARTS.map((part) => `${part}=${jurisdiction}`).join(" ");
 const bindings = (given: Record<string, unknown> = {}) => ({
   TENANT: namespace,
   SESSION: namespace,
@@ -13,6 +16,7 @@ const bindings = (given: Record<string, unknown> = {}) => ({
   PUBLIC_EGRESS: { fetch: async () => new Response() },
   BAILIWICK_CELL: "eu1",
   BAILIWICK_JURISDICTION: "eu",
+  BAILIWICK_RESIDENCY: placesIn("eu"),
   BAILIWICK_ENDPOINT: "https://eu1.example.com/",
   BAILIWICK_RELEASE: "0.1.0+0123456789abcdef",
   BAILIWICK_ROOT_SECRET: SECRET,
@@ -90,7 +94,12 @@ describe("where objects lie", () => {
     "a deployed cell in %s places every object there",
     (jurisdiction) => {
       const env = readWorkerdEnv(
-        bindings({ BAILIWICK_PLATFORM: "cloudflare", BAILIWICK_JURISDICTION: jurisdiction, PUBLIC_EGRESS: undefined }),
+        bindings({
+          BAILIWICK_PLATFORM: "cloudflare",
+          BAILIWICK_JURISDICTION: jurisdiction,
+          BAILIWICK_RESIDENCY: placesIn(jurisdiction),
+          PUBLIC_EGRESS: undefined,
+        }),
       );
       expect(placed(env, placeable)).toBe(namespace);
       expect(places.at(-1)).toBe(jurisdiction);
@@ -101,6 +110,22 @@ describe("where objects lie", () => {
     const asked = places.length;
     expect(placed(readWorkerdEnv(bindings()), placeable)).toBe(placeable);
     expect(places).toHaveLength(asked);
+  });
+
+  const bound = { member: "of a binding", fetch: () => null, list: () => null };
+  it.each([
+    ["keys", { BAILIWICK_PLATFORM: "cloudflare" }],
+    ["disk", {}],
+    ["bucket", { ARCHIVE: bound }],
+    ["database", { NEON_DATABASE_URL: "postgres://cell:secret@db.example.com/cell" }],
+    ["limiter", { UPSTASH_REDIS_REST_URL: "https://redis.example.com", UPSTASH_REDIS_REST_TOKEN: "token" }],
+    ["queue", { BAILIWICK_SQS_PREFIX: "eu1" }],
+    ["telemetry", { OTEL_EXPORTER_OTLP_ENDPOINT: "https://otel.example.com" }],
+  ])("does not start with its %s in another jurisdiction, or where nobody says it lies", (part, given) => {
+    const said = placesIn("eu");
+    expect(readWorkerdEnv(bindings(given)).BAILIWICK_RESIDENCY).toMatchObject({ [part]: "eu" });
+    for (const wrong of [said.replace(`${part}=eu`, `${part}=us`), said.replace(`${part}=eu`, "")])
+      expect(() => readWorkerdEnv(bindings({ ...given, BAILIWICK_RESIDENCY: wrong }))).toThrow(OutsideJurisdiction);
   });
 
   it("a deployed cell that cannot place them does not start, so that nothing is stored outside by mistake", () => {

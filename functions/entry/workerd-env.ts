@@ -6,6 +6,7 @@ import type { DurableNamespace } from "../../durable/runtime/durable-object.ts";
 import type { SessionObject } from "../../durable/session/object.ts";
 import type { TaskObject } from "../../durable/task/object.ts";
 import type { TenantObject } from "../../durable/tenant/object.ts";
+import { JURISDICTIONS } from "../../shared/contracts/cell-directory.ts";
 import { CellId, KeyId, TenantId } from "../../shared/contracts/ids.ts";
 import type { JobQueue } from "../../shared/contracts/ports/job-queue.ts";
 import { decodeBase64url } from "../../shared/crypto/base64url.ts";
@@ -14,11 +15,13 @@ import { Redacted } from "../../shared/telemetry/redacted.ts";
 import { systemClock } from "../adapters/clock/system.ts";
 import type { PublicNetwork } from "../adapters/egress/workerd.ts";
 import type { SignerService } from "../adapters/signer/signer-service.ts";
+import { CELLS_VARIABLES } from "./cells-env.ts";
 import { EnvUnusable, parseVariables } from "./env-unusable.ts";
 import { LEDGER_VARIABLES } from "./ledger-env.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
 import { OTLP_VARIABLES } from "./otlp.ts";
 import { QUEUE_VARIABLES, sqsOf } from "./queue-env.ts";
+import { type Declared, declared, type Place, requireResidency } from "./residency.ts";
 
 const ROOT_BYTES = 32;
 const rootSecret = (text: string, issues: { addIssue(message: string): void }): Uint8Array => {
@@ -56,7 +59,8 @@ const Env = z.object({
   ...LEDGER_VARIABLES,
   PUBLIC_EGRESS: z.custom<PublicNetwork>((value) => member("fetch").safeParse(value).success).optional(),
   BAILIWICK_CELL: CellId,
-  BAILIWICK_JURISDICTION: z.enum(["local", "eu", "us", "fedramp", "fedramp-high"]),
+  BAILIWICK_JURISDICTION: z.enum(JURISDICTIONS),
+  ...CELLS_VARIABLES,
   BAILIWICK_PLATFORM: z.enum(["workerd", "cloudflare"]).default("workerd"),
   BAILIWICK_ENDPOINT: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, "")),
   BAILIWICK_RELEASE: z.string().regex(/^\d+\.\d+\.\d+[0-9A-Za-z.-]*\+[0-9a-f]{16}$/),
@@ -97,6 +101,7 @@ export function readWorkerdEnv(bindings: Readonly<Record<string, unknown>>): Wor
     throw new EnvUnusable("BAILIWICK_JURISDICTION: a deployed cell lies in a jurisdiction");
   if (env.BAILIWICK_PLATFORM === "workerd" && env.PUBLIC_EGRESS === undefined)
     throw new EnvUnusable("PUBLIC_EGRESS: stock workerd reaches private addresses without it");
+  requireResidency({ id: env.BAILIWICK_CELL, jurisdiction: env.BAILIWICK_JURISDICTION }, workerdPlaces(env));
   return Object.freeze({
     ...env,
     variable: (name: string) => {
@@ -105,6 +110,17 @@ export function readWorkerdEnv(bindings: Readonly<Record<string, unknown>>): Wor
       return typeof value === "string" && value !== "" ? value : null;
     },
   });
+}
+
+/** Where everything lies that this cell keeps or sends to, as it was declared. */
+function workerdPlaces(env: z.infer<typeof Env>): Declared[] {
+  const inUse: Place[] = [env.BAILIWICK_PLATFORM === "workerd" ? "disk" : "keys"];
+  if (env.ARCHIVE !== undefined) inUse.push("bucket");
+  if (env.NEON_DATABASE_URL !== undefined) inUse.push("database");
+  if (env.UPSTASH_REDIS_REST_URL !== undefined) inUse.push("limiter");
+  if (env.BAILIWICK_SQS_PREFIX !== undefined) inUse.push("queue");
+  if (env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) inUse.push("telemetry");
+  return declared(env.BAILIWICK_JURISDICTION, env.BAILIWICK_RESIDENCY, inUse);
 }
 
 /** The queues of the cell's pools; null in a cell that has none. */
