@@ -12,7 +12,7 @@ import { LAB_SIGNER, LOG_ORIGIN, LogLab, PREFIX, TENANT } from "../support/log-l
 import { MemoryObjectStore } from "../support/memory-object-store.ts";
 
 const MODULE = "github.com/transparency-dev/tessera/cmd/fsck@v1.0.4";
-const BIN = resolve(import.meta.dirname, "../../node_modules/.cache/tessera");
+const BIN = resolve(import.meta.dirname, "../../.cache/tessera");
 const BUILD_MS = 110_000;
 const CHECK_MS = 30_000;
 
