@@ -21,6 +21,7 @@ import type { PolicyTools } from "../shared/contracts/ports/policy-tools.ts";
 import type { RateLimiter } from "../shared/contracts/ports/rate-limiter.ts";
 import type { SessionStore } from "../shared/contracts/ports/session-store.ts";
 import type { Signer } from "../shared/contracts/ports/signer.ts";
+import type { LogMeter } from "../shared/contracts/ports/task-log.ts";
 import type { TaskStore } from "../shared/contracts/ports/task-store.ts";
 import type { Span, Telemetry } from "../shared/contracts/ports/telemetry.ts";
 import type { Access, RecordedDecision, TenantState, TenantStore } from "../shared/contracts/ports/tenant-store.ts";
@@ -217,6 +218,13 @@ export interface RunHold {
   pool: string | null;
   /** Before anything is kept or settled. Rejects with `Fenced` once the run has lost its task to another one, or gave it up. */
   confirm(): Promise<void>;
+  /** By which a stream is charged if its run is lost; told before its first byte. */
+  metered(meter: LogMeter): void;
+  /**
+   * The bytes that are left of a whole answer, before the settlement that lets them out: a run that is lost behind it is
+   * ended with them. Durable before it resolves; rejects as `confirm` does.
+   */
+  settling(rest: { status: number; contentType: string; body: Uint8Array }): Promise<void>;
 }
 
 /** A call as an operation sees it: authenticated, validated and decided. Never the framework's context. */

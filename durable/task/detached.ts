@@ -146,8 +146,12 @@ export function leaseTask(
   clearTimer(sql, "carry", "");
   // If whoever has it dies, this is when somebody else is sent for, under a higher fence.
   setTimer(sql, { kind: "lost", key: "", due_ms: next.lease_until_ms });
-  return ok({ ...stateOf(sql, next), fence: next.fence });
+  return ok({ ...stateOf(sql, next), fence: next.fence, unseen: unseenFrames(sql, next.frames) });
 }
+
+/** Frames behind the seen ones. */
+export const unseenFrames = (sql: Sql, seen: number): number =>
+  sql.get<{ n: number | null }>("SELECT SUM(frames) AS n FROM log_part WHERE first > ?", seen)?.n ?? 0;
 
 /** The row when `fence` has the task now; a lease that ran out but that nobody else took still holds. */
 export function held(sql: Sql, fence: number): Result<Row, FenceRefusal> {

@@ -1,14 +1,15 @@
+import type { JsonObject } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { FenceRefusal, LogEnd, LogHead, LogPart } from "../../shared/contracts/ports/task-log.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
-import { detachedRow, finishTask, held } from "./detached.ts";
+import { detachedRow, finishTask, held, unseenFrames } from "./detached.ts";
 
 export function openLog(sql: Sql, fence: number, head: LogHead): Result<null, FenceRefusal> {
   const row = held(sql, fence);
   if (!row.ok) return row;
-  const text = canonicalJson({ ...head, headers: { ...head.headers } });
+  const text = canonicalJson(JSON.parse(JSON.stringify(head)) as JsonObject); // safe because: a head is plain data
   if (row.value.head === text) return ok(null);
   if (row.value.frames > 0) return err({ reason: "fenced" });
   sql.run("UPDATE detached SET head = ?", text);
@@ -18,7 +19,7 @@ export function openLog(sql: Sql, fence: number, head: LogHead): Result<null, Fe
 export function appendLog(
   sql: Sql,
   fence: number,
-  { from, frames, sealed }: LogPart,
+  { from, frames, sealed, unseen }: LogPart,
 ): Result<{ cancel: boolean }, FenceRefusal> {
   if (frames < 1 || sealed.byteLength > LIMITS.sqlChunkBytes) throw new RangeError("a part of a log is out of bounds");
   const row = held(sql, fence);
@@ -26,11 +27,16 @@ export function appendLog(
   const { head, frames: durable, cancel } = row.value;
   if (head === null) throw new RangeError("a log has no head yet");
   if (from + frames - 1 <= durable) return ok({ cancel: cancel === 1 });
-  if (from !== durable + 1) throw new RangeError("a part of a log leaves a gap");
+  // What was kept unseen before is of a run that was lost, or did not end as it meant to.
+  if (from === durable + 1) dropUnseen(sql, durable);
+  const kept = unseen === true ? unseenFrames(sql, durable) : 0;
+  if (from !== durable + kept + 1) throw new RangeError("a part of a log leaves a gap");
   sql.run("INSERT INTO log_part (first, frames, sealed) VALUES (?, ?, ?)", from, frames, sealed);
-  sql.run("UPDATE detached SET frames = ?", from + frames - 1);
+  if (unseen !== true) sql.run("UPDATE detached SET frames = ?", from + frames - 1);
   return ok({ cancel: cancel === 1 });
 }
+
+const dropUnseen = (sql: Sql, seen: number): void => sql.run("DELETE FROM log_part WHERE first > ?", seen);
 
 export function closeLog(sql: Sql, env: CoreEnv, fence: number, end: LogEnd): Result<null, FenceRefusal> {
   const row = detachedRow(sql);
@@ -39,6 +45,9 @@ export function closeLog(sql: Sql, env: CoreEnv, fence: number, end: LogEnd): Re
   const mine = held(sql, fence);
   if (!mine.ok) return mine;
   if (mine.value.head === null) throw new RangeError("a log has no head yet");
+  const { frames } = mine.value;
+  if (end === "complete") sql.run("UPDATE detached SET frames = ?", frames + unseenFrames(sql, frames));
+  else dropUnseen(sql, frames);
   finishTask(sql, env, end);
   return ok(null);
 }
@@ -64,8 +73,9 @@ export function readLog(
   if (!row) return err({ reason: "not_found" });
   if (row.expires_ms <= env.now) return err({ reason: "expired" });
   const parts = sql.all<{ first: number; frames: number; sealed: Uint8Array }>(
-    "SELECT first, frames, sealed FROM log_part WHERE first + frames > ? ORDER BY first LIMIT ?",
+    "SELECT first, frames, sealed FROM log_part WHERE first + frames > ? AND first <= ? ORDER BY first LIMIT ?",
     after + 1,
+    row.frames,
     PAGE_PARTS,
   );
   return ok({

@@ -1,4 +1,5 @@
 import type { LogEnd, LogHead } from "../../shared/contracts/ports/task-log.ts";
+import { lastFrameOut } from "../inference/last-frame.ts";
 import { concat } from "../inference/result-keeper.ts";
 import { ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
@@ -52,8 +53,7 @@ function streamed(head: LogHead, events: Events, left: () => void): Reply {
           over.resolve(event.end === "complete" ? "ok" : "error");
           if (event.end === "complete") return controller.close();
           failed = true;
-          // A turn in between, so that the last frame goes out before the connection is destroyed.
-          await new Promise((resolve) => setTimeout(resolve, 0));
+          await lastFrameOut();
           throw new Error("stream failed");
         } catch (cause) {
           if (!failed) over.resolve("error");

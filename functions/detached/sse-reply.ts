@@ -2,6 +2,7 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { LogEnd } from "../../shared/contracts/ports/task-log.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
 import type { Deps } from "../context.ts";
+import { lastFrameOut } from "../inference/last-frame.ts";
 import type { Reply } from "../v1/operation.ts";
 
 const KEEP_ALIVE = utf8(": keep-alive\n\n");
@@ -40,8 +41,7 @@ export function sseReply(
           if (!done) return controller.enqueue(value);
           finish(value === "complete" ? "ok" : "error");
           if (value === "complete") return controller.close();
-          // A turn in between, so that the last frame goes out before the connection is destroyed.
-          await new Promise((resolve) => setTimeout(resolve, 0));
+          await lastFrameOut();
           throw new Error("stream failed");
         } catch (cause) {
           finish("error");

@@ -37,6 +37,8 @@ export class LogWriter {
   readonly #at: LogPlace;
   /** Frames of an earlier run that have not come again yet, newest last. */
   #expected: Uint8Array[];
+  /** Frames of the answer's end that are kept unseen and have not come yet. */
+  #kept: Uint8Array[] = [];
   #durable: number;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
@@ -65,6 +67,11 @@ export class LogWriter {
     return new LogWriter(deps, at, delivered, frames);
   }
 
+  /** What earlier runs delivered, for whoever ends the task in their place; empty once a run repeats it. */
+  get delivered(): readonly Uint8Array[] {
+    return this.#expected;
+  }
+
   /** Frames of the log so far, those that are not durable yet included. */
   get frames(): number {
     return this.#durable + this.#pending.length;
@@ -85,6 +92,22 @@ export class LogWriter {
     held(await this.#deps.tasks.openLog(tenant, task, fence, head));
   }
 
+  /**
+   * Keeps the frames that are left of a whole answer, unseen, before it is settled: from then on the task can be ended
+   * with them by whoever has it. They come once more as frames; any other frame takes their place.
+   */
+  async keep(rest: readonly Uint8Array[]): Promise<void> {
+    await this.flush();
+    if (this.#failed !== null) throw this.#failed;
+    for (const [at, expected] of this.#expected.entries()) {
+      const again = rest[at];
+      if (again === undefined || !constantTimeEqual(expected, again))
+        throw new Diverged("a run ends otherwise than was delivered");
+    }
+    this.#kept = rest.slice(this.#expected.length);
+    await this.#append(this.#kept, true);
+  }
+
   /** Resolves when the frame may be forgotten by its maker; waits where the log falls behind. */
   async frame(frame: Uint8Array): Promise<void> {
     if (this.#failed !== null) throw this.#failed;
@@ -93,6 +116,9 @@ export class LogWriter {
       if (!constantTimeEqual(expected, frame)) throw new Diverged("a run repeated other bytes than were delivered");
       return;
     }
+    const kept = this.#kept.shift();
+    if (kept !== undefined && constantTimeEqual(kept, frame)) return;
+    this.#kept = [];
     const { tenant, task, fence } = this.#at;
     const seq = this.frames + 1;
     this.#pending.push(frame);
@@ -130,21 +156,26 @@ export class LogWriter {
   }
 
   async #write(): Promise<void> {
-    const { tenant, task, fence, dataKey } = this.#at;
     while (this.#pending.length > 0) {
-      let bytes = 0;
-      let count = 0;
-      for (const frame of this.#pending) {
-        if (count > 0 && bytes + frame.byteLength > FLUSH_BYTES) break;
-        bytes += frame.byteLength + 4;
-        count++;
-      }
-      const part = await sealPart(dataKey, tenant, task, this.#durable + 1, this.#pending.slice(0, count));
-      held(await this.#deps.tasks.appendLog(tenant, task, fence, part));
+      const count = await this.#append(this.#pending.slice(0, inOnePart(this.#pending)), false);
       this.#pending.splice(0, count);
       this.#pendingBytes = this.#pending.reduce((sum, frame) => sum + frame.byteLength, 0);
       this.#durable += count;
     }
+  }
+
+  /** Writes frames behind the durable ones, in parts; answers how many. */
+  async #append(frames: readonly Uint8Array[], unseen: boolean): Promise<number> {
+    const { tenant, task, fence, dataKey } = this.#at;
+    let written = 0;
+    while (written < frames.length) {
+      const rest = frames.slice(written);
+      const count = inOnePart(rest);
+      const part = await sealPart(dataKey, tenant, task, this.#durable + written + 1, rest.slice(0, count));
+      held(await this.#deps.tasks.appendLog(tenant, task, fence, unseen ? { ...part, unseen } : part));
+      written += count;
+    }
+    return written;
   }
 
   async close(end: LogEnd): Promise<void> {
@@ -153,6 +184,18 @@ export class LogWriter {
     const { tenant, task, fence } = this.#at;
     held(await this.#deps.tasks.closeLog(tenant, task, fence, end));
   }
+}
+
+/** Frames that fit one part, at least one. */
+function inOnePart(frames: readonly Uint8Array[]): number {
+  let bytes = 0;
+  let count = 0;
+  for (const frame of frames) {
+    if (count > 0 && bytes + frame.byteLength > FLUSH_BYTES) break;
+    bytes += frame.byteLength + 4;
+    count++;
+  }
+  return count;
 }
 
 function held<T>(outcome: Result<T, FenceRefusal>): T {

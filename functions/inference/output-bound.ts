@@ -16,6 +16,11 @@ export class OutputBound {
     this.#outputCap = bounds.outputTokens;
   }
 
+  /** What is known before the first frame. */
+  get bounds(): { input_tokens: number; output_tokens_max: number } {
+    return { input_tokens: this.#inputTokens, output_tokens_max: this.#outputCap };
+  }
+
   delivered(payloadBytes: number): void {
     this.#frames++;
     this.#bytes += payloadBytes;

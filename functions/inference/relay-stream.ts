@@ -10,6 +10,7 @@ import type { Reply } from "../v1/operation.ts";
 import type { StreamDelivery } from "./deliver.ts";
 import { engineProblem } from "./engine-problem.ts";
 import { exhaust } from "./exhaust.ts";
+import { lastFrameOut } from "./last-frame.ts";
 import { failedStatus } from "./relay-unary.ts";
 import { concat, keepProblem } from "./result-keeper.ts";
 import { type Sent, StreamFrames } from "./stream-frames.ts";
@@ -144,12 +145,13 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
     if (chunk !== null) call.runtime.defer(exhaust(events));
     const answer = frames.answer();
     if (delivery.onAnswer) await delivery.onAnswer(answer === null ? null : output.copy(answer));
-    await settle("OK", null);
-    const tail = concat(
-      closing.map(({ raw }) => raw),
-      closing.reduce((sum, { raw }) => sum + raw.byteLength, 0),
+    const rest = concat(
+      [...(bytes ? [bytes] : []), ...closing.map(({ raw }) => raw)],
+      closing.reduce((sum, { raw }) => sum + raw.byteLength, bytes?.byteLength ?? 0),
     );
-    return { bytes: bytes ? concat([bytes, tail], bytes.byteLength + tail.byteLength) : tail, last: true };
+    await call.run?.settling({ status: 200, contentType: CONTENT_TYPE, body: rest });
+    await settle("OK", null);
+    return { bytes: rest, last: true };
   };
 
   const fail = async (thrown: unknown): Promise<Uint8Array> => {
@@ -181,9 +183,8 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
       async pull(controller) {
         // The error frame went out with the pull before this one; only now may the connection be destroyed.
         if (failed) {
-          // workerd reads on while answers come at once and throws all of them away with the error: a turn in between
-          // makes it send the frame first.
-          await new Promise((resolve) => setTimeout(resolve, 0));
+          // workerd, too, reads on while answers come at once and throws all of them away with the error.
+          await lastFrameOut();
           controller.error(new Error("stream failed"));
           return;
         }

@@ -48,6 +48,7 @@ export async function relayUnary(delivery: Delivery, raw: Uint8Array): Promise<R
   if (delivery.onAnswer) await delivery.onAnswer(seen);
   keeper.add(body);
   const result = await keeper.store({ status: 200, contentType: CONTENT_TYPE, stream: false });
+  await delivery.call.run?.settling({ status: 200, contentType: CONTENT_TYPE, body });
   await settlement.finish({
     status: "OK",
     error: null,

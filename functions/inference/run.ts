@@ -144,6 +144,11 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
       inputTokens: quoted.candidates.get(accepted.hop.candidate.id)?.input_tokens ?? 0,
       outputTokens: cap.tokens * features.choices,
     });
+    call.run?.metered({
+      ...bound.bounds,
+      prices: settlement.prices ?? {},
+      route: settlement.route,
+    });
     const duties = dutiesOf(call.decided.decision, accepted.hop.candidate.id);
     settlement.owes(outcomes, fullAudit(duties, { offered, features }, outcomes));
     disclaim(duties, call.reply, outcomes);

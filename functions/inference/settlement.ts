@@ -5,7 +5,7 @@ import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 import type { Attributes, Span } from "../../shared/contracts/ports/telemetry.ts";
 import type { RecordedDecision } from "../../shared/contracts/ports/tenant-store.ts";
 import type { RouteRecord, TaskError, TaskStatus } from "../../shared/contracts/task.ts";
-import { costOf, quantityOf, type UsageRow } from "../../shared/contracts/usage.ts";
+import { costOf, type Prices, quantityOf, type UsageRow } from "../../shared/contracts/usage.ts";
 import { GEN_AI } from "../../shared/telemetry/gen-ai.ts";
 import type { Call, Deps } from "../context.ts";
 import { ProblemError } from "../problem.ts";
@@ -76,6 +76,16 @@ export class Settlement {
     if (this.#decisions.length < LIMITS.decisionsPerTaskMax) this.#decisions.push(decision);
   }
 
+  /** What a line of a batch saves is released with its hold, which was at full prices. Null before a candidate answers. */
+  get prices(): Prices | null {
+    const batch = this.#call.policyInput.point === "batch" ? this.#candidate?.batch_prices : undefined;
+    return batch ?? this.#candidate?.prices ?? null;
+  }
+
+  get route(): RouteRecord | null {
+    return this.#route;
+  }
+
   get finished(): boolean {
     return this.#finished !== null;
   }
@@ -117,9 +127,7 @@ export class Settlement {
     const ran = this.#candidate;
     const estimated = usage === null && ran !== null;
     const rows = usage ?? (ran === null ? [] : this.#bound());
-    // The hold was at full prices: what a batch saves is released.
-    const prices = call.policyInput.point === "batch" ? (ran?.batch_prices ?? ran?.prices) : ran?.prices;
-    const cost = costOf(rows, prices ?? {});
+    const cost = costOf(rows, this.prices ?? {});
     const obligations = this.#outcomes?.list() ?? [];
     this.#endSpan(rows, error);
     const span = call.span.child("settle");

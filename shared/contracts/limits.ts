@@ -573,6 +573,8 @@ export const LIMITS = {
   /** The log of a task is flushed with its first frame, then this often or every so many frames. */
   logFlushMs: 250,
   logFlushFrames: 64,
+  /** Clients that get an error frame and the end of its connection at once, as fetch does, throw the frame away. */
+  lastFrameMs: 50,
   /** Call, log and result of a detached task are kept this long after its deadline. */
   detachedLifeMs: 24 * HOUR,
   /** Whoever cancels a task is answered once it has ended, or told to ask again. */

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ProblemError } from "../../functions/problem.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { err } from "../../shared/contracts/result.ts";
-import { lastFrame, queued, read, taken } from "../support/detached-asks.ts";
+import { CHAT, chat, DETACHED, lastFrame, queued, read, taken } from "../support/detached-asks.ts";
 import { type DetachedCell, detachedCell } from "../support/detached-cell.ts";
 import { events, fed, type Script, TAIL, WORDS, whole, word } from "../support/engine-scripts.ts";
 import { eventually } from "../support/lab.ts";
@@ -104,8 +104,26 @@ describe("a run that is lost", () => {
     expect(broken).toBe(true);
     expect(text).toContain("one");
     expect(lastFrame(text)).toMatchObject({ error: { code: expect.any(String) } });
-    expect(await cell.task(task)).toMatchObject({ status: "ERROR" });
+    // What was delivered is charged by the relay's own bound, as of a stream that breaks.
+    const { usage, ...ended } = await cell.task(task);
+    expect(ended).toMatchObject({ status: "ERROR", engine: { provider: "near", model: "queued" } });
+    expect(usage).toMatchObject({ estimated: true, tokens: { out: 1 } });
+    expect(usage).toMatchObject({ cost_nusd: expect.any(Number) });
     expect(cell.upstreamCalls).toHaveLength(1);
+  });
+
+  it("before its first frame costs nothing when nobody ends it, because nobody saw anything", async () => {
+    const engine = fed();
+    scripts = [engine.script];
+    const { answer, task } = await queued(cell, true);
+    const lost = new AbortController();
+    const first = await taken(cell, task, { lost: lost.signal });
+    await engine.asked;
+    lost.abort();
+    await first.over;
+    await cell.deps.tasks.cancelTask(cell.tenant, task);
+    await (await answer).text();
+    expect(await cell.task(task)).toMatchObject({ status: "CANCELED", usage: { cost_nusd: 0, estimated: false } });
   });
 
   it("to somebody else keeps and settles nothing, so that one task has one outcome", async () => {
@@ -158,6 +176,64 @@ describe("a run that is lost", () => {
     deps.policy.decide = decide;
     await taken(cell, task);
     expect((await answer).status).toBe(200);
+  });
+});
+
+describe("a run that is lost between its settlement and the end of its log", () => {
+  /** The store is gone for whoever wants to end the log, `times` times. */
+  const closingFails = (times: number) => {
+    const { closeLog } = cell.deps.tasks;
+    cell.faults.tasks.closeLog = async (...args) => {
+      if (times-- > 0) throw new Error("the store is gone");
+      return closeLog(...args);
+    };
+  };
+  const shown = (text: string) => [...text.matchAll(/"content":"(\w+) "/g)].map(([, content]) => content);
+
+  it.each([true, false])("is ended with the answer that was settled, stream: %s", async (stream) => {
+    scripts = [stream ? events([...WORDS, ...TAIL]) : whole];
+    closingFails(1);
+    const { answer, task } = await queued(cell, stream);
+    const first = await taken(cell, task);
+    expect(await first.over).toBe("lost");
+    expect(cell.settled).toEqual([{ task, status: "OK", ok: true }]);
+    // The store released the task to the next worker, which has nothing of it.
+    await eventually(
+      () => cell.take(task),
+      (taken) => !taken.ok && taken.error.reason === "finished",
+    );
+    const { text, broken } = await read(await answer);
+    expect(broken).toBe(false);
+    if (stream) expect([shown(text), text.endsWith("data: [DONE]\n\n")]).toEqual([["one", "two", "three"], true]);
+    else expect(JSON.parse(text).choices[0].message.content).toBe("one two");
+    expect(cell.settled).toHaveLength(1);
+    expect(cell.upstreamCalls).toHaveLength(1);
+    expect(await cell.log(task)).toMatchObject({ end: "complete" });
+  });
+
+  it("keeps a provider's answer, too: what was paid for is not told to be unknown", async () => {
+    scripts = [whole];
+    closingFails(1);
+    const response = await cell.ask(CHAT, chat("direct"), DETACHED);
+    expect([response.status, (await response.json()).choices[0].message.content]).toEqual([200, "one two"]);
+    expect(cell.settled.map(({ status }) => status)).toEqual(["OK"]);
+    expect(cell.upstreamCalls).toHaveLength(1);
+  });
+
+  it("tells a failure that was settled again, and settles nothing twice", async () => {
+    scripts = [() => new Response("{}", { status: 400 })];
+    closingFails(1);
+    const { answer, task } = await queued(cell, false);
+    const first = await taken(cell, task);
+    expect(await first.over).toBe("lost");
+    await eventually(
+      () => cell.take(task),
+      (taken) => !taken.ok && taken.error.reason === "finished",
+    );
+    const told = await answer;
+    const { error } = await cell.task(task);
+    expect((await told.json()).error.code).toBe((error as { code: string }).code); // safe because: a task that failed has one
+    expect(cell.settled.filter(({ ok }) => ok)).toHaveLength(1);
   });
 });
 

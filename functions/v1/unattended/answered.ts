@@ -11,11 +11,13 @@ export interface Answer {
   over: Promise<"ok" | "error"> | null;
 }
 
+export const isEventStream = (contentType: string): boolean => contentType.startsWith("text/event-stream");
+
 export function answered(operation: Operation, reply: Reply): Answer {
   if (reply.kind === "socket") throw new Error("a socket has no answer");
   const headers = reply.headers ?? {};
   if (reply.kind === "bytes") {
-    const stream = reply.contentType.startsWith("text/event-stream");
+    const stream = isEventStream(reply.contentType);
     const { status, contentType, body, over } = reply;
     return { status, contentType, stream, body, headers, over: over ?? null };
   }

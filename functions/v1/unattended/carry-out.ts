@@ -1,25 +1,24 @@
-import type { NanoUsd, RequestId, TaskId, TenantId, UnixMs } from "../../../shared/contracts/ids.ts";
-import type { LeasedTask, LogHead } from "../../../shared/contracts/ports/task-log.ts";
-import { PROBLEMS, type ProblemSlug } from "../../../shared/contracts/problems.ts";
+import type { RequestId, TaskId, TenantId, UnixMs } from "../../../shared/contracts/ids.ts";
+import type { LeasedTask, LogEnd, LogHead, LogMeter } from "../../../shared/contracts/ports/task-log.ts";
+import type { TenantState } from "../../../shared/contracts/ports/tenant-store.ts";
+import type { ProblemSlug } from "../../../shared/contracts/problems.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 import type { Deps, Incoming } from "../../context.ts";
 import { type DetachedCall, openCall } from "../../detached/detached-call.ts";
 import { Diverged, Fenced, type LogPlace, LogWriter } from "../../detached/write-log.ts";
-import { errorFrame } from "../../dialects/error-frame.ts";
-import { encodeData } from "../../dialects/sse-frame.ts";
-import { failedStatus } from "../../inference/relay-unary.ts";
-import { attributionOf } from "../../pipeline/attribution.ts";
 import { parseBody } from "../../pipeline/body.ts";
 import { asProblem } from "../../pipeline/problem-response.ts";
-import { errorMember, ProblemError, problemDocument, problemHeaders, StaleAccess } from "../../problem.ts";
+import { ProblemError, StaleAccess } from "../../problem.ts";
 import { governed, type Occasion, refuseState } from "../governed.ts";
 import type { Identified } from "../identify.ts";
 import { parseInput } from "../input.ts";
 import type { Operation } from "../operation.ts";
-import { type Answer, answered } from "./answered.ts";
+import { type Answer, answered, isEventStream } from "./answered.ts";
 import { authority } from "./authority.ts";
-import { framesOf } from "./frames-of.ts";
+import { settleUnrun, tellProblem } from "./end-task.ts";
+import { framesIn, framesOf } from "./frames-of.ts";
 import { incomingOf } from "./incoming-of.ts";
+import { problemOfRecord, settledBefore } from "./settled-before.ts";
 
 /** A leased task. */
 export interface Carried {
@@ -39,6 +38,11 @@ export interface Carried {
 /** What stood in the way passes, and nothing was done: the task is taken up again, and this was no attempt. */
 export class NotBegun extends Error {
   override readonly name = "NotBegun";
+}
+
+/** The task is settled and its log was not ended: the task is taken up again for that alone. */
+class NotEnded extends Error {
+  override readonly name = "NotEnded";
 }
 
 /** Refusals that pass: nothing was decided and nothing done, so the task is taken up again. */
@@ -65,20 +69,38 @@ export async function carryOut(
   if (call === null || operation === undefined) throw new Error(`the call of ${task} is not kept any more`);
   const place: LogPlace = { tenant, task, fence: leased.fence, dataKey };
   const log = await LogWriter.repeating(deps, place, leased.frames);
+  let meter: LogMeter | undefined;
   const incoming = incomingOf(deps, task, {
     ...originOf(call, stop.signal),
-    run: { confirm: carried.confirm, pool: carried.pool },
+    run: {
+      confirm: carried.confirm,
+      pool: carried.pool,
+      metered(told) {
+        meter = told;
+      },
+      async settling({ status, contentType, body }) {
+        const stream = isEventStream(contentType);
+        if (!stream && log.frames === 0)
+          await log.head(headOf({ status, contentType, stream, headers: {} }, incoming, undefined));
+        await log.keep(framesIn(body, stream));
+      },
+    },
   });
   const identified = await authority(deps, state, call.actor);
   try {
+    if (await endSettled(deps, state, log, carried)) {
+      incoming.span.end("ok");
+      return;
+    }
     if (carried.ends) throw carried.ends;
     if (!identified.ok)
       throw new ProblemError("unauthenticated", { detail: "The credential of the request is not in force any more." });
     const answer = await answerOf(deps, operation, incoming, identified.value, call);
-    await write(log, answer, incoming, carried);
+    await write(log, answer, incoming, carried, meter);
     incoming.span.end("ok");
   } catch (thrown) {
     incoming.span.end("error");
+    if (thrown instanceof NotEnded) throw thrown;
     const lost = thrown instanceof Fenced ? thrown : stop.signal.reason;
     const problem = problemOf(thrown, stop.signal);
     const passes = PASSING.has(problem.slug) && log.frames === 0;
@@ -87,9 +109,24 @@ export async function carryOut(
       throw lost instanceof Fenced ? lost : new NotBegun(problem.slug, { cause: thrown });
     }
     if (problem.slug === "internal") deps.telemetry.log.error("task.run", thrown, { task });
-    await settleUnrun(deps, carried, identified.ok ? identified.value.actor : call.actor, incoming, problem);
+    const actor = identified.ok ? identified.value.actor : call.actor;
+    await settleUnrun(deps, carried, { actor, incoming, delivered: log.delivered }, problem);
     await tellProblem(log, operation, incoming, problem);
   }
+}
+
+/**
+ * Ends the log of a task that an earlier run settled and could not end. Throws the settled failure, and the problem of an
+ * answer that is not at hand any more, as what the task's caller is told.
+ */
+async function endSettled(deps: Deps, state: TenantState, log: LogWriter, { task, leased }: Carried): Promise<boolean> {
+  const was = leased.fence === 1 ? null : await settledBefore(deps, state, task);
+  if (was === null) return false;
+  const told = leased.frames > 0 && leased.head?.stream === false;
+  if (was.status !== "OK" && !told) throw problemOfRecord(was);
+  if (leased.unseen === 0 && !told) throw new ProblemError("outcome-unknown");
+  await endLog(log, "complete");
+  return true;
 }
 
 function originOf(call: DetachedCall, stop: AbortSignal) {
@@ -136,8 +173,14 @@ async function answerOf(
 }
 
 /** Head, frames and end. By the end of its bytes an answer is settled. */
-async function write(log: LogWriter, answer: Answer, incoming: Incoming, { leased, stop }: Carried): Promise<void> {
-  await log.head(leased.frames > 0 && leased.head ? leased.head : headOf(answer, incoming));
+async function write(
+  log: LogWriter,
+  answer: Answer,
+  incoming: Incoming,
+  { leased, stop }: Carried,
+  meter: LogMeter | undefined,
+): Promise<void> {
+  await log.head(leased.frames > 0 && leased.head ? leased.head : headOf(answer, incoming, meter));
   const { frames, cancel } = framesOf(answer);
   let cutOff = false;
   const stopped = () => {
@@ -167,69 +210,29 @@ async function write(log: LogWriter, answer: Answer, incoming: Incoming, { lease
   // An answer that is all there is delivered, also to who asked for its end meanwhile: it is settled.
   if (cutOff || stop.signal.reason instanceof Fenced) throw stop.signal.reason;
   if (log.behind > 0) throw new Diverged("a run ended before what was delivered");
-  await log.close(broken || outcome === "error" ? "failed" : "complete");
+  await endLog(log, broken || outcome === "error" ? "failed" : "complete");
+}
+
+/** The task is settled: where its log cannot be ended now, whoever takes it next ends it as it was settled. */
+async function endLog(log: LogWriter, end: LogEnd): Promise<void> {
+  try {
+    await log.close(end);
+  } catch (cause) {
+    throw cause instanceof Fenced ? cause : new NotEnded("a settled task's log has no end yet", { cause });
+  }
 }
 
 /** Headers of ours go with the answer; the reading call adds its own. */
-function headOf({ status, contentType, stream, headers }: Answer, { reply }: Incoming): LogHead {
+function headOf(
+  { status, contentType, stream, headers }: Pick<Answer, "status" | "contentType" | "stream" | "headers">,
+  { reply }: Incoming,
+  meter: LogMeter | undefined,
+): LogHead {
   const own = Object.entries({ ...reply, ...headers }).filter(
     ([name]) => name.startsWith("x-bailiwick-") || name === "location",
   );
-  return { status, content_type: contentType, stream, headers: Object.fromEntries(own) };
-}
-
-/** A task that was admitted and not run is not left to its deadline; what ran was settled where it ran. */
-async function settleUnrun(
-  deps: Deps,
-  { tenant, task }: Carried,
-  actor: DetachedCall["actor"],
-  incoming: Incoming,
-  problem: ProblemError,
-): Promise<void> {
-  // How far an earlier run came nobody knows: the tenant's own alarm charges what was held.
-  if (problem.slug === "outcome-unknown") return;
-  const { code, message } = errorMember(problem);
-  const [settled] = await deps.tenants.settle(tenant, [
-    {
-      schema_version: 1,
-      task,
-      by: attributionOf(actor, incoming, deps.cell, deps.config.current().digest, null),
-      status: failedStatus(problem),
-      error: { code, message },
-      usage: [],
-      cost_nusd: 0 as NanoUsd, // safe because: zero is in bounds
-      estimated: false,
-      route: null,
-      result: "none",
-      detail: {},
-    },
-  ]);
-  // Settled where it ran, or refused before it was admitted: both are how it should be.
-  if (settled && !settled.ok && settled.error.reason === "unknown_tenant") throw new Error("a task's tenant is gone");
-}
-
-/** The problem as the answer: a document of its own, or behind delivered frames the stream's last one. */
-async function tellProblem(
-  log: LogWriter,
-  operation: Operation,
-  incoming: Incoming,
-  problem: ProblemError,
-): Promise<void> {
-  // Whoever watches may have seen what is not durable yet: the error goes behind it.
-  log.repeatNoMore();
-  if (log.frames === 0) {
-    const { "content-type": contentType = "application/json", ...headers } = problemHeaders(problem, operation.shape);
-    const { status } = PROBLEMS[problem.slug];
-    await log.head({ status, content_type: contentType, stream: false, headers });
-    await log.frame(utf8(JSON.stringify(problemDocument(problem, incoming.request, operation.shape))));
-    return log.close("complete");
-  }
-  const error = errorMember(problem);
-  const { raw } = operation.surface
-    ? errorFrame(operation.surface, error, log.frames)
-    : { raw: encodeData(JSON.stringify({ error })) };
-  await log.frame(raw);
-  await log.close("failed");
+  const head: LogHead = { status, content_type: contentType, stream, headers: Object.fromEntries(own) };
+  return stream && meter ? { ...head, meter } : head;
 }
 
 function problemOf(thrown: unknown, signal: AbortSignal): ProblemError {

@@ -13,6 +13,11 @@ export interface Frames {
   cancel(): Promise<void>;
 }
 
+/** The same frames of bytes that are all at hand. */
+export const framesIn = (bytes: Uint8Array, stream: boolean): Uint8Array[] => [
+  ...(stream ? wholeEvents(bytes).events : cut(bytes)),
+];
+
 /** An answer as the frames of a log: events of a stream, pieces of anything else. Rejects where the answer breaks off. */
 export function framesOf({ body, stream }: Pick<Answer, "body" | "stream">): Frames {
   if (!(body instanceof ReadableStream)) {
@@ -45,15 +50,23 @@ async function* events(reader: ReadableStreamDefaultReader<Uint8Array>) {
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
-    held = held.byteLength === 0 ? value : concat([held, value], held.byteLength + value.byteLength);
-    let from = 0;
-    for (let at = 1; at < held.byteLength; at++) {
-      if (held[at] !== LF || held[at - 1] !== LF) continue;
-      if (held[from] !== COLON) yield* cut(held.subarray(from, at + 1));
-      from = at + 1;
-      at++;
-    }
-    held = held.subarray(from);
+    const { events, rest } = wholeEvents(
+      held.byteLength === 0 ? value : concat([held, value], held.byteLength + value.byteLength),
+    );
+    yield* events;
+    held = rest;
   }
   if (held.byteLength > 0) yield* cut(held);
+}
+
+function wholeEvents(bytes: Uint8Array): { events: Uint8Array[]; rest: Uint8Array } {
+  const events: Uint8Array[] = [];
+  let from = 0;
+  for (let at = 1; at < bytes.byteLength; at++) {
+    if (bytes[at] !== LF || bytes[at - 1] !== LF) continue;
+    if (bytes[from] !== COLON) events.push(...cut(bytes.subarray(from, at + 1)));
+    from = at + 1;
+    at++;
+  }
+  return { events, rest: bytes.subarray(from) };
 }

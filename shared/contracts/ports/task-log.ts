@@ -1,6 +1,8 @@
 import type { CallbackEnd, CallbackProgress, PendingCallback } from "../callback.ts";
 import type { TaskId, TenantId, UnixMs } from "../ids.ts";
 import type { Result } from "../result.ts";
+import type { RouteRecord } from "../task.ts";
+import type { Prices } from "../usage.ts";
 import type { OutgoingJob } from "./job-queue.ts";
 
 /** What a detached task is to do, and who is told to do it. */
@@ -27,6 +29,18 @@ export interface LogHead {
   stream: boolean;
   /** Headers of the answer that its caller is to see. */
   headers: Readonly<Record<string, string>>;
+  /** Of a stream: what it costs as far as it was delivered, should nobody be left to end it. */
+  meter?: LogMeter;
+}
+
+/** By which the delivered part of a stream is charged when its run is lost. */
+export interface LogMeter {
+  input_tokens: number;
+  /** Over all choices. */
+  output_tokens_max: number;
+  prices: Prices;
+  /** The route that was taken. */
+  route: RouteRecord | null;
 }
 
 /** How a log ended. `failed`: its last frames tell the error; a reader of a stream destroys the connection behind them. */
@@ -38,6 +52,8 @@ export interface LogPart {
   frames: number;
   /** Sealed `encodeFrames(…)`, bound to the object `task/<id>/log/<from>`; at most `sqlChunkBytes`. */
   sealed: Uint8Array;
+  /** Nobody sees it before the log is closed as `complete`; any other frame behind the seen ones takes its place. */
+  unseen?: true;
 }
 
 /** Frames that watchers see before they are durable; never stored as such. */
@@ -72,6 +88,8 @@ export interface DetachedState {
 /** A detached task in somebody's hands, as it stands now. */
 export interface LeasedTask extends DetachedState {
   fence: number;
+  /** Frames that are kept unseen. */
+  unseen: number;
 }
 
 export type LeaseTaskRefusal =
@@ -125,14 +143,14 @@ export interface TaskLog {
   openLog(tenant: TenantId, task: TaskId, fence: number, head: LogHead): Promise<Result<null, FenceRefusal>>;
   /** Frames behind the first durable one, for those who watch; `appendLog` makes them durable. */
   showLog(tenant: TenantId, task: TaskId, fence: number, live: LiveFrames): Promise<void>;
-  /** `from` is the next frame; what is there already is a no-op. */
+  /** `from` is the next frame, or behind the unseen ones the next of these; what is seen already is a no-op. */
   appendLog(
     tenant: TenantId,
     task: TaskId,
     fence: number,
     part: LogPart,
   ): Promise<Result<{ cancel: boolean }, FenceRefusal>>;
-  /** Ends log and task, after settlement. */
+  /** Ends log and task, after settlement. `complete` shows what was unseen, `failed` drops it. */
   closeLog(tenant: TenantId, task: TaskId, fence: number, end: LogEnd): Promise<Result<null, FenceRefusal>>;
   /** Durable parts behind frame `after`, then what comes, until the end. Cancelling the stream only stops watching. */
   watchLog(
