@@ -39,6 +39,7 @@ import type { Authenticator } from "./pipeline/authenticate/authenticator.ts";
 import type { serviceAccounts } from "./pipeline/authenticate/service-account.ts";
 import type { BodyRoom } from "./pipeline/body-room.ts";
 import type { DirectoryView } from "./pipeline/locate/directory-view.ts";
+import type { Room } from "./pipeline/room.ts";
 import type { Operation } from "./v1/operation.ts";
 import type { RunHost } from "./v1/unattended/run-host.ts";
 
@@ -153,6 +154,8 @@ export interface Deps {
     /** What receivers verify the cell's signatures with, newest first. */
     keys(): PublicKey[];
   };
+  /** Open sockets of callers. */
+  sockets: Room;
   /** The mounted operation of this id; null when there is none. */
   operation(id: string): Operation | null;
   /** The OpenAPI document of the mounted operations, as JSON text. */

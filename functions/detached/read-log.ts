@@ -12,17 +12,25 @@ export type LogEvent =
 
 export type LogGone = { reason: "not_found" } | { reason: "expired" } | { reason: "too_many" };
 
-/** A log behind frame `after`, opened, from whenever it is read to its end. `return()` stops watching. */
+/**
+ * A log behind frame `after`, opened, from whenever it is read to its end. `return()` stops watching with the next frame,
+ * `stop` at once; the log then ends without its end.
+ */
 export async function readLog(
   deps: Pick<Deps, "tasks">,
   dataKey: Uint8Array,
   tenant: string,
   task: TaskId,
   after: number,
+  stop?: AbortSignal,
 ): Promise<Result<AsyncGenerator<LogEvent, void, undefined>, LogGone>> {
   const watched = await deps.tasks.watchLog(tenant as Parameters<Deps["tasks"]["watchLog"]>[0], task, after); // safe because: callers have it from a tenant's state
   if (!watched.ok) return err(watched.error);
-  return ok(events(watched.value.getReader(), dataKey, tenant, task, after));
+  const items = watched.value.getReader();
+  const leave = () => void items.cancel();
+  if (stop?.aborted) leave();
+  stop?.addEventListener("abort", leave, { once: true });
+  return ok(events(items, dataKey, tenant, task, after));
 }
 
 async function* events(

@@ -32,6 +32,7 @@ import { TenantCredentials } from "../inference/tenant-credentials.ts";
 import { createAuthenticator } from "../pipeline/authenticate/authenticator.ts";
 import { serviceAccounts } from "../pipeline/authenticate/service-account.ts";
 import { BodyRoom } from "../pipeline/body-room.ts";
+import { Room } from "../pipeline/room.ts";
 import { approvalRunner } from "../v1/approvals/run-approved.ts";
 import { batchRunner } from "../v1/batches/run-batches.ts";
 import { OPERATIONS } from "../v1/index.ts";
@@ -76,6 +77,7 @@ export type HostParts = Omit<
   | "poolWatch"
   | "workers"
   | "callbacks"
+  | "sockets"
 > &
   Partial<EvidenceParts & CellsParts> & {
     /** Keeps the host at work on what no call waits for; told nothing of how it ends. */
@@ -140,6 +142,7 @@ export function composeCell({
       ...{ cell, config, tenants, keyring, egress, directory: parts.directory ?? ALONE.directory },
     }),
     bodies: new BodyRoom(bodiesBytesMax),
+    sockets: new Room(LIMITS.socketsMax, LIMITS.socketsPerTenantMax),
     operation: (id) => BY_ID.get(id) ?? null,
     openApi() {
       document ??= JSON.stringify(openApiDocument(OPERATIONS, { version, server: cell.endpoint }));

@@ -4,6 +4,7 @@ import type { Deps, Incoming } from "../context.ts";
 import { elsewhere } from "../pipeline/locate/elsewhere.ts";
 import { ProblemError } from "../problem.ts";
 import type { Operation } from "./operation.ts";
+import { withOfferedCredential } from "./sockets/offered-credential.ts";
 
 export interface Identified {
   actor: Actor;
@@ -29,7 +30,8 @@ export async function identify(
     (operation.gate === "operations" && deps.cell.loopback)
   )
     return null;
-  const outcome = await deps.authenticator.authenticate(incoming.headers, {
+  const headers = operation.kind === "socket" ? withOfferedCredential(incoming.headers) : incoming.headers;
+  const outcome = await deps.authenticator.authenticate(headers, {
     host: incoming.forwarded?.host ?? incoming.headers.get("host"),
     now: incoming.receivedMs,
     source: incoming.runtime.source,

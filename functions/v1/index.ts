@@ -46,6 +46,7 @@ import { cancelTask } from "./tasks/cancel.ts";
 import { createTask } from "./tasks/create.ts";
 import { taskEventStream } from "./tasks/events.ts";
 import { getTaskEvidence } from "./tasks/evidence.ts";
+import { connectTaskSocket } from "./sockets/connect.ts";
 import { getTask } from "./tasks/get.ts";
 import { createTenant } from "./tenants/create.ts";
 import { getTenant } from "./tenants/get.ts";
@@ -72,6 +73,7 @@ export const OPERATIONS: readonly Operation[] = [
   cancelTask,
   getResponse,
   listResponseInput,
+  connectTaskSocket,
   cancelResponse,
   deleteResponse,
   createConversation,

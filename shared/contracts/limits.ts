@@ -566,6 +566,24 @@ export const LIMITS = {
   /** Callbacks under way at once, of one process and of one tenant in it: slow receivers hold up nobody else's. */
   callbacksMax: 64,
   callbacksPerTenantMax: 8,
+  /** Open sockets that follow tasks, of one process and of one tenant in it. */
+  socketsMax: 1_024,
+  socketsPerTenantMax: 256,
+  /** Tasks that one socket follows at once. */
+  socketSubscriptionsMax: 32,
+  socketMessageBytesMax: 4 * KiB,
+  /** Messages of one client that wait for their turn. */
+  socketPendingMax: 64,
+  /** Characters on their way to one client that it has not said to have read: 1,024 clients that read nothing hold 128 MiB. */
+  socketWindowBytes: 128 * KiB,
+  socketWatchMs: SECOND,
+  socketPingMs: 20 * SECOND,
+  /** Three pings without a word. */
+  socketSilenceMsMax: MINUTE,
+  /** A revoked credential's socket ends within this. */
+  socketCheckMs: 30 * SECOND,
+  /** Nobody could say for so long whether its credential is good. */
+  socketUnconfirmedMsMax: 3 * MINUTE,
   /** Bytes of recent frames that a task keeps in memory for those who watch; whoever is slower reads what is durable. */
   logLiveBytesMax: 1 * MiB,
   /** Those who watch one task at once. */

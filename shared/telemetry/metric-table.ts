@@ -84,6 +84,7 @@ export const METRICS = {
   bailiwick_refusals_total: counter("Refused calls by problem.", ["reason"]),
   bailiwick_approvals_total: counter("Runs of approved requests.", ["outcome"]),
   bailiwick_callbacks_total: counter("Looks at callbacks of tasks, by what became of each.", ["outcome", "reason"]),
+  bailiwick_task_sockets: gauge("Open sockets that follow tasks.", []),
   bailiwick_webhooks_total: counter("Attempts to tell a tenant that a request waits for approval.", ["outcome"]),
   bailiwick_policy_unavailable_total: counter("Calls refused because policy could not be decided.", []),
   bailiwick_policy_decisions_total: counter("Decisions by verb: of each layer, and of both together.", [

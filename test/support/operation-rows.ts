@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { demandApprovals } from "./approvals-bundle.ts";
 import { approvalsDesk } from "./approvals-desk.ts";
+import { deadLetter } from "./dead-letters.ts";
 import { eventually, type Lab, marker, type Tenant, user } from "./lab.ts";
 import { policyBundle } from "./policy-bundle.ts";
 import { postgresBinaries } from "./postgres.ts";
@@ -28,6 +29,8 @@ export interface OperationRow {
   byCellOperator?: true;
   /** Takes a worker's credential, which no tenant has. */
   byWorker?: true;
+  /** Becomes a WebSocket, which the suite of sockets opens. */
+  socket?: true;
   /** Sent instead of an example: the operation takes bytes, of this media type. */
   bytes?: { media: string; make(place: Place): Promise<Uint8Array> };
   /** A tenant of the configuration, because a tenant made at run time lacks what it takes. */
@@ -72,6 +75,12 @@ const exportable = async (place: Place) => void (await edgeTile(place.lab, place
 const cellExportable = async ({ lab }: Place) => void (await edgeTile(lab, lab.cell.adminKey, "/v1/cell/ledger"));
 const ofTheLog = "a tile's path is of each log's own";
 const byCellOperator = true as const;
+const ofTheCell = "pools are the cell's own: no tenant has ids there";
+const pool = async () => ({ pool: "local" });
+const letter = async ({ lab, tenant }: Place) => ({
+  ...(await pool()),
+  letter_id: (await deadLetter(lab, tenant)).letter,
+});
 
 const response = made("/v1/responses", { model: "small", input: "x", store: true }, "response_id");
 const background = made("/v1/responses", { model: "small", input: "x", background: true }, "response_id");
@@ -219,6 +228,7 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "tasks.create": {},
   "tasks.get": { path: task },
   "tasks.events": { path: backgroundTask },
+  "tasks.socket": { socket: true },
   "tasks.cancel": { path: backgroundTask },
   "responses.get": { path: response },
   "responses.input-items": { path: response },
@@ -266,6 +276,13 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "credentials.delete": { path: credential },
   "usage.report": {},
   "tasks.evidence": { path: provenTask },
+  "pools.list": { byCellOperator },
+  "pools.get": { byCellOperator, nobodys: ofTheCell, path: pool },
+  "pools.dead-letters.list": { byCellOperator, nobodys: ofTheCell, path: pool },
+  "pools.dead-letters.purge": { byCellOperator, nobodys: ofTheCell, path: pool },
+  "pools.dead-letters.get": { byCellOperator, nobodys: ofTheCell, path: letter },
+  "pools.dead-letters.delete": { byCellOperator, nobodys: ofTheCell, path: letter },
+  "pools.dead-letters.redrive": { byCellOperator, nobodys: ofTheCell, path: letter },
   "workers.token": { byWorker: true },
   "workers.connect": { byWorker: true },
   "cell.workload-keys": {},

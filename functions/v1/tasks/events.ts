@@ -2,6 +2,7 @@ import { z } from "zod";
 import { TaskEvent } from "../../../shared/contracts/http/tasks.ts";
 import { TaskId } from "../../../shared/contracts/ids.ts";
 import type { JsonObject } from "../../../shared/contracts/json.ts";
+import type { Call, Deps } from "../../context.ts";
 import { readLog } from "../../detached/read-log.ts";
 import { sseReply } from "../../detached/sse-reply.ts";
 import { ProblemError } from "../../problem.ts";
@@ -9,7 +10,7 @@ import { READ } from "../input.ts";
 import { operation } from "../operation.ts";
 import { taskEnvelope } from "./envelope.ts";
 import { ownTask } from "./own-task.ts";
-import { taskEvents } from "./task-events.ts";
+import { type taskEventItems, taskEvents } from "./task-events.ts";
 
 const EventsQuery = z.strictObject({ starting_after: z.coerce.number().int().min(0).optional() });
 
@@ -20,6 +21,30 @@ function lastEvent(headers: Headers, startingAfter: number | undefined): number 
   if (!/^\d{1,15}$/.test(last))
     throw new ProblemError("invalid-request", { param: "last-event-id", detail: "Last-Event-ID is an event's id." });
   return Number(last);
+}
+
+/** What a task's events are made of, for whoever may read them. `stop` ends the reading at once. */
+export async function eventsOf(
+  deps: Deps,
+  call: Call,
+  task: TaskId,
+  after: number,
+  stop: AbortSignal,
+): Promise<Parameters<typeof taskEventItems>> {
+  const record = await ownTask(deps, call, task);
+  const dataKey = await deps.keyring.openDataKey(call.tenant.id, call.tenant.data_key);
+  const log = await readLog(deps, dataKey, call.tenant.id, task, 0, stop);
+  if (!log.ok) {
+    if (log.error.reason === "too_many") throw new ProblemError("overloaded", { retryAfterMs: 1_000 });
+    throw new ProblemError("not-found", { param: "task_id", detail: "No events of this task are kept." });
+  }
+  const surface = deps.operation(record.operation)?.surface;
+  const ending = async () => {
+    const settled = await ownTask(deps, call, task);
+    // safe because: an envelope is a JSON object
+    return { ok: settled.status === "OK", envelope: taskEnvelope(settled) as unknown as JsonObject };
+  };
+  return [log.value, surface, after, ending];
 }
 
 export const taskEventStream = operation({
@@ -42,19 +67,10 @@ export const taskEventStream = operation({
   async execute(deps, call) {
     const { task_id: task } = call.params;
     const after = lastEvent(call.headers, call.query.starting_after);
-    const record = await ownTask(deps, call, task);
-    const dataKey = await deps.keyring.openDataKey(call.tenant.id, call.tenant.data_key);
-    const log = await readLog(deps, dataKey, call.tenant.id, task, 0);
-    if (!log.ok) {
-      if (log.error.reason === "too_many") throw new ProblemError("overloaded", { retryAfterMs: 1_000 });
-      throw new ProblemError("not-found", { param: "task_id", detail: "No events of this task are kept." });
-    }
-    const surface = deps.operation(record.operation)?.surface;
-    const ending = async () => {
-      const settled = await ownTask(deps, call, task);
-      // safe because: an envelope is a JSON object
-      return { ok: settled.status === "OK", envelope: taskEnvelope(settled) as unknown as JsonObject };
-    };
-    return sseReply(deps, taskEvents(log.value, surface, after, ending));
+    const stop = new AbortController();
+    const reply = sseReply(deps, taskEvents(...(await eventsOf(deps, call, task, after, stop.signal))));
+    // A reader that leaves while nothing comes is watching no longer.
+    void reply.over?.then(() => stop.abort());
+    return reply;
   },
 });

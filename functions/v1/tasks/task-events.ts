@@ -6,8 +6,12 @@ import type { LogEvent } from "../../detached/read-log.ts";
 import { DONE, SseFrame } from "../../dialects/sse-frame.ts";
 import { concat } from "../../inference/result-keeper.ts";
 
-const event = (name: string, id: number, data: JsonValue): Uint8Array =>
-  utf8(`event: ${name}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
+/** One event of ours about a task. */
+export interface TaskEventItem {
+  name: "token" | "partial" | "done" | "error";
+  id: number;
+  data: JsonObject;
+}
 
 /** What ends the events of a task, asked for once its log has ended: its envelope, and whether it succeeded. */
 export type Ending = () => Promise<{ ok: boolean; envelope: JsonObject }>;
@@ -17,12 +21,12 @@ export type Ending = () => Promise<{ ok: boolean; envelope: JsonObject }>;
  * made, and `done` or `error` the end. `id` is the frame's number, so that the same log always gives the same bytes and a
  * reader goes on behind the last one it has.
  */
-export async function* taskEvents(
+export async function* taskEventItems(
   log: AsyncGenerator<LogEvent, void, undefined>,
   surface: Dialect | undefined,
   after: number,
   ending: Ending,
-): AsyncGenerator<Uint8Array, LogEnd, undefined> {
+): AsyncGenerator<TaskEventItem, LogEnd, undefined> {
   let head: LogHead | null = null;
   const parts: Uint8Array[] = [];
   let last = 0;
@@ -33,17 +37,34 @@ export async function* taskEvents(
       if (head?.stream !== true) parts.push(told.frame);
       else if (told.seq > after) {
         const made = eventOf(surface, told.frame);
-        if (made !== null) yield event(made.name, told.seq, made.data);
+        if (made !== null) yield { ...made, id: told.seq };
       }
     }
     if (told.kind !== "end") continue;
     const { ok, envelope } = await ending();
     const whole = head?.stream !== true && ok && last > after ? jsonOf(parts) : null;
-    if (whole !== null) yield event("partial", last, whole);
-    yield event(ok ? "done" : "error", last + 1, envelope);
+    if (whole !== null) yield { name: "partial", id: last, data: whole };
+    yield { name: ok ? "done" : "error", id: last + 1, data: envelope };
     return "complete";
   }
   throw new Error("the log broke off");
+}
+
+/** The same as server-sent events. */
+export async function* taskEvents(
+  ...parts: Parameters<typeof taskEventItems>
+): AsyncGenerator<Uint8Array, LogEnd, undefined> {
+  const items = taskEventItems(...parts);
+  try {
+    for (;;) {
+      const next = await items.next();
+      if (next.done) return next.value;
+      const { name, id, data } = next.value;
+      yield utf8(`event: ${name}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
+    }
+  } finally {
+    await items.return("failed");
+  }
 }
 
 /** The answer of a log that is no stream. */

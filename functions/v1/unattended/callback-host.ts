@@ -14,6 +14,7 @@ import { retryWait } from "../../detached/callback/retry-wait.ts";
 import { type CallbackCall, openCallback } from "../../detached/callback/sealed-callback.ts";
 import { attributionOf } from "../../pipeline/attribution.ts";
 import { asProblem } from "../../pipeline/problem-response.ts";
+import { Room } from "../../pipeline/room.ts";
 import { ProblemError, StaleAccess } from "../../problem.ts";
 import { governed, type Occasion, refuseState } from "../governed.ts";
 import { NO_INPUT } from "../input.ts";
@@ -22,7 +23,6 @@ import { unwrap } from "../refusals.ts";
 import { taskEnvelope } from "../tasks/envelope.ts";
 import { authority } from "./authority.ts";
 import { incomingOf } from "./incoming-of.ts";
-import { Room } from "./room.ts";
 
 export interface CallbackParts extends DeliveryParts {
   /** Whether `callback` stays until the try is over: where nothing else keeps the process at work on it. */

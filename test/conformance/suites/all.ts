@@ -3,6 +3,7 @@ import type { CellRuntime } from "../../support/cell.ts";
 import { createLab, type Lab } from "../../support/lab.ts";
 import { approvalShapesSuite } from "./approval-shapes.ts";
 import { approvalsSuite } from "./approvals.ts";
+import { backgroundSuite } from "./background.ts";
 import { badInputSuite } from "./bad-input.ts";
 import { batchesSuite } from "./batches.ts";
 import { chatSuite } from "./chat.ts";
@@ -22,11 +23,14 @@ import { obligationsSuite } from "./obligations.ts";
 import { policiesSuite } from "./policies.ts";
 import { policyExpirySuite } from "./policy-expiry.ts";
 import { policyKeysSuite } from "./policy-keys.ts";
+import { poolsSuite } from "./pools.ts";
 import { queueLaneSuite } from "./queue-lane.ts";
 import { responsesSuite } from "./responses.ts";
 import { routingSuite } from "./routing.ts";
+import { socketsSuite } from "./sockets.ts";
 import { streamsSuite } from "./streams.ts";
 import { surfacesSuite } from "./surfaces.ts";
+import { tasksSuite } from "./tasks.ts";
 import { unauthorisedSuite } from "./unauthorised.ts";
 import { usageSuite } from "./usage.ts";
 
@@ -46,7 +50,11 @@ export const ALL_SUITES: readonly Suite[] = [
   usageSuite,
   ledgerLogSuite,
   routingSuite,
+  tasksSuite,
+  backgroundSuite,
+  socketsSuite,
   queueLaneSuite,
+  poolsSuite,
   identitySuite,
   keysDocumentSuite,
   policiesSuite,
