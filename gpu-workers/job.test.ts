@@ -71,9 +71,14 @@ describe("a lease that is refused", () => {
     expect(job.phase).toBe("refused");
   });
 
-  it.each(["forbidden", "invalid"] as const)("%s: it goes to the dead letters with its reason", (reason) => {
-    const { effects } = history([CONNECTED, { type: "refused", asked: 1, reason, retry_after_ms: null }]);
-    expect(effects[1]?.[0]).toEqual({ do: "bury", reason: `the cell refused it: ${reason}` });
+  it.each([
+    ["exhausted", "begun too often without an end"],
+    ["forbidden", "the cell refused it: forbidden"],
+    ["invalid", "the cell refused it: invalid"],
+  ] as const)("%s: it goes to the dead letters with its reason, so that poison blocks nobody", (reason, words) => {
+    const { effects, job } = history([CONNECTED, { type: "refused", asked: 1, reason, retry_after_ms: null }]);
+    expect(effects[1]).toEqual([{ do: "bury", reason: words }, { do: "forget" }]);
+    expect(isOver(job)).toBe(true);
   });
 
   it.each(["leased", "later"] as const)(

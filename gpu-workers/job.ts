@@ -161,16 +161,24 @@ function leased(job: Job, { fence, credit }: { fence: number; credit: number }):
   return { job: { ...running, generation }, effects: [{ do: "start" }] };
 }
 
+/** Why a message is a dead letter, in the words that operators read. */
+const BURIED = {
+  exhausted: "begun too often without an end",
+  forbidden: "the cell refused it: forbidden",
+  invalid: "the cell refused it: invalid",
+} as const satisfies Partial<Record<Refusal, string>>;
+
 function refused(job: Job, reason: Refusal, retryAfterMs: number | null): Step {
   switch (reason) {
     case "finished":
     case "canceled":
     case "unknown":
       return over(job, "refused", [{ do: "remove" }, { do: "forget" }]);
+    case "exhausted":
     case "forbidden":
     case "invalid":
-      // Somebody has to look at it: it is not this worker's, or not a message of ours.
-      return over(job, "refused", [{ do: "bury", reason: `the cell refused it: ${reason}` }, { do: "forget" }]);
+      // Somebody has to look at it: it ends its workers, is not this worker's, or not a message of ours.
+      return over(job, "refused", [{ do: "bury", reason: BURIED[reason] }, { do: "forget" }]);
     case "leased":
     case "later": {
       const ms = Math.max(1, retryAfterMs ?? LIMITS.workerLostRetryMs);

@@ -163,6 +163,7 @@ describe("operations that ask nobody who they are", () => {
     ledgerOrigin: "bailiwick.example.com",
     workers: { tokens: { jwks: () => ({ keys: [] }) } },
     callbacks: { keys: () => [] },
+    poolWatch: { states: async () => [] },
   } as unknown as Deps;
 
   it.each(rows.filter(({ operation }) => ["public", "operations"].includes(operation.gate)))(

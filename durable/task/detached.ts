@@ -126,7 +126,8 @@ export function leaseTask(
 ): Result<LeasedTask, LeaseTaskRefusal> {
   const row = detachedRow(sql);
   if (!row) return err({ reason: "not_found" });
-  if (row.phase === "done") return err({ reason: "finished" });
+  if (row.phase === "done")
+    return err({ reason: row.attempts > LIMITS.detachedAttemptsMax ? "exhausted" : "finished" });
   if (row.phase === "running" && row.lease_until_ms > env.now)
     return err({ reason: "leased", retry_after_ms: row.lease_until_ms - env.now });
   const next: Row = {

@@ -39,14 +39,18 @@ import { deletePolicyKey, getPolicyKey, listPolicyKeys, putPolicyKey } from "./p
 import { putBundle } from "./policies/put-bundle.ts";
 import { simulatePolicy } from "./policies/simulate.ts";
 import { endCanary, getPolicy, rollbackPolicy } from "./policies/state.ts";
+import { getDeadLetter, listDeadLetters } from "./pools/dead-letters.ts";
+import { getPool, listPools } from "./pools/pools.ts";
+import { deleteDeadLetter, purgeDeadLetters } from "./pools/purge.ts";
+import { redriveDeadLetter } from "./pools/redrive.ts";
 import { environmentOperations, projectOperations, workspaceOperations } from "./registry/scopes.ts";
 import { cancelResponse } from "./responses/cancel.ts";
 import { deleteResponse, getResponse, listResponseInput } from "./responses/stored.ts";
+import { connectTaskSocket } from "./sockets/connect.ts";
 import { cancelTask } from "./tasks/cancel.ts";
 import { createTask } from "./tasks/create.ts";
 import { taskEventStream } from "./tasks/events.ts";
 import { getTaskEvidence } from "./tasks/evidence.ts";
-import { connectTaskSocket } from "./sockets/connect.ts";
 import { getTask } from "./tasks/get.ts";
 import { createTenant } from "./tenants/create.ts";
 import { getTenant } from "./tenants/get.ts";
@@ -69,11 +73,11 @@ export const OPERATIONS: readonly Operation[] = [
   getTask,
   getTaskEvidence,
   createTask,
+  connectTaskSocket,
   taskEventStream,
   cancelTask,
   getResponse,
   listResponseInput,
-  connectTaskSocket,
   cancelResponse,
   deleteResponse,
   createConversation,
@@ -145,6 +149,13 @@ export const OPERATIONS: readonly Operation[] = [
   readCellCheckpoint,
   readCellTile,
   exportCellLedger,
+  listPools,
+  getPool,
+  listDeadLetters,
+  purgeDeadLetters,
+  getDeadLetter,
+  deleteDeadLetter,
+  redriveDeadLetter,
   createWorkerToken,
   connectWorker,
   workloadKeys,

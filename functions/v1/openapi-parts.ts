@@ -47,6 +47,7 @@ export const TAGS: Readonly<Record<string, string>> = {
   Decisions: "What policy decided and why, with what became of its obligations.",
   Ledger:
     "The tenant's hash-chained log, and for operators the cell's own: entries, tiles, checkpoints, signed exports.",
+  Pools: "Pools of the cell's own workers, for its operators: load, queues, waits, and jobs that were given up.",
   Workers: "Workers of the cell's own pools: their tokens and their one connection.",
   Cell: "Liveness, readiness, metrics and documents of the cell itself.",
 };

@@ -110,7 +110,16 @@ export const FromWorker = z.discriminatedUnion("t", [
 ]);
 export type FromWorker = z.infer<typeof FromWorker>;
 
-export const LEASE_REFUSALS = ["leased", "finished", "canceled", "unknown", "forbidden", "invalid", "later"] as const;
+export const LEASE_REFUSALS = [
+  "leased",
+  "finished",
+  "canceled",
+  "unknown",
+  "exhausted",
+  "forbidden",
+  "invalid",
+  "later",
+] as const;
 
 /** What the cell says. */
 export const ToWorker = z.discriminatedUnion("t", [
@@ -132,7 +141,7 @@ export const ToWorker = z.discriminatedUnion("t", [
     /** Chunks that may be sent before more credit comes. */
     credit: count,
   }),
-  /** `finished`, `canceled`, `unknown`, `forbidden`, `invalid`: remove the message. `leased`, `later`: show it again then. */
+  /** `finished`, `canceled`, `unknown`: remove the message. `exhausted`, `forbidden`, `invalid`: a dead letter. `leased`, `later`: show it again then. */
   z.strictObject({
     t: z.literal("refused"),
     ref: text(64),

@@ -45,6 +45,8 @@ export interface WorkloadTokens {
   signTicket(ticket: Ticket, times: { now: number; expires: number }): Promise<string>;
   signWorker(claims: WorkerClaims, times: { now: number; expires: number }): Promise<string>;
   readTicket(token: string, now: number): Read<Ticket>;
+  /** What a ticket of this cell said, also once it has ended. It is no authority to run anything. */
+  readEndedTicket(token: string): Read<Ticket>;
   readWorker(token: string, now: number): Read<WorkerClaims>;
   /** Public keys, newest first. */
   jwks(): { keys: PublicKey[] };
@@ -99,6 +101,8 @@ export function workloadTokens(seeds: readonly Uint8Array[], audience: string): 
     signTicket: (ticket, times) => sign(TYPES.ticket, { ...ticket }, times),
     signWorker: (claims, times) => sign(TYPES.worker, { ...claims }, times),
     readTicket: (token, now) => read(token, now, TYPES.ticket, Ticket),
+    // Only its end is compared with the time.
+    readEndedTicket: (token) => read(token, 0, TYPES.ticket, Ticket),
     readWorker: (token, now) => read(token, now, TYPES.worker, WorkerClaims),
     jwks: () => ({ keys: keys.map(({ jwk }) => ({ ...jwk })) }),
   };

@@ -113,6 +113,8 @@ export async function sqliteJobQueue({ path, clock, jurisdiction }: SqliteJobQue
       if (body !== undefined) checkBody(body);
       return told("redriving a job", () => redriveJob(file, clock.now(), queue, id, body));
     },
+    purgeAll: (queue, ids) =>
+      told("purging jobs", () => ids.filter((id) => purgeJob(file, clock.now(), queue, id)).length),
     purge: (queue, id) => told("purging a job", () => purgeJob(file, clock.now(), queue, id)),
 
     async close() {

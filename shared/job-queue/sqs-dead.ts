@@ -54,8 +54,18 @@ export class SqsDeadLetters {
     });
   }
 
-  async purge(id: string): Promise<boolean> {
-    return this.#withOne(id, (message) => this.#delete(message));
+  /** Answers how many were there. */
+  async purge(ids: readonly string[]): Promise<number> {
+    const wanted = new Set(ids);
+    const isWanted = ({ MessageId }: Message) => MessageId !== undefined && wanted.has(MessageId);
+    const { seen } = await this.#look(
+      (messages) => messages.filter(isWanted).length >= wanted.size,
+      async (messages) => {
+        for (const message of messages.filter(isWanted)) await this.#delete(message);
+        return messages.filter((message) => !isWanted(message));
+      },
+    );
+    return seen.filter(isWanted).length;
   }
 
   async #withOne(id: string, act: (message: Message) => Promise<void>): Promise<boolean> {

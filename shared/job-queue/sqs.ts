@@ -141,7 +141,8 @@ export function sqsJobQueue(options: SqsJobQueueOptions): JobQueue {
       if (body !== undefined) checkBody(body);
       return (await deadLetters(queue)).redrive(id, body);
     },
-    purge: async (queue, id) => (await deadLetters(queue)).purge(id),
+    purge: async (queue, id) => (await (await deadLetters(queue)).purge([id])) > 0,
+    purgeAll: async (queue, ids) => (await deadLetters(queue)).purge(ids),
 
     async close() {
       leave.abort();

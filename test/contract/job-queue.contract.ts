@@ -215,6 +215,8 @@ export function jobQueueContract(name: string, under: JobQueueUnderTest): void {
       expect(await queue.purge(at, target?.id ?? "")).toBe(false);
       const left = await queue.dead(at, { after: null, limit: 10 });
       expect(left.map(({ body }) => body).sort()).toEqual(["a", "c"]);
+      expect(await queue.purgeAll(at, [...left.map(({ id }) => id), target?.id ?? "", "nobody's"])).toBe(2);
+      expect(await queue.depth(at)).toMatchObject({ dead: 0 });
     });
 
     it.skipIf(under.pages !== null)(

@@ -160,7 +160,7 @@ describe("a run that is lost", () => {
     const response = await answer;
     expect(response.status).toBe(502);
     expect(await cell.task(task)).toMatchObject({ status: "ERROR" });
-    expect(await cell.take(task)).toEqual({ ok: false, error: { reason: "finished" } });
+    expect(await cell.take(task)).toEqual({ ok: false, error: { reason: "exhausted" } });
   });
 
   it("because the policy could not be asked is no attempt, so that an outage ends no task", async () => {

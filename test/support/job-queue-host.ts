@@ -4,7 +4,12 @@ type Call =
   | { queue: number; method: "open" }
   | { queue: number; method: "close" }
   | { queue: number; method: "send" | "depth" | "remove"; arg: never }
-  | { queue: number; method: "receive" | "extend" | "bury" | "dead" | "deadLetter" | "purge"; arg: never; with: never }
+  | {
+      queue: number;
+      method: "receive" | "extend" | "bury" | "dead" | "deadLetter" | "purge" | "purgeAll";
+      arg: never;
+      with: never;
+    }
   | { queue: number; method: "redrive"; arg: never; with: { id: string; body?: string } };
 
 /** Queues of another runtime for tests here: each request is one call, over queues that outlive it. */
@@ -48,6 +53,7 @@ function answer(queue: JobQueue, call: Exclude<Call, { method: "open" }>, signal
     case "dead":
     case "deadLetter":
     case "purge":
+    case "purgeAll":
       return queue[call.method](call.arg, call.with);
   }
 }
@@ -83,6 +89,7 @@ export async function remoteJobQueue(url: string): Promise<JobQueue> {
     dead: (of, page) => call("dead", of, page),
     deadLetter: (of, id) => call("deadLetter", of, id),
     redrive: (of, id, body) => call("redrive", of, { id, body }),
+    purgeAll: (of, ids) => call("purgeAll", of, ids),
     purge: (of, id) => call("purge", of, id),
     close: () => call("close"),
   };

@@ -7,6 +7,7 @@ import {
   ToWorker,
   WORKER_PROTOCOL,
   WORKER_TOKEN_PROTOCOL,
+  type WorkerLoad,
   WorkerToken,
 } from "../../shared/contracts/worker-protocol.ts";
 import { sqliteJobQueue } from "../../shared/job-queue/sqlite.ts";
@@ -17,6 +18,8 @@ import { sqsOptions } from "./sqs-options.ts";
 const POOL = "local";
 const HIDDEN_MS = 60_000;
 const WAIT_MS = 15_000;
+
+const IDLE: WorkerLoad = { ready: true, running: 0, waiting: 0, concurrency: 8 };
 
 type Frame<T extends ToWorker["t"]> = Extract<ToWorker, { t: T }>;
 export type Leased = Frame<"leased">;
@@ -74,7 +77,7 @@ export class ScriptedWorker {
   /** Connected and welcomed. */
   static async connect(
     cell: Cell,
-    { kind = "openai" as "openai" | "synthetic", token = "" } = {},
+    { kind = "openai" as "openai" | "synthetic", token = "", serves = "echo", load = {} as Partial<WorkerLoad> } = {},
   ): Promise<ScriptedWorker> {
     const address = `${cell.url.replace("http", "ws")}/v1/workers/connect`;
     const socket = new WebSocket(address, [
@@ -86,11 +89,11 @@ export class ScriptedWorker {
       socket.addEventListener("open", () => resolve());
       socket.addEventListener("error", () => reject(new Error("no connection")));
     });
-    const models = [{ id: "echo", digest: null }];
+    const models = [{ id: serves, digest: null }];
     worker.send({
       ...{ t: "hello", schema_version: 1, worker: "scripted", held: [] },
       engine: { kind, version: null, models, dialects: ["openai.chat"], continuation: false },
-      load: { ready: true, running: 0, waiting: 0, concurrency: 8 },
+      load: { ...IDLE, ...load },
     });
     await worker.frame("welcome");
     return worker;
@@ -115,6 +118,10 @@ export class ScriptedWorker {
         new Promise((resolve) => setTimeout(resolve, 200)),
       ]);
     }
+  }
+
+  load(load: Partial<WorkerLoad>): void {
+    this.send({ t: "load", load: { ...IDLE, ...load } });
   }
 
   ask(message: string, held = false): string {

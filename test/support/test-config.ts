@@ -90,6 +90,7 @@ ${models.join("\n")}
     candidates:
       - { provider: synthetic-overloaded, model: synthetic-1 }
       - { provider: spare, model: echo, prices: { input: "1", output: "2" } }
+  queued-first: { strategy: ordered, candidates: ["pool:echo", "spare:echo"] }
   fallback:
     strategy: ordered
     candidates:

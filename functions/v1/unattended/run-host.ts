@@ -143,7 +143,8 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
       if (ends === null) return ok({ fence: value.fence, over });
       // Nothing is left for a worker to do.
       if ((await over) === "lost") return err({ reason: "overloaded", retry_after_ms: RETRY_MS });
-      return err({ reason: value.cancel ? "canceled" : "finished" });
+      if (value.cancel) return err({ reason: "canceled" });
+      return err({ reason: value.attempts > LIMITS.detachedAttemptsMax ? "exhausted" : "finished" });
     },
   };
 }

@@ -222,6 +222,7 @@ function refusalOf(refusal: TakeRefusal | MessageRefusal): [Refusal, number | nu
       return ["unknown", null];
     case "finished":
     case "canceled":
+    case "exhausted":
     case "invalid":
     case "forbidden":
       return [refusal.reason, null];

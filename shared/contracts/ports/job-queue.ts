@@ -78,6 +78,8 @@ export interface JobQueue {
   redrive(queue: QueueName, id: string, body?: string): Promise<boolean>;
   /** Forgets a dead job; false when it is not there. */
   purge(queue: QueueName, id: string): Promise<boolean>;
+  /** Forgets those of the dead jobs that are there, in one look; answers how many. */
+  purgeAll(queue: QueueName, ids: readonly string[]): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -95,6 +95,8 @@ export interface LeasedTask extends DetachedState {
 export type LeaseTaskRefusal =
   | { reason: "not_found" }
   | { reason: "finished" }
+  /** It ended because it had been begun too often: its message is poison. */
+  | { reason: "exhausted" }
   | { reason: "leased"; retry_after_ms: number };
 export type FenceRefusal = { reason: "not_found" } | { reason: "fenced" };
 /** Of a callback that is not there, or not `waiting` any more. */

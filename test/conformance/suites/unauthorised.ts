@@ -137,6 +137,8 @@ const IDS: Readonly<Record<string, string>> = {
   revision: "1",
   decision_id: `dec_${"0".repeat(26)}`,
   approval_id: `apr_${"0".repeat(26)}`,
+  pool: "local",
+  letter_id: "interactive.0",
 };
 
 /** What an answer says, without what differs between any two calls. */
