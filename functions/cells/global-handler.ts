@@ -5,6 +5,7 @@ import { PROBLEMS } from "../../shared/contracts/problems.ts";
 import type { ForwardingKey } from "../../shared/crypto/forwarding.ts";
 import type { Runtime } from "../context.ts";
 import { readCredential } from "../pipeline/authenticate/read-credential.ts";
+import { bodySent } from "../pipeline/body-sent.ts";
 import type { DirectoryView } from "../pipeline/locate/directory-view.ts";
 import { elsewhere } from "../pipeline/locate/elsewhere.ts";
 import { homeOf, selectedMayPass } from "../pipeline/locate/home-of.ts";
@@ -47,7 +48,10 @@ export const globalHandler =
       if (view === null)
         throw new ProblemError("misconfigured", { detail: "No directory of cells is in force.", retryAfterMs: 1_000 });
       const way = wayOf(view, request.headers, parts.keys);
-      if (way.kind === "elsewhere") throw elsewhere(way.cell);
+      if (way.kind === "elsewhere") {
+        await bodySent(request);
+        throw elsewhere(way.cell);
+      }
       return await forward(parts, { request, runtime }, way);
     } catch (thrown) {
       if (!(thrown instanceof ProblemError)) throw thrown;

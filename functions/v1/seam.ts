@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { Call, Deps, Incoming } from "../context.ts";
 import { parseBody, readBody, requireMedia } from "../pipeline/body.ts";
 import type { BodyLease } from "../pipeline/body-room.ts";
+import { bodySent } from "../pipeline/body-sent.ts";
 import { asProblem, problemResponse } from "../pipeline/problem-response.ts";
 import { step } from "../pipeline/step.ts";
 import type { AppEnv } from "../pipeline/trace.ts";
@@ -28,6 +29,7 @@ export const serve = (operation: Operation, deps: Deps) =>
       return respond(operation, deps, incoming, reply);
     } catch (thrown) {
       const problem = asProblem(thrown);
+      if (!c.req.raw.bodyUsed) await bodySent(c.req.raw);
       return finish(operation, deps, incoming, problemResponse(problem, incoming, operation.shape), problem);
     } finally {
       deps.telemetry.metrics.gauge("bailiwick_requests_active", {}, -1);

@@ -661,6 +661,8 @@ export const LIMITS = {
   directoryReadMsMax: 5 * SECOND,
   /** One in use, one that comes and one that goes. */
   forwardingKeysMax: 4,
+  /** A body of some KiB is written within 1 ms of its headers; ten times that is lost in the way to another region. */
+  unreadAnswerMs: 10,
   /** DESIGN §8: a forwarded call's header is good for a minute. */
   forwardingMsMax: MINUTE,
   /** Claims of one call; the address, host and traceparent are the longest. */
