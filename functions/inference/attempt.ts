@@ -103,7 +103,7 @@ export async function attempt(
         engine.execute({ ...request, traceparent: span.traceparent }, abort.signal),
       );
       permit.value.succeed();
-      settlement.ran = true;
+      settlement.mayHaveRun();
       deps.router.latencies.observe(candidate.id, deps.clock.now() - startedMs);
       if (synthetic || engine.describeCapabilities().synthetic) {
         call.reply["x-bailiwick-synthetic"] = "true";
@@ -123,7 +123,7 @@ export async function attempt(
         throw thrown;
       }
       const { failure } = thrown;
-      if (!NOTHING_RAN.has(failure.reason)) settlement.ran = true;
+      if (!NOTHING_RAN.has(failure.reason)) settlement.mayHaveRun();
       left = { provider: provider.name, reason: failure.reason };
       problem = engineProblem(failure);
       if (UNHEALTHY.has(failure.reason)) permit.value.fail();

@@ -87,7 +87,8 @@ export async function settleFailure(
   await settlement.finish({
     status,
     error: { code, message },
-    usage: withheld ? settlement.met : status === "ERROR" ? [] : null,
+    // A whole answer is charged also when it cannot be given out: whoever made it is paid for it.
+    usage: settlement.met ?? (withheld || status !== "ERROR" ? null : []),
     result: settlement.ran ? await keepProblem(keeper, problem, call.request, shape) : "not_run",
     detail: {},
   });

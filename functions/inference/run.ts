@@ -11,6 +11,7 @@ import { detach, follow } from "../detached/detach.ts";
 import { inputTokensBound } from "../dialects/input-bound.ts";
 import { outputCap } from "../dialects/rewrite.ts";
 import { translators } from "../dialects/translators.ts";
+import { asProblem } from "../pipeline/problem-response.ts";
 import { step } from "../pipeline/step.ts";
 import { ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
@@ -182,9 +183,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
   } catch (thrown) {
     stopper.release();
     if (left) throw thrown;
-    const problem =
-      stopper.problem ??
-      (thrown instanceof ProblemError ? thrown : new ProblemError("internal", {}, { cause: thrown }));
+    const problem = stopper.problem ?? asProblem(thrown);
     await settleFailure(deps, { call, settlement, keeper, shape: view.shape }, problem);
     throw problem;
   }

@@ -44,6 +44,7 @@ export class Settlement {
   #audit: JsonObject | null = null;
   readonly #decisions: RecordedDecision[] = [];
   #finished: Promise<void> | null = null;
+  #ran = false;
 
   /** `asked`: how, and the model's name as the caller wrote it. */
   constructor(deps: Deps, call: Call, asked: { surface: Dialect; model: string }, bound: UsageBound) {
@@ -54,7 +55,14 @@ export class Settlement {
   }
 
   /** An engine may have run: its outcome belongs to the call's key. Before that the key is free for another try. */
-  ran = false;
+  get ran(): boolean {
+    return this.#ran;
+  }
+
+  mayHaveRun(): void {
+    this.#ran = true;
+    if (this.#call.run) this.#call.run.ran = true;
+  }
 
   /** The engine that answers invents its answers; the record says so. */
   synthetic = false;

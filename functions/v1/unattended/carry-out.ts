@@ -3,7 +3,7 @@ import type { LeasedTask, LogEnd, LogHead, LogMeter } from "../../../shared/cont
 import type { TenantState } from "../../../shared/contracts/ports/tenant-store.ts";
 import type { ProblemSlug } from "../../../shared/contracts/problems.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
-import type { Deps, Incoming } from "../../context.ts";
+import type { Deps, Incoming, RunHold } from "../../context.ts";
 import { type DetachedCall, openCall } from "../../detached/detached-call.ts";
 import { Diverged, Fenced, type LogPlace, LogWriter } from "../../detached/write-log.ts";
 import { parseBody } from "../../pipeline/body.ts";
@@ -70,22 +70,21 @@ export async function carryOut(
   const place: LogPlace = { tenant, task, fence: leased.fence, dataKey };
   const log = await LogWriter.repeating(deps, place, leased.frames);
   let meter: LogMeter | undefined;
-  const incoming = incomingOf(deps, task, {
-    ...originOf(call, stop.signal),
-    run: {
-      confirm: carried.confirm,
-      pool: carried.pool,
-      metered(told) {
-        meter = told;
-      },
-      async settling({ status, contentType, body }) {
-        const stream = isEventStream(contentType);
-        if (!stream && log.frames === 0)
-          await log.head(headOf({ status, contentType, stream, headers: {} }, incoming, undefined));
-        await log.keep(framesIn(body, stream));
-      },
+  const run: RunHold = {
+    ran: false,
+    confirm: carried.confirm,
+    pool: carried.pool,
+    metered(told) {
+      meter = told;
     },
-  });
+    async settling({ status, contentType, body }) {
+      const stream = isEventStream(contentType);
+      if (!stream && log.frames === 0)
+        await log.head(headOf({ status, contentType, stream, headers: {} }, incoming, undefined));
+      await log.keep(framesIn(body, stream));
+    },
+  };
+  const incoming = incomingOf(deps, task, { ...originOf(call, stop.signal), run });
   const identified = await authority(deps, state, call.actor);
   try {
     if (await endSettled(deps, state, log, carried)) {
@@ -106,7 +105,9 @@ export async function carryOut(
     const passes = PASSING.has(problem.slug) && log.frames === 0;
     if (lost instanceof Fenced || passes) {
       log.drop();
-      throw lost instanceof Fenced ? lost : new NotBegun(problem.slug, { cause: thrown });
+      if (lost instanceof Fenced) throw lost;
+      // What an engine may have done is an attempt: only our own pool is asked for it again.
+      throw run.ran ? thrown : new NotBegun(problem.slug, { cause: thrown });
     }
     if (problem.slug === "internal") deps.telemetry.log.error("task.run", thrown, { task });
     const actor = identified.ok ? identified.value.actor : call.actor;
