@@ -547,8 +547,8 @@ export const LIMITS = {
   detachedRunsMax: 256,
   /** A job that nobody took is sent again: the queue may have lost it, or keep it from everybody. */
   jobResendMs: 5 * MINUTE,
-  /** Tries of one callback, with waits that double from 1 s up to an hour: about three hours, within the task's log's life. */
-  callbackTriesMax: 14,
+  /** Tries of one callback, with waits that double from 1 s up to an hour: two to three hours, within the life of the task's log. */
+  callbackTriesMax: 15,
   callbackWaitMsMin: 1 * SECOND,
   callbackWaitMsMax: HOUR,
   /** One try with all its redirects ends within half of this; one that was lost is made again after it. */

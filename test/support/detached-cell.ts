@@ -23,6 +23,7 @@ import { secretKeyring } from "../../functions/adapters/keyring/secret.ts";
 import { memoryRateLimiter } from "../../functions/adapters/rate-limit/memory.ts";
 import { createApp } from "../../functions/app.ts";
 import { snapshotCompiler } from "../../functions/config/compiler.ts";
+import type { Socket, SocketHandler } from "../../functions/context.ts";
 import type { Detachment } from "../../functions/detached/detach.ts";
 import { firstKeys, provisionTenants } from "../../functions/entry/bootstrap.ts";
 import { composeCell } from "../../functions/entry/compose.ts";
@@ -115,10 +116,14 @@ export async function detachedCell(
   const tasks = new Proxy(taskStore, {
     get: (store, name: keyof TaskStore) => faults.tasks[name] ?? store[name],
   });
+  const tenants = new Proxy<TenantStore>(
+    { ...tenantStore, settle },
+    { get: (store, name: keyof TenantStore) => (name === "settle" ? settle : (faults.tenants[name] ?? store[name])) },
+  );
   const { deps, runner } = composeCell({
     cell: { ...CELL, endpoint: "http://127.0.0.1:8787", release: "test", loopback: true },
     ...{ clock, ids, config, tasks, lifecycle },
-    tenants: { ...tenantStore, settle },
+    tenants,
     sessions: embeddedSessionStore(objects),
     batches: embeddedBatchStore(objects, batchClass),
     cellStore: embeddedCellStore(objects, { cell: CELL.id, region: CELL.region, release: "test" }),
@@ -224,6 +229,36 @@ export async function detachedCell(
       return { frames, end, attempts };
     },
     task: async (id: string) => (await (await ask(`/v1/tasks/${id}`, null)).json()) as JsonObject, // safe because: the operation's own schema
+    /** As its host asks for a connection that is to become a socket; `take` gets what accepts it. */
+    upgrade: (
+      path: string,
+      headers: Record<string, string>,
+      take: (accept: (socket: Socket) => SocketHandler) => void,
+    ): Promise<Response> =>
+      Promise.resolve(
+        handle(
+          new Request(`http://127.0.0.1:8787${path}`, {
+            headers: { authorization: `Bearer ${api.text}`, upgrade: "websocket", ...headers },
+          }),
+          {
+            source: null,
+            disconnected: new AbortController().signal,
+            defer: (work) => void work.catch((cause: unknown) => failures.push(cause)),
+            upgrade(_protocol, accept) {
+              take(accept);
+              return new Response(null);
+            },
+          },
+        ),
+      ),
+    /** A task that waits for a worker. */
+    async waitingTask(): Promise<string> {
+      const response = await ask("/v1/tasks", { intent: "chat", model: "queued", input: "hi" });
+      const { task_id: id } = (await response.json()) as JsonObject; // safe because: the operation's own schema
+      return String(id);
+    },
+    /** What the cell's faults stand before. */
+    store: taskStore,
     /** Asks as an operator of the cell. */
     asOperator: (path: string, method: string, body: JsonObject) =>
       Promise.resolve(
