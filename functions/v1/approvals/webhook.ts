@@ -2,6 +2,7 @@ import type { SecretRef } from "../../../shared/contracts/config/snapshot.ts";
 import type { TaskId, TenantId } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Egress } from "../../../shared/contracts/ports/egress.ts";
+import { decodeBase64 } from "../../../shared/crypto/base64.ts";
 import { hmacSha256 } from "../../../shared/crypto/hmac-sha256.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 import type { Deps } from "../../context.ts";
@@ -67,11 +68,21 @@ export async function sendWebhook(deps: Deps, parts: WebhookParts, tenant: Tenan
   if (status < 200 || status >= 300) throw new Error(`the webhook of ${tenant} answered ${status}`);
 }
 
-/** Standard Webhooks: base64 of HMAC-SHA-256 over `<id>.<timestamp>.<body>`. */
+/**
+ * Standard Webhooks: base64 of HMAC-SHA-256 over `<id>.<timestamp>.<body>`. A secret `whsec_<base64>` stands for the bytes
+ * that it encodes, as its libraries read it; any other is the key as it is written.
+ */
 export function signature(secret: string, id: string, timestamp: string, body: Uint8Array): string {
   const head = utf8(`${id}.${timestamp}.`);
   const signed = new Uint8Array(head.length + body.length);
   signed.set(head);
   signed.set(body, head.length);
-  return btoa(String.fromCharCode(...hmacSha256(utf8(secret), signed)));
+  return btoa(String.fromCharCode(...hmacSha256(keyOf(secret), signed)));
+}
+
+const ENCODED = /^whsec_((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/;
+
+function keyOf(secret: string): Uint8Array {
+  const encoded = ENCODED.exec(secret)?.[1];
+  return encoded ? decodeBase64(encoded) : utf8(secret);
 }
