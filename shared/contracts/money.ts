@@ -9,9 +9,12 @@ export const nanoUsd = (n: number): NanoUsd => {
   return n as NanoUsd; // safe because: checked above
 };
 
+/** A dollar amount as text, to the nano-dollar. */
+export const USD_TEXT = /^(\d{1,8})(?:\.(\d{1,9}))?$/;
+
 /** Parses a decimal dollar amount exactly (`"0.02"` → 20_000_000); null when it is not one, or finer than a nano-dollar. */
 export function parseUsd(text: string): NanoUsd | null {
-  const match = /^(\d{1,8})(?:\.(\d{1,9}))?$/.exec(text);
+  const match = USD_TEXT.exec(text);
   if (!match) return null;
   const n = Number(match[1]) * 1_000_000_000 + Number((match[2] ?? "").padEnd(9, "0"));
   return n > NANO_USD_MAX ? null : nanoUsd(n);

@@ -54,6 +54,15 @@ const settled = (path: string) =>
   );
 
 describe("a task", () => {
+  it.each([".\u{1D1B9}", "-1", "1e3", "0.0000000001", "Infinity"])(
+    "with the budget %j is refused by its name, so that no text of a caller breaks a header of ours",
+    async (budget_usd) => {
+      const response = await create({ ...TASK, budget_usd });
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ error: { param: "budget_usd" } });
+    },
+  );
+
   it("is answered before it is made, and has its result for whoever asked once it is", async () => {
     const response = await create({ ...TASK, params: { temperature: 0.5 } });
     expect([response.status, response.headers.get("retry-after")]).toEqual([202, "1"]);

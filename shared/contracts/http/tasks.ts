@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CALLBACK_REASONS, CALLBACK_STATES } from "../callback.ts";
 import { PRIVACY_MODES } from "../decision.ts";
 import { LIMITS } from "../limits.ts";
+import { USD_TEXT } from "../money.ts";
 import { Route, RouteReason, TaskError, TaskPhase, TaskStatus } from "../task.ts";
 import { METERS } from "../usage.ts";
 import { ChatMessage } from "./chat.ts";
@@ -118,7 +119,7 @@ export const TaskRequest = z
     params: z.record(z.string().max(64), AnyJson).optional(),
     stream: z.boolean().optional().meta({ description: "Whether tokens are to be followed while they are made." }),
     privacy: z.enum(PRIVACY_MODES).optional(),
-    budget_usd: z.string().max(32).optional().meta({ description: "Exact decimal US dollars." }),
+    budget_usd: z.string().regex(USD_TEXT).optional().meta({ description: "Exact decimal US dollars." }),
     deadline_ms: z.int().min(1).optional().meta({ description: "Milliseconds from now." }),
     callback_url: z
       .string()
