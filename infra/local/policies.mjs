@@ -25,6 +25,12 @@ export const PLANS = [
   { plan: "tenant-example.test.json", source: "policies/examples/tenant", tests: true },
   { plan: "approvals-example.json", source: "policies/examples/approvals", tests: false },
   { plan: "approvals-example.test.json", source: "policies/examples/approvals", tests: true },
+  {
+    plan: "infrastructure.json",
+    source: "infra/rules",
+    tests: false,
+    entrypoint: "bailiwick/infrastructure/violations",
+  },
 ];
 
 /** @returns {{ file: string, version: string } | { missing: string }} the compiler, or why there is none */
@@ -80,13 +86,13 @@ function planText(/** @type {{ static: object, plans: { plans: object[] }, funcs
 /**
  * Compiles one folder of Rego to the text of its plan. Throws with the compiler's words.
  * @param {string} opa
- * @param {{ source: string, tests: boolean }} what
+ * @param {{ source: string, tests: boolean, entrypoint?: string }} what
  */
-export function compilePlan(opa, { source, tests }) {
+export function compilePlan(opa, { source, tests, entrypoint = "bailiwick/decision" }) {
   const folder = join(ROOT, source);
   const out = mkdtempSync(join(tmpdir(), "bailiwick-plan-"));
   try {
-    const entrypoints = tests ? testEntrypoints(folder) : ["bailiwick/decision"];
+    const entrypoints = tests ? testEntrypoints(folder) : [entrypoint];
     const args = [
       ...["build", "-t", "plan", "--capabilities", CAPABILITIES, "-o", join(out, "bundle.tar.gz")],
       ...entrypoints.flatMap((entrypoint) => ["-e", entrypoint]),
