@@ -20,6 +20,7 @@ const Env = z.object({
     .url({ protocol: /^https?$/ })
     .transform((url) => url.replace(/\/+$/, ""))
     .optional(),
+  BAILIWICK_TENANT_EGRESS: z.enum(["public", "loopback"]).default("public"),
   TLS_CERT: z.string().min(1).optional(),
   TLS_KEY: z.string().min(1).optional(),
   ...CELLS_VARIABLES,
@@ -27,6 +28,9 @@ const Env = z.object({
   ...BUCKET_VARIABLES,
   ...OTLP_VARIABLES,
 });
+
+/** A cell that listens here is its own machine's alone. */
+export const LOOPBACK_HOSTS: readonly string[] = ["127.0.0.1", "::1", "localhost"];
 
 /** What the embedded cell is told by its environment, parsed once. */
 export type EmbeddedEnv = Readonly<z.infer<typeof Env>>;
@@ -36,5 +40,8 @@ export function readEmbeddedEnv(variables: Readonly<Record<string, string | unde
   const env = parseVariables(Env, variables);
   if ((env.TLS_CERT === undefined) !== (env.TLS_KEY === undefined))
     throw new EnvUnusable("TLS_CERT and TLS_KEY go together");
+  // Whoever may call such a cell may have it call this machine.
+  if (env.BAILIWICK_TENANT_EGRESS === "loopback" && !LOOPBACK_HOSTS.includes(env.HOST))
+    throw new EnvUnusable("BAILIWICK_TENANT_EGRESS=loopback is for cells that listen on loopback alone");
   return Object.freeze(env);
 }

@@ -35,6 +35,7 @@ import { postgresControlDb } from "../adapters/control-db/postgres.ts";
 import { controlRepository } from "../adapters/control-db/repository.ts";
 import { retention } from "../adapters/control-db/retention.ts";
 import { hostEgress } from "../adapters/egress/deno.ts";
+import { LOOPBACK_ONLY } from "../adapters/egress/target.ts";
 import { controlDbEventSink } from "../adapters/event-sink/control-db.ts";
 import { countedEventSink } from "../adapters/event-sink/counted.ts";
 import { pacedEventSink } from "../adapters/event-sink/paced.ts";
@@ -53,7 +54,7 @@ import { directoryOf } from "./cells-env.ts";
 import { composeCell } from "./compose.ts";
 import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
-import { type EmbeddedEnv, readEmbeddedEnv } from "./embedded-env.ts";
+import { type EmbeddedEnv, LOOPBACK_HOSTS, readEmbeddedEnv } from "./embedded-env.ts";
 import { placesOf } from "./embedded-places.ts";
 import { EnvUnusable } from "./env-unusable.ts";
 import {
@@ -101,7 +102,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const clock = systemClock;
   const ids = randomIds(clock);
   const readSecret = (ref: { source: "env" | "file"; name: string }) => hostSecret(variables, ref);
-  const egress = hostEgress();
+  const egress = hostEgress(env.BAILIWICK_TENANT_EGRESS === "loopback" ? { rules: LOOPBACK_ONLY } : {});
   const telemetry = createTelemetry({
     service: "bailiwick",
     cell: own.id,
@@ -208,7 +209,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const keyring = await secretKeyring([root], clock);
   const sign = statementSigner(own.id, statementKey(root));
   const lifecycle = createLifecycle();
-  const loopback = ["127.0.0.1", "::1", "localhost"].includes(env.HOST);
+  const loopback = LOOPBACK_HOSTS.includes(env.HOST);
   const scheme = env.TLS_CERT ? "https" : "http";
   const cell = {
     ...own,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addressFamily, isPublicAddress } from "./address.ts";
+import { addressFamily, isLoopbackAddress, isPublicAddress } from "./address.ts";
 
 describe("isPublicAddress", () => {
   it.each([
@@ -103,5 +103,23 @@ describe("isPublicAddress", () => {
     "12345::",
   ])("does not take %j for a public address", (text) => {
     expect(isPublicAddress(text)).toBe(false);
+  });
+});
+
+describe("isLoopbackAddress", () => {
+  it("is true of this machine's own addresses alone, so that a cell for development reaches no network", () => {
+    for (const own of ["127.0.0.1", "127.255.255.255", "::1"]) expect(isLoopbackAddress(own)).toBe(true);
+    for (const other of [
+      "126.255.255.255",
+      "128.0.0.1",
+      "10.0.0.1",
+      "1.1.1.1",
+      "0.0.0.0",
+      "::",
+      "::2",
+      "localhost",
+      "",
+    ])
+      expect(isLoopbackAddress(other)).toBe(false);
   });
 });

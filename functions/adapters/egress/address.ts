@@ -74,6 +74,8 @@ const SIX_TO_FOUR = net6("2002::/16");
 const NAT64 = net6("64:ff9b::/96");
 const MAPPED = net6("::ffff:0:0/96");
 
+const LOOPBACK_V4 = net4("127.0.0.0/8");
+
 const within4 = (value: number, [network, bits]: Prefix<number>) =>
   Math.floor(value / 2 ** (32 - bits)) === Math.floor(network / 2 ** (32 - bits));
 const within6 = (value: bigint, [network, bits]: Prefix<bigint>) =>
@@ -100,4 +102,11 @@ export function isPublicAddress(text: string): boolean {
   if (four !== null) return isPublicV4(four);
   const six = v6(text);
   return six !== null && isPublicV6(six);
+}
+
+/** Whether `text` is an address of this machine alone: 127.0.0.0/8 and ::1. */
+export function isLoopbackAddress(text: string): boolean {
+  const four = v4(text);
+  if (four !== null) return within4(four, LOOPBACK_V4);
+  return v6(text) === 1n;
 }

@@ -1,5 +1,5 @@
 import { EgressRefused } from "../../../shared/contracts/ports/egress.ts";
-import { addressFamily, isPublicAddress } from "./address.ts";
+import { addressFamily, isLoopbackAddress, isPublicAddress } from "./address.ts";
 
 /** What a tenant-named URL may be; tests narrow it to loopback servers of their own. */
 export interface TargetRules {
@@ -8,6 +8,9 @@ export interface TargetRules {
 }
 
 export const PUBLIC_ONLY: TargetRules = { protocols: ["https:"], permits: isPublicAddress };
+
+/** Of a cell for development: tenants name servers of this machine, and nothing else. */
+export const LOOPBACK_ONLY: TargetRules = { protocols: ["http:", "https:"], permits: isLoopbackAddress };
 
 /** A host name without the brackets of IPv6. */
 export const bareHost = (hostname: string): string => hostname.replace(/^\[(.*)\]$/, "$1");
