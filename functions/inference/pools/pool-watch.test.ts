@@ -16,7 +16,14 @@ function watched({ queue = true } = {}) {
   const calls: string[] = [];
   const workers = new Set<string>();
   const queues = new Map<string, PoolState["queues"][number]>();
-  const state = { now: 1_000_000, down: false, ready: 0, queueDown: false, gate: null as Promise<void> | null };
+  const state = {
+    now: 1_000_000,
+    down: false,
+    ready: 0,
+    queueDown: false,
+    gate: null as Promise<void> | null,
+    slow: null as Promise<void> | null,
+  };
   const states = (): PoolState[] => [
     {
       ...{ pool: "gpu", connected: workers.size, workers: workers.size, capacity: 0, running: 0, waiting: 0 },
@@ -42,6 +49,7 @@ function watched({ queue = true } = {}) {
       ? {
           async depth(): Promise<QueueDepth> {
             calls.push("depth");
+            await state.slow;
             if (state.queueDown) throw new JobQueueUnavailable("away");
             return { ready: state.ready, in_flight: 0, dead: 0, oldest_ms: null };
           },
@@ -116,6 +124,31 @@ describe("what an edge knows of pools", () => {
     await idle();
     const calls = await connected();
     expect(calls).toEqual(["b"]);
+  });
+
+  it("has a worker although the queues are still being looked at", async () => {
+    const { watch, state, connected } = watched();
+    await connected();
+    const slow = Promise.withResolvers<void>();
+    state.slow = slow.promise;
+    state.now += LIMITS.poolViewMs + 1;
+    watch.report(worker("a"));
+    await expect.poll(() => watch.last[0]?.connected).toBe(1);
+    expect(await connected()).toEqual(["a"]);
+    slow.resolve();
+  });
+
+  it("does not wait for a question that never ends, as one of a request that was cut off", async () => {
+    const { watch, state, calls, connected } = watched({ queue: false });
+    await connected();
+    state.gate = new Promise(() => {});
+    watch.report(worker("a"));
+    state.gate = null;
+    state.now += LIMITS.workerLoadEveryMs;
+    watch.report(worker("b"));
+    expect(calls).toEqual(["pools", "report", "report"]);
+    await expect.poll(() => watch.last[0]?.connected).toBe(2);
+    expect(await connected()).toEqual(["a", "b"]);
   });
 
   it("goes on for as long as reports count where the object is away, then says that nothing is known", async () => {

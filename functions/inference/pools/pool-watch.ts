@@ -45,7 +45,8 @@ export class PoolWatch {
   /** Changes that are in what was read; with fewer than all of them it says too little. */
   #seen = 0;
   #view: View | null = null;
-  #asking = false;
+  /** The question under way. On workerd one that its request took along never ends: it counts for a report's interval. */
+  #asking: { sinceMs: number } | null = null;
   /** Jobs sent since the last look at their queue. */
   readonly #sent = new Map<string, number>();
 
@@ -91,7 +92,10 @@ export class PoolWatch {
   /** Pools as calls are planned with them; null where the object does not answer and what was read is too old to say. */
   async states(): Promise<readonly PoolState[] | null> {
     const age = this.#age();
-    if (this.#seen === this.#changes && (age <= LIMITS.poolViewMs || (this.#asking && age <= LIMITS.poolReportMsMax)))
+    if (
+      this.#seen === this.#changes &&
+      (age <= LIMITS.poolViewMs || (this.#isAsking() && age <= LIMITS.poolReportMsMax))
+    )
       return this.last;
     try {
       return await this.#ask();
@@ -110,36 +114,47 @@ export class PoolWatch {
     return this.#view === null ? Number.POSITIVE_INFINITY : this.#parts.clock.now() - this.#view.readMs;
   }
 
+  #isAsking(): boolean {
+    return this.#asking !== null && this.#parts.clock.now() - this.#asking.sinceMs < LIMITS.workerLoadEveryMs;
+  }
+
   /** Tells what is new, one call at a time; what did not arrive goes with the next word. */
   #tell(): void {
-    if (this.#asking) return;
+    if (this.#isAsking()) return;
     this.#parts.defer(this.#ask().catch((cause: unknown) => this.#parts.telemetry.log.error("pools.untold", cause)));
   }
 
   /** Tells what is untold, looks at queues whose sample is older than `sampleMs`, and keeps what the object answers. */
   async #ask(sampleMs: number = LIMITS.poolViewMs): Promise<readonly PoolState[]> {
     const { cellStore, clock } = this.#parts;
-    const first = !this.#asking;
+    const asking = this.#isAsking() ? null : { sinceMs: clock.now() };
+    this.#asking = asking ?? this.#asking;
     let answered = false;
-    this.#asking = true;
     try {
       const [told, gone, changes] = [[...this.#told.values()], [...this.#gone], this.#changes];
       const news = told.length > 0 || gone.length > 0;
       let states = news ? await cellStore.poolReport({ workers: told, gone, queues: [] }) : await cellStore.pools();
-      this.#seen = Math.max(this.#seen, changes);
+      this.#keep(states, changes);
       for (const report of told) if (this.#told.get(report.id) === report) this.#told.delete(report.id);
       for (const id of gone) this.#gone.delete(id);
       const queues = await this.#sample(states, clock.now() - sampleMs);
       if (queues.length > 0)
         states = await cellStore.poolReport({ workers: [], gone: [], queues } satisfies PoolReport);
-      this.#view = { states, readMs: clock.now() };
+      this.#keep(states, changes);
       answered = true;
       return states;
     } finally {
-      if (first) this.#asking = false;
+      if (this.#asking === asking) this.#asking = null;
       // Said meanwhile: nobody else would tell it before the next word.
-      if (first && answered && this.#seen < this.#changes) this.#tell();
+      if (asking !== null && answered && this.#seen < this.#changes) this.#tell();
     }
+  }
+
+  /** An answer that is older than what was read meanwhile says nothing new. */
+  #keep(states: readonly PoolState[], changes: number): void {
+    if (changes < this.#seen) return;
+    this.#seen = changes;
+    this.#view = { states, readMs: this.#parts.clock.now() };
   }
 
   /** Queues of the pools that nobody has looked at since. One that does not answer keeps its older sample. */
