@@ -61,19 +61,23 @@ async function live<T>(deps: Deps, call: Undecided, action: string, ask: () => P
   } catch (thrown) {
     if (!(thrown instanceof PolicyUnavailable)) throw thrown;
     deps.telemetry.metrics.count("bailiwick_policy_unavailable_total", {});
-    await ledgerUnavailable(deps, call, action);
+    await noteRefused(deps, call, { action, slug: "policy-unavailable", reason: "policy_unavailable" });
     throw new ProblemError("policy-unavailable", { retryAfterMs: 1000 }, { cause: thrown });
   }
 }
 
-const REASON = "policy_unavailable";
-
-/** The refusal stands whether or not it can be written: the same outage may have taken the tenant's object with it. */
-async function ledgerUnavailable(deps: Deps, call: Undecided, action: string): Promise<void> {
-  const { by, task, access, actor } = call;
-  deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: "policy-unavailable" });
+/**
+ * Ledgers the refusal of a caller about whom nothing was decided. It stands whether or not it can be written: the same
+ * outage may have taken the tenant's object with it.
+ */
+export async function noteRefused(
+  deps: Pick<Deps, "telemetry" | "tenants">,
+  { by, task, access, actor }: Pick<Undecided, "by" | "task" | "access" | "actor">,
+  { action, slug, reason }: { action: string; slug: string; reason: string },
+): Promise<void> {
+  deps.telemetry.metrics.count("bailiwick_refusals_total", { reason: slug });
   try {
-    const recorded = await deps.tenants.refuse(actor.scopes.tenant, access, { by, task, action, reason: REASON });
+    const recorded = await deps.tenants.refuse(actor.scopes.tenant, access, { by, task, action, reason });
     if (!recorded.ok) deps.telemetry.log.warn("refusal.unrecorded", { task, reason: recorded.error.reason });
   } catch (cause) {
     deps.telemetry.log.error("refusal.unrecorded", cause, { task });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Actor } from "../../shared/contracts/actor.ts";
 import type { Decided } from "../../shared/contracts/decision.ts";
 import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../../shared/contracts/ids.ts";
+import type { Refusal } from "../../shared/contracts/ports/tenant-store.ts";
 import { ok } from "../../shared/contracts/result.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { tenantState } from "../../test/support/identity.ts";
@@ -42,13 +43,14 @@ const ALLOWED: Omit<Decided, "id"> = {
 };
 
 /** A cell with one operation, whose store calls the first `stale` looks at the caller's versions stale. */
-function cellWith({ stale }: { stale: number }) {
+function cellWith({ stale = 0, suspended = false }: { stale?: number; suspended?: boolean }) {
   const clock = new TestClock();
   const ids = randomIds(clock);
   const looks: boolean[] = [];
   const logged: string[] = [];
   let executed = 0;
-  const state = tenantState("a");
+  const state = { ...tenantState("a"), suspended };
+  const refusals: unknown[] = [];
   const deps = {
     cell: { id: "local", endpoint: "http://cell", loopback: true, release: "1+0" },
     clock,
@@ -59,6 +61,12 @@ function cellWith({ stale }: { stale: number }) {
       authenticate: async (_headers: unknown, { fresh }: { fresh: boolean }) => {
         looks.push(fresh);
         return ok({ actor, access: { kid: null, versions: { credential: 0, ...state.versions } }, state });
+      },
+    },
+    tenants: {
+      refuse: async (tenant: string, _access: unknown, { action, reason, by }: Refusal) => {
+        refusals.push({ tenant, action, reason, subject: by.subject });
+        return ok(null);
       },
     },
     bodies: new BodyRoom(1024),
@@ -98,7 +106,7 @@ function cellWith({ stale }: { stale: number }) {
   });
   const runtime: Runtime = { source: null, disconnected: new AbortController().signal, defer() {} };
   const handle = createApp(deps, [show]);
-  return { looks, logged, ask: async () => handle(new Request("http://cell/v1/models"), runtime) };
+  return { looks, logged, refusals, ask: async () => handle(new Request("http://cell/v1/models"), runtime) };
 }
 
 describe("a credential that a store calls stale", () => {
@@ -117,5 +125,14 @@ describe("a credential that a store calls stale", () => {
     expect(await response.json()).toMatchObject({ type: "urn:bailiwick:problem:store-unavailable" });
     expect(looks).toEqual([false, true]);
     expect(logged.join()).toContain("StaleAccess");
+  });
+});
+
+describe("a tenant that may not be called", () => {
+  it("has each refusal in its ledger, so that a lock leaves a trace of who went on calling", async () => {
+    const { ask, looks, refusals } = cellWith({ suspended: true });
+    expect((await ask()).status).toBe(403);
+    expect(looks).toEqual([false, true]);
+    expect(refusals).toEqual([{ tenant: "a", action: "model:read", reason: "suspended", subject: "service-1" }]);
   });
 });

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { Call, Deps, Incoming } from "../context.ts";
+import { attributionOf } from "../pipeline/attribution.ts";
 import { parseBody, readBody, requireMedia } from "../pipeline/body.ts";
 import type { BodyLease } from "../pipeline/body-room.ts";
 import { bodySent } from "../pipeline/body-sent.ts";
@@ -8,6 +9,7 @@ import { step } from "../pipeline/step.ts";
 import type { AppEnv } from "../pipeline/trace.ts";
 import { uploadOf } from "../pipeline/upload.ts";
 import { ProblemError, StaleAccess } from "../problem.ts";
+import { noteRefused } from "./ask-policy.ts";
 import { governed, type Input, refuseState } from "./governed.ts";
 import { type Identified, identify } from "./identify.ts";
 import { parseInput, queryObject } from "./input.ts";
@@ -102,6 +104,11 @@ async function admissible(
   if (refused === null) return identified;
   // What is cached may be older than the resumption.
   if (!fresh) return admissible(operation, deps, incoming, true);
+  const { actor, access, state } = identified;
+  const by = attributionOf(actor, incoming, deps.cell, deps.config.current().digest, null);
+  const reason = state.suspended ? "suspended" : "locked";
+  const call = { by, task: incoming.task, access, actor };
+  await noteRefused(deps, call, { action: operation.action, slug: refused.slug, reason });
   throw refused;
 }
 
