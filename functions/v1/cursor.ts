@@ -2,7 +2,8 @@ import { decodeBase64url, encodeBase64url } from "../../shared/crypto/base64url.
 import { utf8 } from "../../shared/crypto/utf8.ts";
 import { ProblemError } from "../problem.ts";
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
+/** What is no UTF-8 is no cursor of ours either way: replacement characters stand in no list's name. */
+const decoder = new TextDecoder();
 
 /** Opaque page positions: the list's name and a key. Not secret and not trusted: stores parse the key again. */
 export const encodeCursor = (list: string, position: string): string => encodeBase64url(utf8(`${list}\n${position}`));
