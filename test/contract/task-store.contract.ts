@@ -120,6 +120,32 @@ export function taskStoreContract(name: string, store: () => TaskStore): void {
       expect(await store().leaseRun(tenant, task, LEASE_MS)).toEqual(err({ reason: "finished" }));
     });
 
+    it("tells of a task's callback until it is over, and counts each try before it is made", async () => {
+      const task = freshTask();
+      const sealed = new Uint8Array([3, 0, 255]);
+      expect(await store().callback(tenant, task)).toEqual(missing);
+      expect(await store().beginCallback(tenant, task)).toEqual(missing);
+      const [deadline, expires_ms] = [inMs(60_000), inMs(120_000)];
+      await store().detach(tenant, task, { sealed, job: null, deadline, expires_ms, callback: sealed });
+      const fresh = { state: "waiting", attempts: 0, last_status: null, reason: null };
+      expect(await store().callback(tenant, task)).toEqual({ ok: true, value: { ...fresh, expires_ms, sealed } });
+      expect(await store().detached(tenant, task)).toMatchObject({ ok: true, value: { callback: fresh } });
+      for (const attempt of [1, 2])
+        expect(await store().beginCallback(tenant, task)).toEqual({ ok: true, value: { attempt } });
+      const late = { state: "waiting", retry_ms: LEASE_MS, last_status: 500, reason: "status" } as const;
+      await store().endCallback(tenant, task, 1, late);
+      expect(await store().detached(tenant, task)).toMatchObject({ value: { callback: { ...fresh, attempts: 2 } } });
+      await store().endCallback(tenant, task, 2, { state: "delivered", last_status: 204, reason: null });
+      const over = { state: "delivered", attempts: 2, last_status: 204, reason: null };
+      expect(await store().detached(tenant, task)).toMatchObject({ value: { callback: over } });
+      for (const nothing of [
+        await store().callback(tenant, task),
+        await store().beginCallback(tenant, task),
+        await store().endCallback(tenant, task, 2, late),
+      ])
+        expect(nothing).toEqual(err({ reason: "over" }));
+    });
+
     it("keeps a result beside what waits, so that a run's answer finds its place", async () => {
       const task = freshTask();
       await store().putPayload(tenant, task, payload());
