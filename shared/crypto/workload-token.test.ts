@@ -31,6 +31,17 @@ describe("tokens of the cell's own workers", () => {
     expect(await tokens().readWorker(mine, NOW)).toMatchObject({ ok: true, value: worker });
   });
 
+  it("say what they said once they have ended, to whoever asks only that, and never if another key signed", async () => {
+    const signed = await tokens().signTicket(ticket, TIMES);
+    expect(await tokens().readEndedTicket(signed)).toEqual({
+      ok: true,
+      value: { ...ticket, expires_ms: TIMES.expires },
+    });
+    expect(await tokens([old]).readEndedTicket(signed)).toEqual(INVALID);
+    expect(await tokens([fresh], "other").readEndedTicket(signed)).toEqual(INVALID);
+    expect(await tokens().readEndedTicket(await tokens().signWorker(worker, TIMES))).toEqual(INVALID);
+  });
+
   it("do not stand for each other, so that a ticket connects no worker and a worker has no task", async () => {
     expect(await tokens().readWorker(await tokens().signTicket(ticket, TIMES), NOW)).toEqual(INVALID);
     expect(await tokens().readTicket(await tokens().signWorker(worker, TIMES), NOW)).toEqual(INVALID);
