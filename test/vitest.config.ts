@@ -18,6 +18,7 @@ const HEAVY = [
   "test/runtime/control-db.workerd.test.ts",
   "test/conformance/node.test.ts",
   "test/conformance/restart.test.ts",
+  "test/conformance/backup.test.ts",
   "test/conformance/residency.test.ts",
   "test/conformance/approvals.test.ts",
   "test/conformance/policies-readme.test.ts",

@@ -39,8 +39,11 @@ export async function identify(
   });
   if (!outcome.ok) throw await refusedAttempt(deps, incoming, outcome.error);
   // The directory said that this tenant's calls may pass an entry; the tenant's own state is what counts.
-  if (incoming.forwarded !== undefined && outcome.value.state.settings.transit !== "allowed")
+  if (incoming.forwarded !== undefined && outcome.value.state.settings.transit !== "allowed") {
+    // What is cached may be older than the permission.
+    if (!options.fresh) return identify(operation, deps, incoming, { fresh: true });
     throw elsewhere(deps.directory()?.cells.get(deps.cell.id) ?? null);
+  }
   if (operation.gate === "operations" && !outcome.value.actor.cell_operator) throw new ProblemError("forbidden");
   return outcome.value;
 }

@@ -31,7 +31,7 @@ export const serve = (operation: Operation, deps: Deps) =>
       return respond(operation, deps, incoming, reply);
     } catch (thrown) {
       const problem = asProblem(thrown);
-      if (!c.req.raw.bodyUsed) await bodySent(c.req.raw);
+      if (problem.slug === "data-residency-mismatch") await bodySent(c.req.raw);
       return finish(operation, deps, incoming, problemResponse(problem, incoming, operation.shape), problem);
     } finally {
       deps.telemetry.metrics.gauge("bailiwick_requests_active", {}, -1);

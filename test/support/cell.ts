@@ -16,6 +16,8 @@ export interface CellOptions {
   env?: Record<string, string>;
   /** A home to go on with; without it a new one that `stop` removes. */
   home?: string;
+  /** Where it listens on loopback; without it a free one. */
+  port?: number;
   /** PEM files that outgoing TLS trusts beside the system's. */
   trusted?: string;
 }
@@ -55,7 +57,7 @@ interface Keys {
 export async function startCell(options: CellOptions): Promise<Cell> {
   const own = options.home === undefined;
   const home = options.home ?? mkdtempSync(join(tmpdir(), "bailiwick-cell-"));
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const url = `http://127.0.0.1:${port}`;
   const launch =
     options.runtime === "workerd" ? await launchWorkerd(options, home, port) : launchEmbedded(options, home, port);
