@@ -217,6 +217,8 @@ export interface Forwarded {
 
 /** A run and the task that it is to have to itself. */
 export interface RunHold {
+  /** Under which it has its task. */
+  fence: number;
   /** Set once an engine may have run for it: then it was an attempt, whatever comes of it. */
   ran: boolean;
   /** Whose worker it stands beside; null where no worker carries it out. */

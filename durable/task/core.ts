@@ -6,14 +6,20 @@ import { chunkBytes, joinBytes } from "../runtime/byte-chunks.ts";
 import { dropEverything } from "../runtime/migrate.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
 import { dueTimers, setTimer } from "../runtime/timers.ts";
-import { forgetLog, loseTask } from "./detached.ts";
+import { forgetLog, held, loseTask } from "./detached.ts";
 import { dropPayload, EFFECT_TIMERS } from "./run.ts";
 
 export type TaskResultRefusal = { reason: "not_found" } | { reason: "expired" };
 
-/** Keeps the first result and answers whether this was it. */
+/** Keeps the first result, or of detached runs that of the one which has the task, and answers whether this was it. */
 export function putResult(sql: Sql, env: CoreEnv, result: StoredResult): Result<boolean, never> {
-  if (sql.get("SELECT 1 AS found FROM result") !== undefined) return ok(false);
+  if (result.fence === undefined) {
+    if (sql.get("SELECT 1 AS found FROM result") !== undefined) return ok(false);
+  } else {
+    if (!held(sql, result.fence).ok) return ok(false);
+    sql.run("DELETE FROM result");
+    sql.run("DELETE FROM result_chunk");
+  }
   sql.run(
     "INSERT INTO result (one, status, content_type, stream, expires_ms, bytes) VALUES (1, ?, ?, ?, ?, ?)",
     result.status,

@@ -41,6 +41,7 @@ export function resultKeeper(deps: Pick<Deps, "tasks" | "clock">, call: Call, da
         content_type: contentType,
         stream,
         sealed,
+        ...(call.run ? { fence: call.run.fence } : {}),
         expires_ms: (deps.clock.now() + LIMITS.idempotentResultMsMax) as UnixMs, // safe because: milliseconds plus milliseconds
       });
       return "stored";

@@ -47,6 +47,26 @@ export function taskStoreContract(name: string, store: () => TaskStore): void {
       }
     });
 
+    it("keeps of detached runs the result of the one that has the task, so that a key replays what was delivered", async () => {
+      const task = freshTask();
+      const detached = { sealed: new Uint8Array(1), job: null, deadline: inMs(1_000), expires_ms: inMs(60_000) };
+      await store().detach(tenant, task, { ...detached, callback: null });
+      const sealed = (byte: number) => Uint8Array.of(byte);
+      const lease = (life_ms: number) => store().leaseTask(tenant, task, { life_ms, held: false });
+      const [first, second] = [await lease(0), await lease(60_000)];
+      if (!first.ok || !second.ok) throw new Error("not leased");
+      const put = (byte: number, fence: number) =>
+        store().putResult(tenant, task, result({ sealed: sealed(byte), fence }));
+      // The second lease shuts the first out: what arrives late of it is kept in nobody's place.
+      await put(1, first.value.fence);
+      expect(await store().result(tenant, task)).toMatchObject({ ok: false });
+      await put(2, second.value.fence);
+      await put(3, first.value.fence);
+      expect(await store().result(tenant, task)).toMatchObject({ ok: true, value: { sealed: sealed(2) } });
+      await put(4, second.value.fence);
+      expect(await store().result(tenant, task)).toMatchObject({ ok: true, value: { sealed: sealed(4) } });
+    });
+
     it("keeps the first of several results, so that a repeated key is always answered alike", async () => {
       const task = freshTask();
       const attempts = [1, 2, 3, 4].map((n) => result({ sealed: new Uint8Array([n]) }));

@@ -1,7 +1,7 @@
 import type { RequestId, TaskId, TenantId, UnixMs } from "../../../shared/contracts/ids.ts";
 import type { LeasedTask, LogEnd, LogHead, LogMeter } from "../../../shared/contracts/ports/task-log.ts";
-import type { TenantState } from "../../../shared/contracts/ports/tenant-store.ts";
 import type { ProblemSlug } from "../../../shared/contracts/problems.ts";
+import type { TaskRecord } from "../../../shared/contracts/task.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 import type { Deps, Incoming, RunHold } from "../../context.ts";
 import { type DetachedCall, openCall } from "../../detached/detached-call.ts";
@@ -72,6 +72,7 @@ export async function carryOut(
   let meter: LogMeter | undefined;
   const run: RunHold = {
     ran: false,
+    fence: leased.fence,
     confirm: carried.confirm,
     pool: carried.pool,
     metered(told) {
@@ -86,8 +87,11 @@ export async function carryOut(
   };
   const incoming = incomingOf(deps, task, { ...originOf(call, stop.signal), run });
   const identified = await authority(deps, state, call.actor);
+  let settled: TaskRecord | null = null;
   try {
-    if (await endSettled(deps, state, log, carried)) {
+    settled = leased.fence === 1 ? null : await settledBefore(deps, state, task);
+    if (settled !== null) {
+      await endSettled(log, settled, leased);
       incoming.span.end("ok");
       return;
     }
@@ -102,7 +106,8 @@ export async function carryOut(
     if (thrown instanceof NotEnded) throw thrown;
     const lost = thrown instanceof Fenced ? thrown : stop.signal.reason;
     const problem = problemOf(thrown, stop.signal);
-    const passes = PASSING.has(problem.slug) && log.frames === 0;
+    // What was settled does not pass, whatever it was settled as.
+    const passes = settled === null && PASSING.has(problem.slug) && log.frames === 0;
     if (lost instanceof Fenced || passes) {
       log.drop();
       if (lost instanceof Fenced) throw lost;
@@ -120,14 +125,11 @@ export async function carryOut(
  * Ends the log of a task that an earlier run settled and could not end. Throws the settled failure, and the problem of an
  * answer that is not at hand any more, as what the task's caller is told.
  */
-async function endSettled(deps: Deps, state: TenantState, log: LogWriter, { task, leased }: Carried): Promise<boolean> {
-  const was = leased.fence === 1 ? null : await settledBefore(deps, state, task);
-  if (was === null) return false;
+async function endSettled(log: LogWriter, was: TaskRecord, leased: LeasedTask): Promise<void> {
   const told = leased.frames > 0 && leased.head?.stream === false;
   if (was.status !== "OK" && !told) throw problemOfRecord(was);
   if (leased.unseen === 0 && !told) throw new ProblemError("outcome-unknown");
   await endLog(log, "complete");
-  return true;
 }
 
 function originOf(call: DetachedCall, stop: AbortSignal) {

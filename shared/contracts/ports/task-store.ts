@@ -10,6 +10,8 @@ export interface StoredResult {
   stream: boolean;
   sealed: Uint8Array;
   expires_ms: UnixMs;
+  /** Of a detached run. */
+  fence?: number;
 }
 
 /** What a task that waits is to do, sealed under the tenant's data key. */
@@ -57,7 +59,10 @@ export interface TaskStore extends TaskLog {
     fence: number,
     end: { done: true } | { done: false; retry_ms: number },
   ): Promise<Result<null, { reason: "not_found" } | { reason: "fenced" }>>;
-  /** Writing the same task twice keeps the first result. */
+  /**
+   * Writing the same task twice keeps the first result. A detached run's replaces what a lost run kept, which nobody
+   * settled; once the run has lost the task its own is not kept.
+   */
   putResult(tenant: TenantId, task: TaskId, result: StoredResult): Promise<void>;
   result(
     tenant: TenantId,
