@@ -1,0 +1,84 @@
+import type { Sql } from "../../../durable/runtime/sql.ts";
+import type { FenceRefusal } from "../../../shared/contracts/ports/task-log.ts";
+import type { TaskStore } from "../../../shared/contracts/ports/task-store.ts";
+import type { Result } from "../../../shared/contracts/result.ts";
+import type { Facts } from "../facts.ts";
+import type { Generation } from "../parts/engines.ts";
+import type { World } from "../world/world.ts";
+
+type Overspent = { id: string; spent: number; held: number; hard_limit: number };
+
+/** After every durable step of a tenant: no hard budget is spent and promised beyond its limit, and no hold is negative. */
+export function watchBudgets(world: World, tenant: string, sql: Sql): void {
+  const [over] = sql.all<Overspent>(
+    `SELECT b.id AS id, s.spent_nusd AS spent, s.held_nusd AS held, b.limit_nusd AS hard_limit
+     FROM budget b JOIN budget_span s ON s.budget = b.id
+     WHERE (b.hard = 1 AND s.spent_nusd + s.held_nusd > b.limit_nusd) OR s.held_nusd < 0 OR s.spent_nusd < 0`,
+  );
+  if (over)
+    world.violated(
+      "a hard budget is never overspent",
+      `${tenant} ${over.id}: ${over.spent} spent and ${over.held} held of ${over.hard_limit}`,
+    );
+}
+
+/** A port of tasks that notes which fence was given out last, and what an older one was still allowed to write. */
+export function watchedTasks(world: World, facts: Facts, tasks: TaskStore): TaskStore {
+  const { fences } = facts;
+  const wrote = (what: string, task: string, fence: number, outcome: Result<unknown, FenceRefusal>) => {
+    const newest = fences.get(task) ?? 0;
+    if (outcome.ok && fence < newest)
+      world.violated("no write by an old fence", `${task}: ${what} under fence ${fence}, ${newest} was given out`);
+  };
+  return {
+    ...tasks,
+    async leaseTask(tenant, task, options) {
+      const leased = await tasks.leaseTask(tenant, task, options);
+      if (!leased.ok) return leased;
+      const { fence } = leased.value;
+      const newest = fences.get(task) ?? 0;
+      world.note(`${task} is leased under fence ${fence}`);
+      if (fence <= newest) world.violated("fences only rise", `${task}: fence ${fence} behind ${newest}`);
+      fences.set(task, fence);
+      facts.leasedMs.set(task, world.now());
+      return leased;
+    },
+    async appendLog(tenant, task, fence, part) {
+      // What was given out before this call began shuts it out.
+      const newest = fences.get(task) ?? 0;
+      const outcome = await tasks.appendLog(tenant, task, fence, part);
+      if (fence < newest) wrote("frames", task, fence, outcome);
+      return outcome;
+    },
+    async closeLog(tenant, task, fence, end) {
+      const newest = fences.get(task) ?? 0;
+      const outcome = await tasks.closeLog(tenant, task, fence, end);
+      if (fence < newest) wrote("an end", task, fence, outcome);
+      return outcome;
+    },
+  };
+}
+
+/** An engine begins: whoever lost the right to it, for certain, before it was asked for must not have it run. */
+export function watchEngines(world: World, facts: Facts, generation: Generation): void {
+  const prompt = facts.prompts.get(generation.prompt);
+  if (prompt === undefined || prompt.tenant !== generation.tenant) {
+    world.violated(
+      "an engine is asked what somebody asked",
+      `${generation.id}: ${generation.tenant} ${generation.prompt}`,
+    );
+    return;
+  }
+  // Of a queued task every lease decides anew; of others, the first request that can have caused this.
+  const leased = generation.task === null ? undefined : facts.leasedMs.get(generation.task);
+  const askedMs = leased ?? prompt.sentMs[0] ?? 0;
+  const nowMs = world.now();
+  for (const kind of ["revoked", "suspended"] as const)
+    if (facts.inForce(kind, { tenant: prompt.tenant, kid: prompt.kid }, askedMs, nowMs))
+      world.violated(
+        `what is ${kind} never runs`,
+        `${generation.id} for ${prompt.id} of ${prompt.tenant}, key ${prompt.kid}`,
+      );
+  if (generation.lane === "far" && facts.inForce("local-only", { tenant: prompt.tenant, kid: null }, askedMs, nowMs))
+    world.violated("a tightened privacy holds at once", `${generation.id} for ${prompt.id} left the cell`);
+}

@@ -1,0 +1,155 @@
+import type { LogParts } from "../../../durable/runtime/log/parts.ts";
+import type { UnixMs } from "../../../shared/contracts/ids.ts";
+import type { BatchRunner } from "../../../shared/contracts/ports/batch-store.ts";
+import type { Clock } from "../../../shared/contracts/ports/clock.ts";
+import type { EventSink } from "../../../shared/contracts/ports/event-sink.ts";
+import type { Runner } from "../../../shared/contracts/ports/runner.ts";
+import { MemoryObjectStore } from "../../support/memory-object-store.ts";
+import type { Facts } from "../facts.ts";
+import { remotePort, Unreachable } from "../world/network.ts";
+import { Process, type World } from "../world/world.ts";
+import { archiveFor } from "./archive.ts";
+import { type Edge, type EdgeSurroundings, startEdge } from "./edge.ts";
+import { Engines } from "./engines.ts";
+import { Disk, type OnCommit } from "./objects.ts";
+import { type ObjectsProcess, objectsProcess } from "./objects-process.ts";
+import { queuePath, SimulatedQueue } from "./queue.ts";
+import { ReadModels } from "./read-models.ts";
+import { cellSigner } from "./signer.ts";
+import { startWorker, type WorkerProcess } from "./worker.ts";
+
+export interface CellShape {
+  edges: number;
+  workers: number;
+  /** Whether ledgers are published; it is the dearest part of a run. */
+  publishes: boolean;
+  awaited: boolean;
+}
+
+/** A whole cell, spread over processes that live and die by themselves, over stores that outlive them. */
+export class SimulatedCell {
+  readonly world: World;
+  readonly shape: CellShape;
+  readonly disk = new Disk();
+  readonly queue: SimulatedQueue;
+  readonly archive: MemoryObjectStore;
+  readonly models = new ReadModels();
+  readonly engines: Engines;
+  readonly clock: Clock;
+  /** Stores: they answer late or not at all, and forget nothing. */
+  readonly keeper = new Process("stores");
+  readonly root: Uint8Array;
+  readonly edges: (Edge | null)[] = [];
+  readonly workers: (WorkerProcess | null)[] = [];
+  objects: ObjectsProcess | null = null;
+  readonly #around: EdgeSurroundings;
+  readonly #onCommit: OnCommit;
+  readonly #facts: Facts;
+
+  constructor(world: World, shape: CellShape, facts: Facts, onCommit: OnCommit) {
+    this.world = world;
+    this.shape = shape;
+    this.#facts = facts;
+    this.#onCommit = onCommit;
+    this.queue = new SimulatedQueue(world);
+    this.engines = new Engines(world);
+    // safe because: the world's time is Unix milliseconds
+    this.clock = { now: () => Math.floor(world.now()) as UnixMs };
+    this.archive = new MemoryObjectStore(() => world.now());
+    this.root = new Uint8Array(32);
+    world.fill(this.root);
+    this.#around = {
+      ...{ world, clock: this.clock, root: this.root, engines: this.engines, awaited: shape.awaited },
+      objects: () => this.objects,
+      archive: () => archiveFor(world, this.archive, this.keeper),
+      signer: shape.publishes ? cellSigner(this.clock) : null,
+    };
+  }
+
+  async start(): Promise<void> {
+    this.startObjects();
+    for (let at = 0; at < this.shape.edges; at++) await this.startEdge(at);
+    for (let at = 0; at < this.shape.workers; at++) this.startWorker(at);
+  }
+
+  /** A living edge, any of them; null while none lives. */
+  readonly anyEdge = (): Edge | null => {
+    const living = this.edges.filter((edge) => edge?.process.alive === true);
+    return living.length === 0 ? null : this.world.random.pick(living);
+  };
+
+  startObjects(): void {
+    const { world } = this;
+    const sink = remotePort<EventSink>(
+      world,
+      { name: "read models", lost: 0.03, slow: 0.03, failure: (why) => new Unreachable(why) },
+      () => ({ process: this.keeper, port: this.models }),
+    );
+    const remoteQueue = remotePort<SimulatedQueue>(world, queuePath, () => ({
+      process: this.keeper,
+      port: this.queue,
+    }));
+    const path = (name: string) => ({ name, lost: 0.02, slow: 0.02, failure: (why: string) => new Unreachable(why) });
+    /** Whichever edge gets it. */
+    const inEdge = <T extends object>(name: string, port: (edge: Edge) => T) =>
+      remotePort<T>(world, path(name), () => {
+        const edge = this.anyEdge();
+        return edge && { process: edge.process, port: port(edge) };
+      });
+    this.objects = objectsProcess({
+      ...{ world, disk: this.disk, clock: this.clock, root: this.root, sink, onCommit: this.#onCommit },
+      facts: this.#facts,
+      runner: inEdge<Runner>("runner", ({ runner }) => runner),
+      batches: inEdge<BatchRunner>("batches", ({ batches }) => batches),
+      queue: { send: (job) => remoteQueue.send(job) },
+      log: this.#log(),
+    });
+    world.note("objects started");
+  }
+
+  #log(): LogParts | null {
+    const { signer } = this.#around;
+    if (signer === null) return null;
+    return {
+      archive: archiveFor(this.world, this.archive, this.keeper),
+      signer,
+      prefix: (name) => `ledger/${name}/`,
+      origin: (name) => `log.example.com/${name}`,
+      retention_days: () => 1,
+      onHalted: (name, fault) => {
+        if (fault !== null) this.world.violated("a published log is never found wrong", `${name}: ${fault}`);
+      },
+      onUnpublished: () => {},
+    };
+  }
+
+  async startEdge(at: number): Promise<void> {
+    const process = new Process(`edge-${at + 1}`);
+    const { promise, resolve, reject } = Promise.withResolvers<Edge>();
+    const { world } = this;
+    const asking = world.current;
+    world.after(0, process, () => {
+      // Whoever waits goes on as itself, not as what it started.
+      startEdge(process, this.#around).then(
+        (edge) => world.after(0, asking, () => resolve(edge)),
+        (cause: unknown) => world.after(0, asking, () => reject(cause)),
+      );
+    });
+    const edge = await promise;
+    this.edges[at] = edge;
+    this.world.note(`${process.name} started`);
+  }
+
+  startWorker(at: number): void {
+    const name = `worker-${at + 1}`;
+    this.workers[at] = startWorker(name, {
+      ...{ world: this.world, clock: this.clock, queue: this.queue, keeper: this.keeper, engines: this.engines },
+      edge: this.anyEdge,
+    });
+    this.world.note(`${name} started`);
+  }
+
+  close(): void {
+    this.disk.close();
+  }
+}

@@ -1,0 +1,51 @@
+import { parse } from "yaml";
+import { bundledConfigSource } from "../../../functions/adapters/config-source/bundled.ts";
+import { snapshotCompiler } from "../../../functions/config/compiler.ts";
+import type { ConfigSource } from "../../../shared/contracts/ports/config-source.ts";
+
+export const CELL = { id: "local", jurisdiction: "local", region: "local" };
+export const POOL = "pool";
+export const TENANTS = ["alpha", "beta", "gamma"] as const;
+export type TenantName = (typeof TENANTS)[number];
+
+const price = "prices: { input: '1', output: '2' }";
+const chat = "dialects: [openai.chat]";
+const FILES: Readonly<Record<string, string>> = {
+  "providers.yml": `providers:
+  near: { kind: openai, base_url: 'http://near.example.com/v1', locality: local, ${chat}, idle_timeout_ms: 20000 }
+  spare: { kind: openai, base_url: 'http://near.example.com/v1', locality: local, ${chat}, idle_timeout_ms: 20000 }
+  far: { kind: openai, base_url: 'https://far.example.com/v1', locality: api, jurisdiction: local, ${chat}, idle_timeout_ms: 20000 }
+  pool: { kind: pool, pool: ${POOL} }`,
+  "models.yml": `models:
+  direct: { provider: near, model: direct, ${price} }
+  remote: { provider: far, model: remote, ${price} }
+  pooled: { provider: pool, model: pooled, ${price} }
+  chain:
+    strategy: ordered
+    candidates:
+      - { provider: near, model: first, ${price} }
+      - { provider: spare, model: second, prices: { input: '2', output: '3' } }`,
+  "policies.yml": `
+budget: { default_usd: 0.01, hard_cap_usd: 0.05 }
+rates: { key: { per_minute: 100000, burst: 100000 }, user: null, preauth_per_minute: 100000 }`,
+  "tenants.yml": `tenants:
+${TENANTS.map((id) => `  ${id}: { privacy: allow-api, content: store }`).join("\n")}`,
+};
+
+let compiled: ConfigSource | null = null;
+
+/** The configuration of every simulated cell: immutable, so that it is compiled once. */
+export function configuration(): ConfigSource {
+  compiled ??= bundledConfigSource(
+    Object.fromEntries(Object.entries(FILES).map(([name, text]) => [name, parse(text)])),
+    snapshotCompiler({ cell: CELL, secretsPresent: () => true, variable: () => null }),
+  );
+  const source = compiled;
+  return {
+    current: () => source.current(),
+    active: () => source.active(),
+    state: () => source.state(),
+    subscribe: () => () => {},
+    close: () => {},
+  };
+}

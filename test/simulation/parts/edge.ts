@@ -1,0 +1,110 @@
+import { policyStore } from "../../../durable/runtime/policy-layers.ts";
+import { absentControlDb } from "../../../functions/adapters/control-db/absent.ts";
+import { controlRepository } from "../../../functions/adapters/control-db/repository.ts";
+import { randomIds } from "../../../functions/adapters/ids/random.ts";
+import { secretKeyring } from "../../../functions/adapters/keyring/secret.ts";
+import { memoryRateLimiter } from "../../../functions/adapters/rate-limit/memory.ts";
+import type { Handler } from "../../../functions/app.ts";
+import type { Deps } from "../../../functions/context.ts";
+import { composeCell } from "../../../functions/entry/compose.ts";
+import { createLifecycle, type ManagedLifecycle } from "../../../functions/entry/lifecycle.ts";
+import type { BatchRunner } from "../../../shared/contracts/ports/batch-store.ts";
+import type { Clock } from "../../../shared/contracts/ports/clock.ts";
+import type { ObjectStore } from "../../../shared/contracts/ports/object-store.ts";
+import type { Runner } from "../../../shared/contracts/ports/runner.ts";
+import type { Signer } from "../../../shared/contracts/ports/signer.ts";
+import { createTelemetry } from "../../../shared/telemetry/create-telemetry.ts";
+import { remotePort } from "../world/network.ts";
+import type { Process, World } from "../world/world.ts";
+import { CELL, configuration } from "./config.ts";
+import type { Engines } from "./engines.ts";
+import { type ObjectsProcess, objectsPath } from "./objects-process.ts";
+
+export const ENROLMENT = "enrolment-of-the-simulated-pool";
+
+export interface EdgeSurroundings {
+  world: World;
+  clock: Clock;
+  root: Uint8Array;
+  objects: () => ObjectsProcess | null;
+  engines: Engines;
+  archive: (process: Process) => ObjectStore;
+  signer: Signer | null;
+  awaited: boolean;
+}
+
+/** One process that answers `/v1`: the real application, with everything it remembers and has under way. */
+export interface Edge {
+  process: Process;
+  deps: Deps;
+  handle: Handler;
+  runner: Runner;
+  batches: BatchRunner;
+  lifecycle: ManagedLifecycle;
+}
+
+/** Composes the application over ports that reach the other processes. To be called as the new process. */
+export async function startEdge(process: Process, around: EdgeSurroundings): Promise<Edge> {
+  const { world, clock, objects } = around;
+  const ids = randomIds(clock);
+  const port = <N extends keyof ObjectsProcess>(name: N) =>
+    remotePort<Extract<ObjectsProcess[N], object>>(world, objectsPath(name), () => {
+      const found = objects();
+      // safe because: the ports are the members that are asked for by name
+      return found && { process: found.process, port: found[name] as Extract<ObjectsProcess[N], object> };
+    });
+  const policies = policyStore({
+    cell: port("cellPolicies"),
+    tenant: (tenant) =>
+      remotePort(world, objectsPath("tenantPolicies"), () => {
+        const found = objects();
+        return found && { process: found.process, port: found.tenantPolicies(tenant) };
+      }),
+  });
+  const lifecycle = createLifecycle();
+  const archive = around.archive(process);
+  const composed = composeCell({
+    cell: { ...CELL, endpoint: "http://cell.example.com", release: "test", loopback: true },
+    ...{ clock, ids, lifecycle, policies, archive, signer: around.signer },
+    config: configuration(),
+    tenants: port("tenants"),
+    sessions: port("sessions"),
+    tasks: port("tasks"),
+    batches: port("batches"),
+    cellStore: port("cellStore"),
+    defer: (work) =>
+      void work.catch((cause: unknown) => world.note(`${process.name}: deferred work failed: ${String(cause)}`)),
+    keyring: await secretKeyring([around.root], clock),
+    control: controlRepository({ db: absentControlDb, clock }),
+    controlDb: absentControlDb,
+    preauth: memoryRateLimiter({ perMinute: () => 1_000_000, keysMax: 100 }, clock),
+    telemetry: createTelemetry({
+      ...{ service: "edge", cell: CELL.id, exporter: null, clock, ids },
+      sink: (line) => logged(world, process.name, line),
+      sample: { ratio: 0, followParent: false },
+    }),
+    dependencies: [],
+    degraded: () => [],
+    pools: { enrolment: ENROLMENT },
+    runsAreAwaited: around.awaited,
+    ledgerOrigin: "log.example.com",
+    logPrefix: (name) => `ledger/${name}/`,
+    egress: {
+      tenantMayName: () => false,
+      tenantGet: () => Promise.reject(new TypeError("nothing of tenants is asked here")),
+      tenantPost: () => Promise.reject(new TypeError("nothing of tenants is asked here")),
+      operatorFetch: (url, init) => around.engines.fetch(url, init),
+    },
+    readSecret: () => null,
+    version: "0.0.0",
+  });
+  const { deps, handle, runner, batches } = composed;
+  return { process, deps, handle, runner, batches, lifecycle };
+}
+
+/** Failures that a process reports belong into the history. */
+export function logged(world: World, name: string, line: string): void {
+  const { level, event, errors } = JSON.parse(line);
+  if (level === "error" || level === "warn")
+    world.note(`${name} logs ${event} ${JSON.stringify(errors ?? []).slice(0, 900)}`);
+}

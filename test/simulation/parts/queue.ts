@@ -1,0 +1,136 @@
+import {
+  type DeadJob,
+  type JobQueue,
+  JobQueueUnavailable,
+  type OutgoingJob,
+  type QueueDepth,
+  type QueueName,
+  type ReceivedJob,
+} from "../../../shared/contracts/ports/job-queue.ts";
+import type { World } from "../world/world.ts";
+
+interface Held {
+  id: string;
+  job: OutgoingJob;
+  sentMs: number;
+  visibleMs: number;
+  receipt: string;
+  deliveries: number;
+}
+
+/** Share of the sends that arrive twice, and of the receives that show what somebody else has in hand. */
+const TWICE = 0.08;
+const DUPLICATE = 0.06;
+
+/** A queue as SQS is one: at least once, in any order, duplicates inside the visibility timeout too. */
+export class SimulatedQueue implements JobQueue {
+  readonly placement = { technology: "sqs", jurisdiction: "local" } as const;
+  readonly #world: World;
+  readonly #held = new Map<string, Held>();
+  readonly graves: DeadJob[] = [];
+  #ids = 0;
+  #wakes: (() => void)[] = [];
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Messages that nobody removed yet. */
+  get size(): number {
+    return this.#held.size;
+  }
+  get buried(): readonly DeadJob[] {
+    return this.graves;
+  }
+  bodies(): string[] {
+    return [...this.#held.values()].map(({ job }) => job.body);
+  }
+
+  async send(job: OutgoingJob): Promise<void> {
+    const { random, faults } = this.#world;
+    for (let times = faults && random.chance(TWICE) ? 2 : 1; times > 0; times--) {
+      const id = `m${++this.#ids}`;
+      const now = this.#world.now();
+      this.#held.set(id, { id, job, sentMs: now, visibleMs: now, receipt: "", deliveries: 0 });
+    }
+    for (const wake of this.#wakes.splice(0)) wake();
+  }
+
+  async receive(
+    queue: QueueName,
+    { max, wait_ms, visibility_ms }: { max: number; wait_ms: number; visibility_ms: number },
+  ): Promise<ReceivedJob[]> {
+    const until = this.#world.now() + wait_ms;
+    for (;;) {
+      const jobs = this.#take(queue, max, visibility_ms);
+      const left = until - this.#world.now();
+      if (jobs.length > 0 || left <= 0) return jobs;
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        // Looks again, because visibility ends by itself.
+        const timer = setTimeout(wake, Math.min(left, 2_000));
+        this.#wakes.push(wake);
+      });
+    }
+  }
+
+  #take(queue: QueueName, max: number, visibilityMs: number): ReceivedJob[] {
+    const { random } = this.#world;
+    const now = this.#world.now();
+    const shown = [...this.#held.values()].filter(
+      ({ job, visibleMs }) =>
+        job.queue.pool === queue.pool &&
+        job.queue.class === queue.class &&
+        (visibleMs <= now || (this.#world.faults && random.chance(DUPLICATE))),
+    );
+    const jobs: ReceivedJob[] = [];
+    while (jobs.length < max && shown.length > 0) {
+      const [held] = shown.splice(random.below(shown.length), 1);
+      if (!held) break;
+      held.visibleMs = now + visibilityMs;
+      held.receipt = `${held.id}.${++held.deliveries}`;
+      const { id, job, receipt, deliveries, sentMs } = held;
+      jobs.push({ ...{ queue: job.queue, id, body: job.body, receipt, deliveries }, sent_ms: sentMs, traceparent: "" });
+    }
+    return jobs;
+  }
+
+  async extend(job: ReceivedJob, visibility_ms: number): Promise<boolean> {
+    const held = this.#held.get(job.id);
+    if (held === undefined || held.receipt !== job.receipt) return false;
+    held.visibleMs = this.#world.now() + visibility_ms;
+    return true;
+  }
+  async remove(job: ReceivedJob): Promise<void> {
+    this.#held.delete(job.id);
+  }
+  async bury(job: ReceivedJob, reason: string): Promise<void> {
+    if (!this.#held.delete(job.id)) return;
+    const { id, queue, body, sent_ms, deliveries } = job;
+    this.graves.push({ ...{ id, queue, body, reason, sent_ms, deliveries }, dead_ms: this.#world.now() });
+  }
+  async depth(): Promise<QueueDepth> {
+    return { ready: this.#held.size, in_flight: 0, dead: this.graves.length, oldest_ms: null };
+  }
+  async dead(): Promise<DeadJob[]> {
+    return [...this.graves];
+  }
+  async deadLetter(_queue: QueueName, id: string): Promise<DeadJob | null> {
+    return this.graves.find((dead) => dead.id === id) ?? null;
+  }
+  async redrive(): Promise<boolean> {
+    return false;
+  }
+  async purge(): Promise<boolean> {
+    return false;
+  }
+  async close(): Promise<void> {}
+}
+
+export const queuePath = {
+  ...{ name: "queue", lost: 0.02, slow: 0.04 },
+  failure: (why: string) => new JobQueueUnavailable(why),
+};

@@ -1,0 +1,165 @@
+import { cellAttribution } from "../../functions/entry/bootstrap.ts";
+import { mint } from "../../functions/v1/keys/mint.ts";
+import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../../shared/contracts/ids.ts";
+import type { NewKey } from "../../shared/contracts/ports/tenant-store.ts";
+import { type Credential, Facts } from "./facts.ts";
+import { judge } from "./invariants/judge.ts";
+import { unrest } from "./invariants/quiet.ts";
+import { watchBudgets, watchEngines } from "./invariants/watch.ts";
+import { SimulatedCell } from "./parts/cell.ts";
+import { configuration, TENANTS, type TenantName } from "./parts/config.ts";
+import type { Edge } from "./parts/edge.ts";
+import { Caller } from "./workload/caller.ts";
+import { chatter } from "./workload/chatter.ts";
+import { administrator, batcher, chaos, type People } from "./workload/others.ts";
+import { type Violation, World } from "./world/world.ts";
+
+const EVENTS_MAX = 60_000;
+/** Virtual time in which a cell without faults must have come to rest. */
+const REST_MS = 60 * 60_000;
+const LOOK_MS = 5_000;
+const BUDGETS_USD = ["0.0009", "0.002", "5"] as const;
+
+export interface Outcome {
+  seed: number;
+  violations: readonly Violation[];
+  digest: string;
+  events: number;
+  /** How much of what a run is to meet it met. */
+  met: { prompts: number; answers: number; generations: number; virtualS: number };
+  lines: readonly string[];
+}
+
+/** One whole life of a cell under one seed: set up, used while everything fails, left in peace, judged. */
+export async function simulate(seed: number): Promise<Outcome> {
+  const world = new World(seed);
+  const facts = new Facts();
+  const { random } = world;
+  const cell = new SimulatedCell(
+    world,
+    {
+      edges: 1 + random.below(2),
+      workers: 1 + random.below(3),
+      publishes: random.chance(0.3),
+      awaited: random.chance(0.5),
+    },
+    facts,
+    (of, name, sql) => {
+      if (of.name === "tenant") watchBudgets(world, name, sql);
+    },
+  );
+  cell.engines.onStart = (generation) => watchEngines(world, facts, generation);
+  const caller = new Caller(cell, facts);
+  let over = false;
+  const begin = async (): Promise<void> => {
+    world.faults = false;
+    await cell.start();
+    const people = await settle(cell);
+    world.faults = true;
+    world.note("— everything may fail —");
+    const disturbing = chaos(caller);
+    await Promise.all(callers(caller, people));
+    world.faults = false;
+    world.note("— nothing fails any more —");
+    await disturbing;
+    await rest(cell);
+    if (world.violations.length === 0) await judge(cell, facts, caller, people);
+    over = true;
+  };
+  try {
+    await world.run(begin, () => over, EVENTS_MAX);
+  } finally {
+    cell.close();
+  }
+  const answers = [...facts.prompts.values()].reduce((sum, prompt) => sum + prompt.answers.length, 0);
+  return {
+    ...{ seed, violations: world.violations, digest: world.digest(), events: world.events, lines: world.lines },
+    met: {
+      ...{ prompts: facts.prompts.size, answers, generations: cell.engines.generations.length },
+      virtualS: Math.round(world.sinceBeginMs / 1_000),
+    },
+  };
+}
+
+function callers(caller: Caller, people: People): Promise<void>[] {
+  const { random } = caller.cell.world;
+  const working: Promise<void>[] = [];
+  for (const tenant of TENANTS) {
+    for (const key of people.keys[tenant]) working.push(chatter(caller, key, 2 + random.below(3)));
+    const [first] = people.keys[tenant];
+    if (first && random.chance(0.3)) working.push(batcher(caller, first));
+  }
+  working.push(administrator(caller, people, random.pick(TENANTS), 1 + random.below(3)));
+  return working;
+}
+
+/** Waits until nothing is open, held, leased or on its way; it must not take longer than the cell's own bounds add up to. */
+async function rest(cell: SimulatedCell): Promise<void> {
+  const { world } = cell;
+  const until = world.now() + REST_MS;
+  for (let left = unrest(cell); left.length > 0; left = unrest(cell)) {
+    if (world.now() > until)
+      return world.violated("without faults everything comes to rest", left.slice(0, 12).join("; "));
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+const scopes = {
+  ...{ workspace: WorkspaceId.parse("default"), project: ProjectId.parse("default") },
+  environment: EnvironmentId.parse("production"),
+};
+
+/** Tenants with their keys and a hard budget each, made before anything may fail. */
+async function settle(cell: SimulatedCell): Promise<People> {
+  const edge = cell.edges[0];
+  if (!edge) throw new Error("no edge was started");
+  await edge.deps.cellStore.activate(configuration().current().digest, configuration().active().files);
+  const made = Object.fromEntries(
+    await Promise.all(TENANTS.map(async (name) => [name, await tenant(cell, edge, name)])),
+  );
+  const part = <T>(pick: (of: { admin: Credential; keys: Credential[] }) => T) =>
+    // safe because: every tenant was made
+    Object.fromEntries(TENANTS.map((name) => [name, pick(made[name])])) as Record<TenantName, T>;
+  const admins = part(({ admin }) => admin);
+  return { operator: admins.alpha, admins, keys: part(({ keys }) => keys) };
+}
+
+async function tenant(cell: SimulatedCell, { deps }: Edge, name: TenantName) {
+  const id = TenantId.parse(name);
+  const config = configuration().current().tenants[name];
+  if (!config) throw new Error(`no tenant ${name}`);
+  const [admin, ...apps] = Array.from({ length: 1 + 1 + cell.world.random.below(2) }, () => mint(deps, id));
+  if (!admin) throw new Error("no key was minted");
+  const common = { ...scopes, kind: "service", granted: ["*"], expires_ms: null } as const;
+  const keys: NewKey[] = [
+    {
+      ...{ ...common, kid: admin.kid, digest: admin.digest, name: "admin", subject: `user:admin-of-${name}` },
+      ...{ roles: ["admin", "operator", "approver"], cell_operator: name === "alpha" },
+    },
+    ...apps.map(
+      ({ kid, digest }, at): NewKey => ({
+        ...{ ...common, kid, digest, name: `app ${at}`, subject: `service:app-${at}-of-${name}` },
+        ...{ roles: ["developer"], cell_operator: false },
+      }),
+    ),
+  ];
+  const by = cellAttribution(deps.cell, configuration().current().digest, "simulation");
+  const done = await deps.tenants.provision(id, {
+    settings: { name: config.name, privacy: config.privacy, content: config.content, transit: config.transit },
+    data_key: await deps.keyring.createDataKey(id),
+    ...{ keys, budgets: [], by },
+  });
+  if (!done.ok) throw new Error(`tenant ${name}: ${done.error.reason}`);
+  await deps.cellStore.registerTenant(id);
+  const credential = (key: { kid: string; text: string }): Credential => ({
+    tenant: name,
+    kid: key.kid,
+    text: key.text,
+  });
+  const caller = new Caller(cell, new Facts());
+  const budget = await caller.settled(credential(admin), "POST", "/v1/budgets", {
+    ...{ period: "month", limit_usd: cell.world.random.pick(BUDGETS_USD), hard: true },
+  });
+  if (budget?.answer.status !== 201) throw new Error(`no budget: ${budget?.answer.text}`);
+  return { admin: credential(admin), keys: apps.map(credential) };
+}
