@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
+import type { JsonObject } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { compileSnapshot } from "./compile.ts";
 
-const compiled = (pools: object) =>
+const compiled = (pools: JsonObject) =>
   compileSnapshot(
     {
       "providers.yml": { providers: { gpu: { kind: "pool", pool: "pool-chat" }, other: { kind: "pool" } } },
@@ -12,7 +13,7 @@ const compiled = (pools: object) =>
     { id: "eu1", jurisdiction: "eu" },
     () => true,
   );
-const poolsOf = (pools: object) => {
+const poolsOf = (pools: JsonObject) => {
   const snapshot = compiled(pools);
   if (!snapshot.ok) throw new Error(JSON.stringify(snapshot.error));
   return snapshot.value.pools ?? {};
@@ -29,7 +30,7 @@ describe("pools.yml", () => {
   });
 
   it("lets calls wait for a cold start where that is longer, so that the first job is not refused", () => {
-    const started = (more: object) => poolsOf({ "pool-chat": { scale_from_zero: true, ...more } })["pool-chat"];
+    const started = (more: JsonObject) => poolsOf({ "pool-chat": { scale_from_zero: true, ...more } })["pool-chat"];
     expect(started({})?.max_wait_ms).toBe(LIMITS.poolColdStartMsDefault);
     expect(started({ cold_start_ms: 10_000 })?.max_wait_ms).toBe(LIMITS.poolWaitMsDefault);
     expect(started({ cold_start_ms: 10_000, max_wait_ms: 20_000 })).toMatchObject({
