@@ -19,8 +19,7 @@ describe.each(SHIPPED)("$name", (policy) => {
   it("answers every question that a cell can ask, without a failing builtin", () => {
     const answers = askEngine(policy, sample(questions), true);
     expect(answers.filter((answer) => answer === undefined || JSON.stringify(answer).includes("failure"))).toEqual([]);
-    // Questions that all end the same way would show nothing.
-    expect(decisions(answers).size).toBeGreaterThanOrEqual(4);
+    expect(decisions(answers).size).toBeGreaterThanOrEqual(policy.verbs);
   });
 
   it.skipIf("missing" in opa)(`is answered by our engine exactly as by opa${missing}`, () => {
