@@ -14,6 +14,7 @@ import { concat } from "../../inference/result-keeper.ts";
 import { ProblemError } from "../../problem.ts";
 import { value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
+import { erasedTask } from "../tasks/erased-task.ts";
 
 /** A response that was made in the background, as its task knows it. */
 export interface Background {
@@ -51,6 +52,7 @@ export async function findBackground(deps: Deps, call: Call, id: string): Promis
   if (!found.ok && found.error.reason === "not_found") return null;
   const record = unwrap(found);
   if (record.operation !== "responses.create" || record.workspace !== call.actor.scopes.workspace) return null;
+  if (await erasedTask(deps, call, record)) return null;
   const dataKey = await deps.keyring.openDataKey(tenant, call.tenant.data_key);
   const sealed = detached.value.phase === "done" ? null : await openCall(deps, dataKey, call.tenant, task);
   const asked = sealed === null ? null : (JSON.parse(sealed.body ?? "{}") as JsonObject); // safe because: the operation's schema is an object

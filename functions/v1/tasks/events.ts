@@ -9,6 +9,7 @@ import { ProblemError } from "../../problem.ts";
 import { READ } from "../input.ts";
 import { operation } from "../operation.ts";
 import { taskEnvelope } from "./envelope.ts";
+import { erasedTask } from "./erased-task.ts";
 import { ownTask } from "./own-task.ts";
 import { type taskEventItems, taskEvents } from "./task-events.ts";
 
@@ -32,6 +33,8 @@ export async function eventsOf(
   stop: AbortSignal,
 ): Promise<Parameters<typeof taskEventItems>> {
   const record = await ownTask(deps, call, task);
+  if (await erasedTask(deps, call, record))
+    throw new ProblemError("not-found", { param: "task_id", detail: "No events of this task are kept." });
   const dataKey = await deps.keyring.openDataKey(call.tenant.id, call.tenant.data_key);
   const log = await readLog(deps, dataKey, call.tenant.id, task, 0, stop);
   if (!log.ok) {

@@ -6,6 +6,7 @@ import type { Call, Deps } from "../../context.ts";
 import { ended } from "../../detached/ended.ts";
 import { readLog } from "../../detached/read-log.ts";
 import { responseEvent } from "../responses/background.ts";
+import { erasedTask } from "./erased-task.ts";
 import { jsonOf } from "./task-events.ts";
 
 /**
@@ -22,7 +23,7 @@ export async function taskResult(deps: Deps, call: Call, record: TaskRecord): Pr
   // Settled is not closed: between the two the answer is all there, and its log says so in a moment.
   await ended(deps, tenant.id, task, LIMITS.cancelWaitMs);
   const detached = await deps.tasks.detached(tenant.id, task);
-  if (!detached.ok || detached.value.end !== "complete") return null;
+  if (!detached.ok || detached.value.end !== "complete" || (await erasedTask(deps, call, record))) return null;
   const dataKey = await deps.keyring.openDataKey(tenant.id, tenant.data_key);
   const log = await readLog(deps, dataKey, tenant.id, task, 0);
   if (!log.ok) return null;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
-import { collect, type Lab, marker, type Tenant, user } from "../../support/lab.ts";
+import { collect, eventually, type Lab, marker, type Tenant, user } from "../../support/lab.ts";
 import { readLedger } from "../../support/ledger.ts";
 
 const digestOf = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -50,6 +50,39 @@ export function erasuresSuite(lab: Lab): void {
         scope === "response" && [digestOf(one.id), digestOf(two.id)].includes(String(object)) ? [key] : [],
       );
       expect(keys).toEqual([null, expect.stringMatching(HEX)]);
+    });
+
+    it("of a subject takes the answers of tasks that went on without them, and leaves those of later ones", async () => {
+      const jo = await newSubject();
+      const asked = { intent: "chat", model: "echo", input: marker() };
+      const wait = { prefer: "wait=20" };
+      const task = () => lab.json("/v1/tasks", { key: jo.key, headers: wait, body: asked });
+      const [before, stored, unstored] = [
+        await task(),
+        await jo.client.responses.create({ model: "echo", input: marker(), background: true }),
+        await jo.client.responses.create({ model: "echo", input: marker(), background: true, store: false }),
+      ];
+      expect(before.result.choices[0].message.content).toContain(asked.input);
+      for (const { id } of [stored, unstored]) {
+        const done = await eventually(
+          () => jo.client.responses.retrieve(id),
+          (response) => response.status === "completed",
+        );
+        expect(done.status).toBe("completed");
+      }
+      await erase(jo.subject);
+      expect(await lab.json(`/v1/tasks/${before.task_id}`, { key: jo.key })).toMatchObject({
+        status: "OK",
+        result: null,
+      });
+      for (const path of [
+        `/v1/tasks/${before.task_id}/events`,
+        `/v1/responses/${stored.id}`,
+        `/v1/responses/${unstored.id}`,
+      ])
+        expect([path, await status(path, jo.key)]).toEqual([path, 404]);
+      const after = await task();
+      expect(after.result.choices[0].message.content).toContain(asked.input);
     });
 
     it("of a subject makes everything that was kept for them unreadable at once, and nobody else's", async () => {
