@@ -92,7 +92,7 @@ export class ScriptedWorker {
     const models = [{ id: serves, digest: null }];
     worker.send({
       ...{ t: "hello", schema_version: 1, worker: "scripted", held: [] },
-      engine: { kind, version: null, models, dialects: ["openai.chat"], continuation: false },
+      engine: { kind, version: null, models, dialects: ["openai.chat", "openai.completions"], continuation: false },
       load: { ...IDLE, ...load },
     });
     await worker.frame("welcome");

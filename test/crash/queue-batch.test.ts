@@ -1,0 +1,65 @@
+import { toFile } from "openai";
+import { describe, expect, it } from "vitest";
+import { eventually, user } from "../support/lab.ts";
+import { readLedger } from "../support/ledger.ts";
+import { CHAT, queueTests } from "../support/queue-test.ts";
+import { expectQuiet, queueWorldBinaries } from "../support/queue-world.ts";
+
+const bin = queueWorldBinaries();
+const LINES = Number(process.env.QUEUE_BATCH_LINES ?? 2_000);
+
+describe.skipIf(bin === null)(
+  "a batch on the queue lane with two workers (skipped: no PostgreSQL on this machine)",
+  () => {
+    const at = queueTests(bin);
+
+    it("of which one is killed halfway loses and doubles no line: each is answered and charged once", async () => {
+      const doomed = await at.start({ concurrency: 16 });
+      await at.start({ concurrency: 16 });
+      const client = at.lab.openai(at.tenant.apiKey);
+      const lines = Array.from({ length: LINES }, (_, line) =>
+        JSON.stringify({
+          custom_id: `c${line}`,
+          method: "POST",
+          url: CHAT,
+          body: { model: "words", messages: [user(`line ${line}`)] },
+        }),
+      );
+      const file = await client.files.create({
+        file: await toFile(Buffer.from(lines.join("\n")), "in"),
+        purpose: "batch",
+      });
+      const created = await client.batches.create({ input_file_id: file.id, endpoint: CHAT, completion_window: "24h" });
+      const look = () => client.batches.retrieve(created.id);
+      const half = await eventually(
+        look,
+        ({ request_counts }) => (request_counts?.completed ?? 0) >= LINES / 2,
+        400_000,
+      );
+      expect(half.status).toBe("in_progress");
+      await doomed.kill9();
+      const done = await eventually(look, ({ status }) => status === "completed", 400_000);
+      expect(done).toMatchObject({
+        status: "completed",
+        request_counts: { total: LINES, completed: LINES, failed: 0 },
+      });
+      expect(done.error_file_id ?? null).toBeNull();
+      const output = (await (await client.files.content(done.output_file_id ?? "")).text())
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      expect(output.map(({ custom_id }) => custom_id).sort()).toEqual(lines.map((_, line) => `c${line}`).sort());
+      const tasks = new Set(output.map(({ response }) => response.request_id));
+      const { entries } = await readLedger(at.lab, at.tenant.adminKey);
+      expect(new Set(entries.flatMap(({ kind, task }) => (kind === "task.closed" ? [task] : [])))).toEqual(tasks);
+      const found = await expectQuiet(at.world, at.tenant);
+      expect(found).toHaveLength(LINES);
+      // At the price of a batch, for what each answer says that it used.
+      const tokens = output.reduce(
+        (sum, { response: { body } }) => sum + body.usage.prompt_tokens + 2 * body.usage.completion_tokens,
+        0,
+      );
+      expect(found.reduce((sum, { cost_nusd }) => sum + cost_nusd, 0)).toBe((tokens * 1_000) / 2);
+    }, 900_000);
+  },
+);

@@ -1,0 +1,154 @@
+import { describe, expect, it } from "vitest";
+import { eventually, marker } from "../support/lab.ts";
+import { CHAT, queueTests, SLOW, TEST_MS } from "../support/queue-test.ts";
+import { expectQuiet, queueWorldBinaries } from "../support/queue-world.ts";
+import { RawStream } from "../support/raw-stream.ts";
+
+const bin = queueWorldBinaries();
+
+describe.skipIf(bin === null)(
+  "a cell that is killed at the queue lane (skipped: no PostgreSQL on this machine)",
+  () => {
+    const at = queueTests(bin);
+    const follow = (task: string, after: number) =>
+      RawStream.open(at.lab, `/v1/tasks/${task}/events?starting_after=${after}`, { key: at.tenant.apiKey });
+
+    it(
+      "in the middle of a task shows whoever follows it every event once, across the restart",
+      async () => {
+        await at.start({ tokensPerS: SLOW });
+        const prompt = marker();
+        const task = await at.task(prompt, { stream: true });
+        const before = await (await follow(task, 0)).read(8);
+        await at.world.cell.kill9();
+        await before.read();
+        expect(before.end).toBe("cut");
+        await at.world.cell.start();
+        const last = before.ids.at(-1) ?? 0;
+        const after = await (await follow(task, last)).read();
+        expect(after.end).toBe("clean");
+        const seen = [...before.ids, ...after.ids];
+        const whole = await (await follow(task, 0)).read();
+        expect(seen).toEqual(whole.ids);
+        expect([...before.data, ...after.data]).toEqual(whole.data);
+        expect(before.text + after.text).toBe(await at.inPeace(prompt));
+        expect((await expectQuiet(at.world, at.tenant)).map(({ status }) => status)).toEqual(["OK", "OK"]);
+      },
+      TEST_MS,
+    );
+
+    it(
+      "in the middle of a background response lets its reader go on behind the last sequence number",
+      async () => {
+        await at.start({ tokensPerS: SLOW });
+        const prompt = marker();
+        const body = { model: "words", input: prompt, background: true, stream: true };
+        const before = await (await RawStream.open(at.lab, "/v1/responses", { key: at.tenant.apiKey, body })).read(8);
+        await at.world.cell.kill9();
+        await before.read();
+        await at.world.cell.start();
+        const told = before.data.map((text) => JSON.parse(text));
+        const id = told[0].response.id;
+        const path = (after: number) => `/v1/responses/${id}?stream=true&starting_after=${after}`;
+        const after = await (
+          await RawStream.open(at.lab, path(told.at(-1).sequence_number), { key: at.tenant.apiKey })
+        ).read();
+        expect(after.end).toBe("clean");
+        const all = [...told, ...after.data.map((text) => JSON.parse(text))];
+        expect(all.map(({ sequence_number }) => sequence_number)).toEqual(
+          all.map((_, index) => index + told[0].sequence_number),
+        );
+        const text = all.filter(({ type }) => type === "response.output_text.delta").map(({ delta }) => delta);
+        expect(all.at(-1)).toMatchObject({ type: "response.completed" });
+        expect(all.at(-1).response.output[0].content[0].text).toBe(text.join(""));
+        const peace = await at.lab.json("/v1/responses", {
+          key: at.tenant.apiKey,
+          body: { model: "words", input: prompt },
+        });
+        expect(text.join("")).toBe(peace.output[0].content[0].text);
+        expect((await expectQuiet(at.world, at.tenant)).map(({ status }) => status)).toEqual(["OK", "OK"]);
+      },
+      TEST_MS,
+    );
+
+    it(
+      "with its worker ends the task in an error behind what was delivered, which is charged",
+      async () => {
+        const worker = await at.start({ tokensPerS: SLOW });
+        const prompt = marker();
+        const asked = await (await at.stream(prompt)).read(8);
+        await Promise.all([at.world.cell.kill9(), worker.kill9()]);
+        await asked.read();
+        expect([asked.end, asked.complete]).toEqual(["cut", false]);
+        await at.world.cell.start();
+        await at.start();
+        const replay = await (await follow(asked.task, 0)).read();
+        const ended = await eventually(
+          () => at.lab.task(at.tenant, asked.task),
+          ({ status }) => status !== null,
+          60_000,
+        );
+        expect(ended).toMatchObject({ status: "ERROR", usage: { estimated: true } });
+        // The last frames may have been shown and not yet have been durable: those within a quarter of a second.
+        expect(asked.text.startsWith(replay.text)).toBe(true);
+        expect(replay.text.length).toBeGreaterThan(0);
+        const [lost] = await expectQuiet(at.world, at.tenant);
+        expect(lost?.cost_nusd).toBeGreaterThan(0);
+        expect(await at.inPeace(prompt)).toContain(asked.text);
+      },
+      TEST_MS,
+    );
+
+    it(
+      "while tasks wait in the queue loses none of them, runs none twice and answers each",
+      async () => {
+        await at.start({ tokensPerS: 100, concurrency: 1 });
+        const prompts = Array.from({ length: 12 }, marker);
+        const tasks = await Promise.all(prompts.map((prompt) => at.task(prompt)));
+        await eventually(
+          async () => Promise.all(tasks.map((task) => at.lab.task(at.tenant, task))),
+          (all) => all.filter(({ status }) => status === "OK").length >= 3,
+        );
+        await at.world.cell.kill9();
+        await at.world.cell.start();
+        const found = await expectQuiet(at.world, at.tenant);
+        expect(found.map(({ id }) => id).sort()).toEqual([...tasks].sort());
+        expect(found.map(({ status }) => status)).toEqual(tasks.map(() => "OK"));
+        for (const [index, task] of tasks.entries()) {
+          const { result } = await at.lab.json(`/v1/tasks/${task}`, { key: at.tenant.apiKey });
+          expect(result.choices[0].message.content).toBe(await at.inPeace(prompts[index] ?? ""));
+        }
+      },
+      TEST_MS,
+    );
+
+    it(
+      "by its caller's key answers one outcome for it, before the crash and after",
+      async () => {
+        await at.start({ tokensPerS: SLOW });
+        const prompt = marker();
+        const ask = () =>
+          RawStream.open(at.lab, CHAT, {
+            key: at.tenant.apiKey,
+            headers: { "idempotency-key": prompt },
+            body: { model: "words", stream: true, messages: [{ role: "user", content: prompt }] },
+          });
+        const first = await (await ask()).read(6);
+        await at.world.cell.kill9();
+        await first.read();
+        await at.world.cell.start();
+        const again = await eventually(
+          async () => (await ask()).read(),
+          ({ status }) => status !== 409,
+          90_000,
+        );
+        expect([again.status, again.end, again.complete]).toEqual([200, "clean", true]);
+        expect(again.text.startsWith(first.text)).toBe(true);
+        expect(again.task).toBe(first.task);
+        expect([first.end, first.complete]).toEqual(["cut", false]);
+        expect(await expectQuiet(at.world, at.tenant)).toHaveLength(1);
+      },
+      TEST_MS,
+    );
+  },
+);
