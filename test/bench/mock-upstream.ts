@@ -78,7 +78,8 @@ function slowStream(): ReadableStream<Uint8Array> {
 Deno.serve(
   { hostname: "127.0.0.1", port: Number(Deno.args[0]), onListen: () => console.log("ready") },
   async (request) => {
-    if (request.method !== "POST") return Response.json({ object: "list", data: [{ id: "instant", object: "model" }] });
+    if (request.method !== "POST")
+      return Response.json({ object: "list", data: ["instant", "slow"].map((id) => ({ id, object: "model" })) });
     const body = await request.text();
     if (!body.includes('"stream":true'))
       return new Response(unary, { headers: { "content-type": "application/json" } });

@@ -1,0 +1,62 @@
+import { Agent, request } from "node:http";
+import type { BenchWorld } from "./world.ts";
+
+export interface Streamed {
+  status: number;
+  /** From the request to the first event that carries text. */
+  first_ms: number;
+  whole_ms: number;
+  /** Events that carry text. */
+  tokens: number;
+  complete: boolean;
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
+const TOKEN = /"content":"[^"]/g;
+
+/** One chat stream, timed at its client; never rejects. */
+export function streamed({ cell, key }: BenchWorld, model: string, onFirst: () => void = () => {}): Promise<Streamed> {
+  const startMs = performance.now();
+  const body = JSON.stringify({ model, stream: true, messages: [{ role: "user", content: "Say twenty words." }] });
+  return new Promise((resolve) => {
+    let status = 0;
+    let first = Number.NaN;
+    let tokens = 0;
+    let tail = "";
+    const over = () =>
+      resolve({
+        ...{ status, first_ms: first, whole_ms: performance.now() - startMs, tokens },
+        complete: status === 200 && tail.endsWith("data: [DONE]\n\n"),
+      });
+    const asked = request(`${cell.url}/v1/chat/completions`, {
+      agent,
+      method: "POST",
+      headers: {
+        ...{ authorization: `Bearer ${key}`, "content-type": "application/json" },
+        "content-length": Buffer.byteLength(body),
+      },
+    });
+    asked.on("response", (response) => {
+      status = response.statusCode ?? 0;
+      response.setEncoding("utf8").on("data", (text: string) => {
+        const found = text.match(TOKEN)?.length ?? 0;
+        if (found > 0 && Number.isNaN(first)) {
+          first = performance.now() - startMs;
+          onFirst();
+        }
+        tokens += found;
+        tail = (tail + text).slice(-32);
+      });
+      response.on("end", over);
+      response.on("error", over);
+      response.on("close", over);
+    });
+    asked.on("error", over);
+    asked.end(body);
+  });
+}
+
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}

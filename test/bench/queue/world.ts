@@ -1,0 +1,71 @@
+import { type Cell, startCell } from "../../support/cell.ts";
+import { PoolWorker } from "../../support/pool-worker.ts";
+import { startMock, type Target } from "../targets.ts";
+
+/** One engine, reached over both lanes: from the edge by HTTP, and by worker processes that pull its work. */
+export interface BenchWorld {
+  cell: Cell;
+  key: string;
+  workers: PoolWorker[];
+  stop(): Promise<void>;
+}
+
+const WORKERS = 2;
+/** A little above the live streams of a run, for each worker. */
+const CONCURRENCY = 1_024;
+
+const config = (upstream: string): Record<string, string> => ({
+  "providers.yml": `
+providers:
+  mock: { kind: openai, base_url: "${upstream}", locality: local }
+  pool: { kind: pool, pool: local }
+`,
+  "models.yml": `
+models:
+  direct: { provider: mock, model: instant, prices: { input: "0.15", output: "0.60" } }
+  queued: { provider: pool, model: instant, prices: { input: "0.15", output: "0.60" } }
+  queued-slow: { provider: pool, model: slow, prices: { input: "0.15", output: "0.60" } }
+`,
+  "policies.yml": `
+rates:
+  key: { per_minute: 1000000, burst: 1000000 }
+  user: null
+  preauth_per_minute: 1000000
+`,
+  "tenants.yml": "tenants:\n  default: { privacy: allow-api }\n",
+});
+
+export async function startBenchWorld(): Promise<BenchWorld> {
+  const mock: Target = await startMock();
+  const cell = await startCell({ runtime: "deno", config: config(mock.url), env: { BAILIWICK_LOG: "error" } });
+  const workers: PoolWorker[] = [];
+  const stop = async () => {
+    await Promise.all(workers.map((worker) => worker.stop()));
+    await cell.stop();
+    await mock.stop();
+  };
+  try {
+    await ready(cell);
+    while (workers.length < WORKERS)
+      workers.push(
+        await PoolWorker.start({
+          ...{ name: `w${workers.length}`, cell, models: "instant,slow", concurrency: CONCURRENCY },
+          engineUrl: new URL("/", mock.url).href,
+        }),
+      );
+    return { cell, key: cell.apiKey, workers, stop };
+  } catch (cause) {
+    await stop();
+    throw cause;
+  }
+}
+
+/** The first boot of the control database takes seconds of processor time that no call costs: it is waited for. */
+async function ready(cell: Cell): Promise<void> {
+  for (let look = 0; look < 120; look++) {
+    const { status }: { status: string } = await (await fetch(`${cell.url}/readyz`)).json();
+    if (status === "ready") return;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  throw new Error("the cell did not become ready");
+}
