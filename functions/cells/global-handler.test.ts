@@ -48,7 +48,7 @@ const apiKey = (cellId: string, tenant: string, secret = 7) =>
   ).text;
 const OPEN = apiKey("eu1", "open");
 
-let sent: { url: string; init: RequestInit & { headers: Headers } }[];
+let sent: { url: string; init: Omit<RequestInit, "headers"> & { headers: Headers } }[];
 let said: string[];
 let current: DirectoryView | null;
 let answer: () => Promise<Response>;
