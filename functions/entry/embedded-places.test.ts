@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readEmbeddedEnv } from "./embedded-env.ts";
 import { placesOf } from "./embedded-places.ts";
-import { EnvUnusable } from "./env-unusable.ts";
 import { bucketOf } from "./ledger-env.ts";
 import { OutsideJurisdiction, requireResidency } from "./residency.ts";
 
@@ -32,7 +31,7 @@ describe("where the parts of an embedded cell lie", () => {
 
   it("is not believed against the bucket's own region", () => {
     const said = { BAILIWICK_RESIDENCY: "disk=eu bucket=eu" };
-    expect(() => start({ ...BUCKET, ...said, BAILIWICK_S3_REGION: "us-east-1" })).toThrow(EnvUnusable);
+    expect(() => start({ ...BUCKET, ...said, BAILIWICK_S3_REGION: "us-east-1" })).toThrow("us-east-1");
     const elsewhere = { BAILIWICK_S3_REGION: "us-east-1", BAILIWICK_S3_ENDPOINT: "https://s3.example.com" };
     expect(() => start({ ...BUCKET, ...said, ...elsewhere })).not.toThrow();
   });

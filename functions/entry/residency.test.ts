@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import {
   declared,
-  jurisdictionOfRegion,
   OutsideJurisdiction,
   PLACES,
   type Place,
   parseResidency,
+  requireRegion,
   requireResidency,
 } from "./residency.ts";
 
@@ -43,12 +43,23 @@ describe("residency of a cell's parts", () => {
     expect(parseResidency("disk=eu, database=us")).toEqual({ disk: "eu", database: "us" });
   });
 
-  it("knows of AWS's regions where they are, and of others nothing", () => {
-    expect(["eu-central-1", "us-east-1", "us-gov-west-1", "auto"].map(jurisdictionOfRegion)).toEqual([
-      "eu",
-      "us",
-      null,
-      null,
-    ]);
+  it("believes no statement that a region of AWS denies, and knows nothing of other servers' regions", () => {
+    const denied = [
+      ["eu", "us-east-1"],
+      ["us", "eu-central-1"],
+      ["fedramp", "eu-west-1"],
+    ] as const;
+    for (const [jurisdiction, region] of denied)
+      expect(() => requireRegion("bucket", jurisdiction, region)).toThrow(OutsideJurisdiction);
+    const good = [
+      ["eu", "eu-central-1"],
+      ["us", "us-east-1"],
+      ["fedramp-high", "us-gov-west-1"],
+      ["eu", null],
+      ["eu", "auto"],
+      ["local", "us-east-1"],
+    ] as const;
+    for (const [jurisdiction, region] of good)
+      expect(() => requireRegion("bucket", jurisdiction, region)).not.toThrow();
   });
 });

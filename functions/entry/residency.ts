@@ -67,8 +67,14 @@ export function requireResidency(cell: { id: string; jurisdiction: string }, par
     throw new OutsideJurisdiction(`the cell ${cell.id} is of ${cell.jurisdiction}: ${wrong.join("; ")}`);
 }
 
-/** AWS's regions begin with where they are; a claim that they deny is a mistake. Null: nothing is known of this one. */
-export function jurisdictionOfRegion(region: string): "eu" | "us" | null {
-  if (region.startsWith("eu-")) return "eu";
-  return region.startsWith("us-") && !region.startsWith("us-gov-") ? "us" : null;
+/**
+ * Throws `OutsideJurisdiction` when one of AWS's regions denies what is said of a part in it: their names begin with where
+ * they are. `region` null: another server's, whose regions are names without a meaning.
+ */
+export function requireRegion(place: Place, jurisdiction: string, region: string | null): void {
+  if (jurisdiction === "local" || region === null || !/^(?:eu|us)-/.test(region)) return;
+  if (region.startsWith("eu-") !== (jurisdiction === "eu"))
+    throw new OutsideJurisdiction(
+      `BAILIWICK_RESIDENCY places ${place} in ${jurisdiction}, but its region is ${region}`,
+    );
 }

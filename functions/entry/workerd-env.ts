@@ -21,7 +21,7 @@ import { LEDGER_VARIABLES } from "./ledger-env.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
 import { OTLP_VARIABLES } from "./otlp.ts";
 import { QUEUE_VARIABLES, sqsOf } from "./queue-env.ts";
-import { type Declared, declared, type Place, requireResidency } from "./residency.ts";
+import { type Declared, declared, type Place, requireRegion, requireResidency } from "./residency.ts";
 
 const ROOT_BYTES = 32;
 const rootSecret = (text: string, issues: { addIssue(message: string): void }): Uint8Array => {
@@ -120,6 +120,8 @@ function workerdPlaces(env: z.infer<typeof Env>): Declared[] {
   if (env.UPSTASH_REDIS_REST_URL !== undefined) inUse.push("limiter");
   if (env.BAILIWICK_SQS_PREFIX !== undefined) inUse.push("queue");
   if (env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) inUse.push("telemetry");
+  const region = env.BAILIWICK_SQS_ENDPOINT === undefined ? (env.BAILIWICK_SQS_REGION ?? null) : null;
+  requireRegion("queue", env.BAILIWICK_JURISDICTION, region);
   return declared(env.BAILIWICK_JURISDICTION, env.BAILIWICK_RESIDENCY, inUse);
 }
 
