@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ApprovalSummary } from "../../shared/contracts/http/approvals.ts";
 import { exampleOf } from "../../shared/contracts/http/fields.ts";
 import { AnthropicError, Problem } from "../../shared/contracts/http/problem.ts";
+import { TaskCallbackEvent } from "../../shared/contracts/http/task-callback.ts";
 import { PROBLEMS } from "../../shared/contracts/problems.ts";
 import { mayWait } from "./approvals/may-wait.ts";
 import { documentedProblems } from "./documented-problems.ts";
@@ -84,6 +85,28 @@ function requestOf(operation: Operation, path: string): object {
   };
 }
 
+/** What a cell sends to the `callback_url` of a task (docs/callbacks.md). */
+const TASK_CALLBACK = {
+  method: "post",
+  path: "tasks.finished",
+  operationId: "tasks.finished",
+  summary: "A task with a callback_url has ended",
+  request: {
+    headers: z.object({
+      "x-bailiwick-delivery": z.string().meta({ description: "The same in every try." }),
+      "x-bailiwick-attempt": z.string().meta({ description: "From 1." }),
+      "content-digest": z.string().meta({ description: "RFC 9530, SHA-256." }),
+      "signature-input": z.string().meta({ description: "RFC 9421, over method, target and the headers above." }),
+      signature: z.string().meta({ description: "Ed25519; keys at `/.well-known/jwks.json`." }),
+    }),
+    body: { required: true, content: { "application/cloudevents+json": { schema: TaskCallbackEvent } } },
+  },
+  responses: {
+    204: { description: "It was taken; so is any other 2xx." },
+    410: { description: "Nothing more is to be sent. Any other answer is tried again." },
+  },
+} as const;
+
 /** The OpenAPI 3.1 document of the mounted operations; nothing in it is written twice. */
 export function openApiDocument(operations: readonly Operation[], info: { version: string; server: string }): object {
   const app = new OpenAPIHono();
@@ -110,6 +133,7 @@ export function openApiDocument(operations: readonly Operation[], info: { versio
           "x-retry": operation.retry,
         }),
       );
+  registry.registerWebhook({ ...TASK_CALLBACK, tags: ["Tasks"], security: [] });
   const used = new Set(operations.map(({ tag }) => tag));
   return app.getOpenAPI31Document({
     openapi: "3.1.0",

@@ -101,6 +101,17 @@ describe("a callback", () => {
     expect(await verifiedBy([], call).catch(() => false)).toBe(false);
   });
 
+  it("stands in the API's document, so that whoever receives one knows what to expect", async () => {
+    const { webhooks } = (await (await cell.ask("/openapi.json", null)).json()) as { webhooks: JsonObject }; // safe because: an OpenAPI document
+    await created(hook());
+    const [call] = await receiver.count(1);
+    const { post } = webhooks["tasks.finished"] as {
+      post: { parameters: { name: string }[]; requestBody: JsonObject };
+    }; // safe because: as above
+    for (const { name } of post.parameters) expect(call?.headers).toHaveProperty(name);
+    expect(Object.keys(post.requestBody.content ?? {})).toEqual([call?.headers["content-type"]]);
+  });
+
   it("is tried again under the same id until it is taken, and says how often", async () => {
     receiver.answer = (response) => void response.writeHead(500).end();
     const task = await created(hook());
@@ -227,6 +238,24 @@ describe("the address of a callback", () => {
     expect(await until(task, ({ reason }) => reason !== null)).toMatchObject({ state: "waiting", reason: "redirect" });
     const asked = receiver.received.length;
     expect(asked).toBeLessThanOrEqual(1 + LIMITS.callbackRedirectsMax);
+  });
+});
+
+describe("one tenant's callbacks", () => {
+  it("hold up nobody's: receivers that do not answer take so much of the process and no more", async () => {
+    receiver.answer = () => {};
+    const stuck = await Promise.all(Array.from({ length: LIMITS.callbacksPerTenantMax }, () => created(hook())));
+    await receiver.count(stuck.length);
+    const late = await created(hook("/late"));
+    expect(await until(late, ({ reason }) => reason !== null)).toEqual({
+      ...{ state: "waiting", attempts: 0, last_status: null, reason: "unavailable" },
+    });
+    expect(receiver.received.filter(({ url }) => url.endsWith("/late"))).toEqual([]);
+    receiver.hangUp();
+    for (const task of stuck) await until(task, ({ reason }) => reason === "unreachable");
+    receiver.answer = (response) => void response.writeHead(204).end();
+    await again(late);
+    expect(await until(late, ({ state }) => state !== "waiting")).toMatchObject({ state: "delivered", attempts: 1 });
   });
 });
 

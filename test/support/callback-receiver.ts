@@ -44,6 +44,11 @@ export class CallbackReceiver {
     return this.received;
   }
 
+  /** Breaks every connection that waits for an answer. */
+  hangUp(): void {
+    this.#server.closeAllConnections();
+  }
+
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));

@@ -64,7 +64,8 @@ export function callbackHost(deps: Deps, parts: CallbackParts): Pick<Runner, "ca
       if (!pending.ok) return;
       const leave = deps.lifecycle.draining ? null : room.enter(tenant);
       if (leave === null) {
-        const end = postponed(pending.value, "unavailable", LIMITS.callbackWaitMsMin);
+        const waitMs = Math.ceil(LIMITS.callbackNoRoomMs * (1 + chanceOf(deps)));
+        const end = postponed(pending.value, "unavailable", waitMs);
         await deps.tasks.endCallback(tenant, task, pending.value.attempts, end);
         return;
       }
@@ -79,6 +80,9 @@ export function callbackHost(deps: Deps, parts: CallbackParts): Pick<Runner, "ca
     },
   };
 }
+
+/** In [0, 1). */
+const chanceOf = ({ ids }: Pick<Deps, "ids">): number => (ids.bytes(1)[0] ?? 0) / 256;
 
 const postponed = ({ last_status }: PendingCallback, reason: CallbackReason, retryMs: number): CallbackEnd => ({
   ...{ state: "waiting", retry_ms: retryMs, last_status, reason },
@@ -235,9 +239,8 @@ function endOf(deps: Pick<Deps, "ids">, attempt: number, delivery: Delivery): Ca
   if (delivery.outcome === "gone") return { state: "stopped", last_status, reason: "gone" };
   const { reason } = delivery;
   if (attempt >= LIMITS.callbackTriesMax) return { state: "failed", last_status, reason };
-  const [chance = 0] = deps.ids.bytes(1);
   return {
     ...{ state: "waiting", last_status, reason },
-    retry_ms: retryWait(attempt, chance / 256, delivery.retry_after_ms),
+    retry_ms: retryWait(attempt, chanceOf(deps), delivery.retry_after_ms),
   };
 }
