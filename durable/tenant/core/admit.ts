@@ -16,7 +16,7 @@ import { accessRefusal, type Gate, readGate } from "./access.ts";
 import { draw, peek, writeDraws } from "./buckets.ts";
 import { type Hold, planHold } from "./budgets.ts";
 import { noteRepeatable } from "./coalesce.ts";
-import { checkDecision, keepDecision } from "./decisions.ts";
+import { checkDecision, keepDecision, keepOnce } from "./decisions.ts";
 import { type ClaimBytes, claimBytes, keyVerdict } from "./idempotency.ts";
 import { LedgerWriter } from "./ledger.ts";
 import { checkWanted, conversationKey } from "./subject-keys.ts";
@@ -129,9 +129,13 @@ function open(
   return seq;
 }
 
-/** The first outcome again while the task is open; a task that has ended never runs again under its id. */
+/**
+ * The first outcome again while the task is open; a task that has ended never runs again under its id. What a later run
+ * of it was decided by is kept beside the first decision: the entry that closes the task names it.
+ */
 function repeated(sql: Sql, nowMs: number, request: AdmitRequest, gate: Gate, first: FirstTime): AdmitOutcome {
   if (first.state !== TASK.open) return err({ reason: "outcome_unknown", task: request.task });
+  if (request.decision) keepOnce(sql, request.decision);
   // Nothing is held again; only what the caller is told about its budgets is looked up.
   const hold = gate.budgets > 0 ? planHold(sql, nowMs, chargedTo(request), 0) : null;
   const again = admitted(first.admitted_ms, first.seq, peek(sql, nowMs, request.rates), hold, gate);

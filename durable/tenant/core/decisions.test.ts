@@ -10,7 +10,7 @@ import {
   settleRequest,
   taskId,
 } from "../../../test/support/tenant-fixtures.ts";
-import { decision, decisions, refuse, sweep } from "../core.ts";
+import { decision, decisions, keepAlone, refuse, sweep } from "../core.ts";
 
 const admitted = (t: TestTenant, n: number, over: object = {}) =>
   t.admit(
@@ -73,11 +73,27 @@ describe("the ring of decisions", () => {
     expect(idsOf(t)).toEqual([decisionId(3)]);
   });
 
-  it("keeps one decision of a call that is sent again", () => {
+  it("keeps one record of a decision that is sent again, by admission or by a refusal behind it", () => {
     const t = openTenant();
     admitted(t, 1);
-    admitted(t, 1, { decision: recorded(9) });
-    expect(idsOf(t)).toEqual([decisionId(1)]);
+    admitted(t, 1);
+    keepAlone(t.sql, t.env, access(), recorded(2));
+    refuse(t.sql, t.env, access(), refusal(2));
+    expect(idsOf(t)).toEqual([decisionId(2), decisionId(1)]);
+  });
+
+  it("keeps what each run of a task was decided by, so that the entry that closes it names what can be explained", () => {
+    const t = openTenant();
+    admitted(t, 1);
+    const again = attribution({ decision: decisionId(9) });
+    expect(admitted(t, 1, { decision: recorded(9), by: again })).toMatchObject({ value: { kind: "admitted" } });
+    settledBy(t, 1, { by: again, obligations: [{ id: "redact_output", outcome: "applied", note: null }] });
+    expect(t.entries().at(-1)).toMatchObject({ kind: "task.closed", decision: decisionId(9) });
+    expect(page(t).decisions).toEqual([
+      { ...recorded(9), obligations: [{ id: "redact_output", outcome: "applied", note: null }], further: [] },
+      { ...recorded(1), obligations: null, further: [] },
+    ]);
+    expectInvariants(t);
   });
 
   it("lets the oldest go for the newest, so that a tenant's object does not grow for ever", () => {

@@ -38,15 +38,19 @@ export function keepDecision(sql: Sql, { id, record, obligations }: RecordedDeci
   NEXT.set(sql, n + 1);
 }
 
-/** A decision of a call that neither admission nor refusal keeps; kept again, it gets the outcomes that are told now. */
+/** As `keepDecision`, of one that may be kept already: kept again, it gets the outcomes that are told now. */
+export function keepOnce(sql: Sql, kept: RecordedDecision): void {
+  if (sql.get("SELECT 1 AS found FROM decision WHERE id = ?", kept.id)) settleDecision(sql, kept.id, kept.obligations);
+  else keepDecision(sql, kept);
+}
+
+/** A decision of a call that neither admission nor refusal keeps. */
 export function keepAlone(sql: Sql, env: CoreEnv, access: Access, kept: RecordedDecision): Result<null, AccessRefusal> {
   checkDecision(kept);
   const refusal = accessRefusal(readGate(sql, access.kid), env.now, access);
   if (refusal) return err(refusal);
   return sql.transaction(() => {
-    if (sql.get("SELECT 1 AS found FROM decision WHERE id = ?", kept.id))
-      settleDecision(sql, kept.id, kept.obligations);
-    else keepDecision(sql, kept);
+    keepOnce(sql, kept);
     return ok(null);
   });
 }

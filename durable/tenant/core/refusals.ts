@@ -3,7 +3,7 @@ import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { accessRefusal, readGate } from "./access.ts";
 import { noteRepeatable } from "./coalesce.ts";
-import { checkDecision, keepDecision } from "./decisions.ts";
+import { checkDecision, keepOnce } from "./decisions.ts";
 
 /** Records what the edge refused. Compared with the current versions first: a stale refusal is decided again. */
 export function refuse(sql: Sql, env: CoreEnv, access: Access, refusal: Refusal): Result<null, AccessRefusal> {
@@ -12,6 +12,6 @@ export function refuse(sql: Sql, env: CoreEnv, access: Access, refusal: Refusal)
   if (stale) return err(stale);
   const { by, task, action, reason, decision } = refusal;
   noteRepeatable(sql, env.now, { kind: "call.refused", outcome: "failure", action, reason, task, by, detail: {} });
-  if (decision) keepDecision(sql, decision);
+  if (decision) keepOnce(sql, decision);
   return ok(null);
 }
