@@ -38,6 +38,9 @@ const operations = Object.entries(paths).flatMap(([path, methods]) =>
 describe("every operation of /openapi.json", () => {
   let lab: Awaited<ReturnType<typeof startLab>>;
   let tenant: Tenant;
+  let bystander: Tenant;
+  /** What the requests may not name: they would end the operator's key, or who is asked at the end. */
+  let spared: readonly string[] = [];
   /** Ids that answers named, which later requests use: the sequence has a state. */
   const ids: string[] = ["default", "task_0", "x"];
   const served = new Set<string>();
@@ -46,6 +49,9 @@ describe("every operation of /openapi.json", () => {
   beforeAll(async () => {
     lab = await startLab({ runtime: "deno" });
     tenant = await lab.newTenant();
+    bystander = await lab.newTenant();
+    const [, , , kid = ""] = lab.cell.adminKey.split("_");
+    spared = [bystander.id, kid];
   });
   afterAll(() => lab?.stop());
 
@@ -80,8 +86,7 @@ describe("every operation of /openapi.json", () => {
   });
 
   it("leaves a cell that still answers a good call", async () => {
-    const fresh = await lab.newTenant();
-    const answer = await lab.openai(fresh.apiKey).chat.completions.create({
+    const answer = await lab.openai(bystander.apiKey).chat.completions.create({
       model: "small",
       messages: [{ role: "user", content: "hi" }],
     });
@@ -90,7 +95,7 @@ describe("every operation of /openapi.json", () => {
 
   function remember(text: string): void {
     for (const [, id] of text.matchAll(/"(?:id|kid|response_id|file_id|approval_id)":\s*"([^"]{1,128})"/g))
-      if (id !== undefined && !ids.includes(id)) ids.push(id);
+      if (id !== undefined && !ids.includes(id) && !spared.includes(id)) ids.push(id);
     if (ids.length > 200) ids.splice(3, 100);
   }
 });
