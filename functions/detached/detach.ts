@@ -73,7 +73,6 @@ export async function detach(
     expires_ms: (deadline + LIMITS.detachedLifeMs) as UnixMs, // safe because: milliseconds plus milliseconds
     callback: url === null ? null : await sealCallback(dataKey, tenant, task, callback),
   });
-  if (job !== null) deps.poolWatch.sent(job.queue);
 }
 
 /**

@@ -48,6 +48,10 @@ export async function poolRefusals(
     });
     if (refusal !== null) refusals.set(candidate.id, refusal);
   }
+  // Where a pool is the first choice its queue is counted longer from here on: calls of one moment do not all pass.
+  const first = offers.find(({ candidate }) => !refusals.has(candidate.id));
+  const pool = first === undefined ? null : poolOf(first);
+  if (pool !== null) deps.poolWatch.sent({ pool, class: "interactive" });
   return refusals;
 }
 

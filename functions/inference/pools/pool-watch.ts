@@ -73,7 +73,7 @@ export class PoolWatch {
     this.#tell();
   }
 
-  /** A job went to the queue from here. */
+  /** A job goes to the queue from here; what does not get there counts until the next look. */
   sent(queue: QueueName): void {
     const key = keyOf(queue);
     this.#sent.set(key, (this.#sent.get(key) ?? 0) + 1);

@@ -3,7 +3,7 @@ import type { PoolConfig } from "../../../shared/contracts/config/snapshot.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { PoolLoad, PoolState } from "../../../shared/contracts/pool-load.ts";
 import { type PoolQuestion, poolRefusal, retryAfterMs } from "./exclude.ts";
-import { estimatedWaitMs, servingLoad } from "./wait.ts";
+import { busyLoad, estimatedWaitMs, servingLoad } from "./wait.ts";
 
 const load = (members: Partial<PoolLoad> = {}): PoolLoad => ({
   ...{ workers: 1, capacity: 4, running: 4, waiting: 0, service_ms: 1_000 },
@@ -29,6 +29,13 @@ describe("the estimated wait", () => {
     ["a batch job after every eighth interactive one", load(), { interactive: 15, batch: 100 }, 4_250],
   ] as const)("is %s", (_what, of, ahead, ms) => {
     expect(estimatedWaitMs(of, ahead, "interactive")).toBe(ms);
+  });
+
+  it("counts what was handed out since a worker told its load, up to what it can run", () => {
+    const out = (in_flight: number) => state({ queues: [{ ...queue("interactive", 0), in_flight }] });
+    const told = load({ running: 1 });
+    expect([0, 1, 3, 400].map((count) => busyLoad(told, out(count)).running)).toEqual([1, 1, 3, 4]);
+    expect(busyLoad(told, null)).toEqual(told);
   });
 
   it("lets batch jobs wait behind the interactive ones that workers take first, and not behind all of them", () => {

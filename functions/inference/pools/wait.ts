@@ -52,6 +52,15 @@ export function estimatedWaitMs(load: PoolLoad, ahead: Ahead, of: QueueClass): n
   return Math.ceil((ends * (load.service_ms ?? LIMITS.poolServiceMsAssumed)) / Math.max(1, load.capacity));
 }
 
+/**
+ * The load with what the queues handed out: workers tell what they run every few seconds, and jobs that they received
+ * since are in flight already.
+ */
+export function busyLoad<T extends PoolLoad>(load: T, state: PoolState | null): T {
+  const out = (state?.queues ?? []).reduce((sum, { in_flight }) => sum + in_flight, 0);
+  return { ...load, running: Math.max(load.running, Math.min(load.capacity, out)) };
+}
+
 /** Jobs that wait, as the last look at the queues has them, and those that were sent since. */
 export function aheadOf(state: PoolState | null, sent: Ahead): Ahead {
   const ready = (of: QueueClass) => state?.queues.find((queue) => queue.class === of)?.ready ?? 0;
@@ -67,6 +76,6 @@ export function poolWaitMs(
   of: QueueClass,
 ): number | null {
   const load = servingLoad(state, needed);
-  if (load !== null) return estimatedWaitMs(load, ahead, of);
+  if (load !== null) return estimatedWaitMs(busyLoad(load, state), ahead, of);
   return config?.scale_from_zero ? config.cold_start_ms : null;
 }

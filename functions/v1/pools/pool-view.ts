@@ -1,7 +1,7 @@
 import type { PoolConfig } from "../../../shared/contracts/config/snapshot.ts";
 import type { PoolObject } from "../../../shared/contracts/http/pools.ts";
 import type { PoolLoad, PoolState } from "../../../shared/contracts/pool-load.ts";
-import { type Ahead, aheadOf, estimatedWaitMs } from "../../inference/pools/wait.ts";
+import { type Ahead, aheadOf, busyLoad, estimatedWaitMs } from "../../inference/pools/wait.ts";
 import { rfc3339 } from "../time.ts";
 
 const loadOf = ({ capacity, running, waiting, service_ms }: PoolLoad) => ({
@@ -30,7 +30,7 @@ export function poolObject(config: PoolConfig, known: PoolState | null, sent: Ah
     })),
     queues: state.queues.map(({ class: of, ready, in_flight, dead, oldest_ms, sampled_ms }) => ({
       ...{ class: of, depth: ready, in_flight, dead_letters: dead, oldest_age_ms: oldest_ms },
-      estimated_wait_ms: state.workers > 0 ? estimatedWaitMs(state, ahead, of) : cold,
+      estimated_wait_ms: state.workers > 0 ? estimatedWaitMs(busyLoad(state, state), ahead, of) : cold,
       sampled_at: rfc3339(sampled_ms),
     })),
     ...{ scale_from_zero, cold_start_ms, max_wait_ms },
