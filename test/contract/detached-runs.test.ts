@@ -58,6 +58,26 @@ describe("a call that lives on without its caller", () => {
     expect(cell.settled).toEqual(ids.map((task) => ({ task, status: "OK", ok: true })));
   });
 
+  it("is decided live when it is leased, and that decision is the one its closing entry names, to be explained", async () => {
+    scripts = [whole];
+    const answer = cell.ask(CHAT, chat("queued"), {});
+    const task = await cell.nextTask();
+    await cell.take(task);
+    expect((await answer).status).toBe(200);
+    const admin = async (path: string) => (await cell.ask(path, null)).json() as Promise<{ data: JsonObject[] }>; // safe because: lists of the API
+    const kept = (await admin("/v1/decisions?limit=10")).data.filter((decision) => decision.task === task);
+    const points = kept.map(async ({ id }) => {
+      const { input } = (await (await cell.ask(`/v1/decisions/${id}`, null)).json()) as { input: JsonObject }; // safe because: a decision's schema
+      return input.point;
+    });
+    expect(await Promise.all(points)).toEqual(["lease", "request"]);
+    const entries = (await admin("/v1/ledger?limit=100")).data.filter((entry) => entry.task === task);
+    expect(entries.map(({ kind, decision }) => [kind, decision])).toEqual([
+      ["task.opened", kept[1]?.id],
+      ["task.closed", kept[0]?.id],
+    ]);
+  });
+
   it("is not taken along by a caller who leaves", async () => {
     const engine = fed();
     scripts = [engine.script];
