@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT } from "../../infra/local/command.mjs";
 import { startCellTarget } from "./cell-target.ts";
+import { startGlobalTarget } from "./global-target.ts";
 import { type Measurement, measure, type Shape } from "./measure.ts";
 import { ratios, table } from "./report.ts";
 import { startMock, startPortkey, type Target } from "./targets.ts";
 
 const USAGE = `npm run bench [-- options]
-  --targets direct,portkey,deno,workerd,node   what is driven (default: the first four)
+  --targets direct,portkey,deno,workerd,global,node   what is driven (default: the first five)
   --concurrency 1,10,64                        connections
   --tenants 1,64                               tenants of a cell
   --seconds 8                                  measured time of each run, after a warm-up of a quarter of it
@@ -17,7 +18,7 @@ const USAGE = `npm run bench [-- options]
 
 const { values } = parseArgs({
   options: {
-    targets: { type: "string", default: "direct,portkey,deno,workerd" },
+    targets: { type: "string", default: "direct,portkey,deno,workerd,global" },
     concurrency: { type: "string", default: "1,10,64" },
     tenants: { type: "string", default: "1,64" },
     seconds: { type: "string", default: "8" },
@@ -81,6 +82,8 @@ async function start(name: string): Promise<Target> {
     case "node":
     case "workerd":
       return startCellTarget(name, mock.url, Math.max(...tenantCounts));
+    case "global":
+      return startGlobalTarget(mock.url);
     default:
       throw new Error(`unknown target ${name}\n${USAGE}`);
   }
