@@ -183,11 +183,15 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
   } catch (thrown) {
     stopper.release();
     if (left) throw thrown;
-    const problem = stopper.problem ?? asProblem(thrown);
+    const problem = stopper.problem ?? (settlement.ran ? brokenRun(thrown) : asProblem(thrown));
     await settleFailure(deps, { call, settlement, keeper, shape: view.shape }, problem);
     throw problem;
   }
 }
+
+/** A store that is away behind an engine's work is not told as one that may be asked again: the work was done. */
+const brokenRun = (thrown: unknown): ProblemError =>
+  thrown instanceof ProblemError ? thrown : new ProblemError("internal", {}, { cause: thrown });
 
 /** Every candidate with the reason for which it is none. */
 const rejectedFor = (
