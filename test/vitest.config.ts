@@ -9,6 +9,7 @@ const HEAVY = [
   "test/contract/worker-engine.*.test.ts",
   "test/crash/**/*.test.ts",
   "test/fuzz/**/*.test.ts",
+  "test/simulation/*.heavy.test.ts",
   "test/contract/control-db.*.test.ts",
   "test/contract/tessera-fsck.test.ts",
   "test/contract/infrastructure.test.ts",
@@ -53,7 +54,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "contract",
-          include: ["test/{contract,runtime,support,bench,policies}/**/*.test.ts"],
+          include: ["test/{contract,runtime,support,bench,policies,simulation}/**/*.test.ts"],
           exclude: [...notTests, ...HEAVY],
           pool: "forks",
           testTimeout: 60 * SECOND_MS,

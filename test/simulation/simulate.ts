@@ -1,6 +1,7 @@
 import { cellAttribution } from "../../functions/entry/bootstrap.ts";
 import { mint } from "../../functions/v1/keys/mint.ts";
 import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../../shared/contracts/ids.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { NewKey } from "../../shared/contracts/ports/tenant-store.ts";
 import { type Credential, Facts } from "./facts.ts";
 import { judge } from "./invariants/judge.ts";
@@ -14,10 +15,10 @@ import { chatter } from "./workload/chatter.ts";
 import { administrator, batcher, chaos, type People } from "./workload/others.ts";
 import { type Violation, World } from "./world/world.ts";
 
-const EVENTS_MAX = 60_000;
-/** Virtual time in which a cell without faults must have come to rest. */
-const REST_MS = 60 * 60_000;
-const LOOK_MS = 5_000;
+const EVENTS_MAX = 250_000;
+/** A task of unknown outcome is closed when its deadline, which lines of batches have at its longest, and its grace are over. */
+const REST_MS = LIMITS.deadlineMsMax + LIMITS.abandonGraceMs + 10 * 60_000;
+const LOOK_MS = 10_000;
 const BUDGETS_USD = ["0.0009", "0.002", "5"] as const;
 
 export interface Outcome {

@@ -102,9 +102,26 @@ export async function startEdge(process: Process, around: EdgeSurroundings): Pro
   return { process, deps, handle, runner, batches, lifecycle };
 }
 
-/** Failures that a process reports belong into the history. */
+/** What is away now and then: the end of a chain of causes that is no defect. */
+const AWAY: ReadonlySet<string> = new Set([
+  ...["ObjectUnavailable", "ObjectStoreUnavailable", "JobQueueUnavailable", "PolicyUnavailable", "Unreachable"],
+  ...["ControlDbUnavailable", "ProblemError", "Fenced", "NotBegun", "TimeoutError"],
+]);
+/** Events behind which a defect would hide. */
+const HIDES: ReadonlySet<string> = new Set([
+  "request.failed",
+  "task.run",
+  "stream.failed",
+  "batch.turn",
+  "worker.frame",
+]);
+
+/** Failures that a process reports belong into the history; one that nothing outside explains is a violation. */
 export function logged(world: World, name: string, line: string): void {
-  const { level, event, errors } = JSON.parse(line);
-  if (level === "error" || level === "warn")
-    world.note(`${name} logs ${event} ${JSON.stringify(errors ?? []).slice(0, 900)}`);
+  const { level, event, errors = [] } = JSON.parse(line);
+  if (level !== "error" && level !== "warn") return;
+  world.note(`${name} logs ${event} ${JSON.stringify(errors).slice(0, 900)}`);
+  const cause = errors.at(-1);
+  if (HIDES.has(event) && cause !== undefined && !AWAY.has(cause.name))
+    world.violated("no defect hides behind an outage", `${name}: ${event}: ${JSON.stringify(errors)}`);
 }

@@ -70,11 +70,17 @@ export class SimulatedQueue implements JobQueue {
           clearTimeout(timer);
           resolve();
         };
-        // Looks again, because visibility ends by itself.
-        const timer = setTimeout(wake, Math.min(left, 2_000));
+        // Visibility ends by itself.
+        const timer = setTimeout(wake, Math.min(left, this.#untilShown()));
         this.#wakes.push(wake);
       });
     }
+  }
+
+  #untilShown(): number {
+    const now = this.#world.now();
+    const shown = [...this.#held.values()].map(({ visibleMs }) => visibleMs).filter((ms) => ms > now);
+    return Math.max(1, Math.min(...shown, Number.MAX_SAFE_INTEGER) - now);
   }
 
   #take(queue: QueueName, max: number, visibilityMs: number): ReceivedJob[] {

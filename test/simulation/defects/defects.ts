@@ -1,0 +1,140 @@
+/** A mistake that somebody might make, as the change of text that makes it. */
+export interface Defect {
+  name: string;
+  /** What goes wrong with it. */
+  harm: string;
+  edits: { file: string; replace: [from: string, to: string][] }[];
+}
+
+const one = (name: string, harm: string, file: string, ...replace: [string, string][]): Defect => ({
+  ...{ name, harm },
+  edits: [{ file, replace }],
+});
+
+/** Each must be found; `npm run simulate -- --defects` tells by which seed. */
+export const DEFECTS: readonly Defect[] = [
+  one(
+    "hold-not-counted",
+    "A call is admitted as long as its budget is not used up, whatever it may cost.",
+    "durable/tenant/core/budgets.ts",
+    ["if (budget.used + holdNusd <= budget.limit_nusd) continue;", "if (budget.used <= budget.limit_nusd) continue;"],
+  ),
+  one("key-forgotten", "A key is free again as soon as its call has ended.", "durable/tenant/core/idempotency.ts", [
+    'if (!holder) return { kind: "free" };',
+    'if (holder?.state === TASK.settled) forgetKey(sql, holder.seq);\n  if (!holder || holder.state === TASK.settled) return { kind: "free" };',
+  ]),
+  one("settled-twice", "A second settlement of a task is booked like the first.", "durable/tenant/core/settle.ts", [
+    'if (task.state !== TASK.open) return err({ reason: "already_settled" });',
+    "",
+  ]),
+  one(
+    "hold-kept",
+    "What was held for a task that its alarm closed is never released.",
+    "durable/tenant/core/close.ts",
+    [
+      "chargeHold(sql, task.seq, task.hold_nusd, end.cost_nusd);",
+      "chargeHold(sql, task.seq, abandoned ? 0 : task.hold_nusd, end.cost_nusd);",
+    ],
+  ),
+  one(
+    "correction-added",
+    "A late settlement is added to the sums of use, where it should replace the estimate.",
+    "durable/tenant/core/close.ts",
+    ["usage: end.usage, cost_nusd: byNusd });", "usage: end.usage, cost_nusd: end.cost_nusd });"],
+  ),
+  one("chain-skips", "Every entry names the entry before the one before it.", "durable/tenant/core/ledger.ts", [
+    "HEAD.set(this.#sql, { size: seq + 1, hash, at_ms: atMs });",
+    "HEAD.set(this.#sql, { size: seq + 1, hash: prev, at_ms: atMs });",
+  ]),
+  one("event-dropped", "Events whose delivery failed count as delivered.", "durable/tenant/object-class.ts", [
+    "await object.call((sql, env) => feedFailed(sql, env.now));",
+    "await object.call((sql) => feedDelivered(sql, batch.next));",
+  ]),
+  one(
+    "stale-credential-admitted",
+    "Admission does not look at the key: an edge that knows an older state of it decides.",
+    "durable/tenant/core/access.ts",
+    ["if (access.kid !== null) {", "if (access.kid === null) {"],
+  ),
+  {
+    name: "stale-tenant-admitted",
+    harm: "Admission does not look at the tenant's state: an edge that knows an older one decides.",
+    edits: [
+      {
+        file: "durable/tenant/core/access.ts",
+        replace: [["if (gate.state_version !== access.versions.state)", "if (gate.state_version < 0)"]],
+      },
+      {
+        file: "durable/tenant/core/admit.ts",
+        replace: [['if (gate.suspended) return err({ reason: "suspended" });', ""]],
+      },
+    ],
+  },
+  one("fence-stands", "A task that is leased again is leased under the same fence.", "durable/task/detached.ts", [
+    "fence: row.fence + 1,",
+    "fence: Math.max(1, row.fence),",
+  ]),
+  one("fence-ignored", "Whoever had a task once may go on writing into its log.", "durable/task/detached.ts", [
+    'row.phase === "running" && row.fence === fence ?',
+    'row.phase === "running" ?',
+  ]),
+  one("lost-lease-kept", "A task whose runner died is nobody's for ever.", "durable/task/detached.ts", [
+    'if (row?.phase === "running" && row.lease_until_ms <= env.now) giveBack(sql, env.now, row);',
+    "if (row === undefined) giveBack(sql, env.now, row as never);",
+  ]),
+  one(
+    "first-result-kept",
+    "What a lost run kept for a key stays, although another run is delivered.",
+    "durable/task/core.ts",
+    [
+      '    sql.run("DELETE FROM result");\n',
+      '    if (sql.get("SELECT 1 AS found FROM result") !== undefined) return ok(false);\n',
+    ],
+  ),
+  one(
+    "provider-asked-again",
+    "A provider's run whose settlement was lost counts as not begun.",
+    "functions/v1/unattended/carry-out.ts",
+    ["throw run.ran ? thrown : new NotBegun(", "throw new NotBegun("],
+  ),
+  one(
+    "settled-taken-up",
+    "A task that was settled with a failure that passes is taken up again for ever.",
+    "functions/v1/unattended/carry-out.ts",
+    ["settled === null && PASSING.has(problem.slug)", "PASSING.has(problem.slug)"],
+  ),
+  one(
+    "other-tokens",
+    "A repeated run goes on behind what was delivered, whatever it says.",
+    "functions/detached/write-log.ts",
+    ["if (again === undefined || !constantTimeEqual(expected, again))", "if (again === undefined)"],
+    [
+      'if (!constantTimeEqual(expected, frame)) throw new Diverged("a run repeated other bytes than were delivered");',
+      "",
+    ],
+  ),
+  one(
+    "done-before-settled",
+    "The last frame of a stream goes out while its settlement is on its way.",
+    "functions/inference/relay-stream.ts",
+    ['await settle("OK", null);', 'void settle("OK", null).catch(() => {});'],
+  ),
+  one(
+    "cut-is-complete",
+    "A stream that an engine broke off ends as if it were complete.",
+    "functions/inference/relay-stream.ts",
+    [
+      'throw new ProblemError("upstream-failed", { detail: "The engine\'s stream ended before it was complete." });',
+      '{ await settle("OK", null); const end = new TextEncoder().encode("data: [DONE]\\n\\n"); return { bytes: bytes === null ? end : concat([bytes, end], bytes.byteLength + end.byteLength), last: true }; }',
+    ],
+  ),
+  one(
+    "lines-counted-again",
+    "Lines of a batch that were settled count once more when their answer was lost.",
+    "durable/batch/turn.ts",
+    [
+      'if (sql.change("DELETE FROM line WHERE batch = ? AND line = ?", id, line) === 0) continue;',
+      'sql.run("DELETE FROM line WHERE batch = ? AND line = ?", id, line);',
+    ],
+  ),
+];
