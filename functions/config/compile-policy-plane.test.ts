@@ -69,8 +69,11 @@ describe("keys of policy bundles", () => {
     expect(good(files).warnings).toEqual([]);
   });
 
-  it("are needed to fetch bundles, and those are fetched over https only", () => {
+  it("are needed to fetch bundles, and those are fetched over https or from the cell's own policies only", () => {
     expect(problems(bundles({ pull: { url: "https://bundles.example.com/x" } })).join("\n")).toContain("no key could");
+    expect(problems(bundles({ keys: [KEY], pull: { url: "object:policies/cell.tar.gz" } }))).toEqual([]);
+    for (const url of ["object:ledger/default/checkpoint", "object:policies/../ledger/x", "object:policies/"])
+      expect(problems(bundles({ keys: [KEY], pull: { url } })).join("\n"), url).toContain("object:policies/<key>");
     for (const url of ["http://bundles.example.com/x", "https://me:secret@bundles.example.com/x", "file:///etc/x"])
       expect(problems(bundles({ keys: [KEY], pull: { url } })).join("\n"), url).toContain("an https URL");
   });

@@ -184,7 +184,7 @@ export function composeCell({
     },
     batches: batchRunner(deps, { awaited: runsAreAwaited }),
     pull: new BundlePull({
-      ...{ store, tools, tenants, egress, config, clock, telemetry },
+      ...{ store, tools, tenants, egress, config, clock, telemetry, objects: parts.archive ?? null },
       by: (snapshot) => cellAttribution(cell, snapshot, "bundle-pull"),
     }),
   };

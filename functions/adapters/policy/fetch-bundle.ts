@@ -1,5 +1,6 @@
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { type Egress, EgressRefused } from "../../../shared/contracts/ports/egress.ts";
+import type { ObjectStore } from "../../../shared/contracts/ports/object-store.ts";
 
 const ACCEPT = "application/gzip, application/octet-stream";
 
@@ -24,6 +25,24 @@ export async function fetchBundle(
   if (status === 304 && etag !== null) return null;
   if (status !== 200) throw new Error(`the source answers ${status}`);
   return { archive: body, etag: etagOf(headers) };
+}
+
+/** The same of an object of the cell's own store. Rejects where the cell has none, and with what the store rejects with. */
+export async function fetchObject(
+  objects: Pick<ObjectStore, "head" | "get"> | null,
+  key: string,
+  etag: string | null,
+): Promise<FetchedBundle | null> {
+  if (objects === null) throw new Error("this cell has no object store");
+  const options = { timeout_ms: LIMITS.bundlePullMsMax };
+  const head = await objects.head(key, options);
+  if (!head.ok) throw new Error("the object is not there");
+  if (head.value.etag === etag) return null;
+  if (head.value.size > LIMITS.policyBundleBytesMax)
+    throw new Error(`the object has more than ${LIMITS.policyBundleBytesMax} bytes`);
+  const found = await objects.get(key, options);
+  if (!found.ok) throw new Error("the object is not there");
+  return { archive: found.value.bytes, etag: found.value.etag };
 }
 
 /** A bound keeps a hostile source from filling our memory by headers. */

@@ -12,6 +12,7 @@ import type { TenantStore } from "../../../shared/contracts/ports/tenant-store.t
 import { statementSigner } from "../../../shared/crypto/policy-statement.ts";
 import { createTelemetry } from "../../../shared/telemetry/create-telemetry.ts";
 import { STATEMENT_KEY } from "../../../test/support/layer-store.ts";
+import { MemoryObjectStore } from "../../../test/support/memory-object-store.ts";
 import { type ObjectsHome, objectsHome } from "../../../test/support/objects-home.ts";
 import { PROBE, snapshotOf, TENANT } from "../../../test/support/policy-world.ts";
 import { BUNDLE_SECRET, OTHER_SECRET, probeBundle } from "../../../test/support/probe-bundle.ts";
@@ -28,6 +29,7 @@ const pulling = (members: { cell?: string; acme?: string }) =>
   });
 const CELL_URL = "https://operators.example.com/cell.tar.gz";
 const TENANT_URL = "https://acme.example.com/own.tar.gz";
+const OBJECT = "object:policies/acme/own.tar.gz";
 const tenantClass = tenantObjectClass(null);
 
 let home: ObjectsHome;
@@ -38,6 +40,7 @@ let pull: BundlePull;
 let snapshot = pulling({});
 let metrics: () => string;
 let logged: string[];
+let objects: MemoryObjectStore;
 /** What lies at a URL; a source that is not here does not answer. */
 const served = new Map<string, { archive: Uint8Array; etag: string | null; status?: number }>();
 let asked: { by: "tenant" | "operator"; url: string; etag: string | null }[];
@@ -56,6 +59,7 @@ beforeEach(async () => {
   await tenants.provision(TENANT, provisionSpec());
   await embeddedCellStore(host, origin).activate("d", {});
   logged = [];
+  objects = new MemoryObjectStore(() => clock.now());
   asked = [];
   served.clear();
   const telemetry = createTelemetry({
@@ -92,9 +96,7 @@ beforeEach(async () => {
         return new Response([301, 302, 304].includes(status) ? null : (body as BodyInit), { status, headers }); // safe because: bytes are a body
       },
     },
-    config,
-    clock,
-    telemetry,
+    ...{ objects, config, clock, telemetry },
     by: (digest) => attribution({ subject: "cell:local", snapshot: digest, credential: "pull" }),
   });
 });
@@ -132,6 +134,28 @@ describe("a bundle that lies at a configured source", () => {
       ["policy.activated", "cell:local"],
     ]);
     expect(metrics()).toContain('bailiwick_policy_pulls_total{layer="tenant",outcome="activated"} 1');
+  });
+
+  it("is taken from the cell's own store too, once for each version that lies there", async () => {
+    snapshot = pulling({ acme: OBJECT });
+    const put = async (revision: number) =>
+      objects.put("policies/acme/own.tar.gz", await probeBundle({ tenant: "acme", revision }));
+    await pull.run();
+    expect([await inForce("tenant"), logged.join()]).toEqual([
+      null,
+      expect.stringContaining("the object is not there"),
+    ]);
+    await put(1);
+    for (const revision of [1, 2]) {
+      await put(revision);
+      for (let run = 0; run < 2; run++) {
+        later(300_000);
+        await pull.run();
+        expect(await inForce("tenant")).toBe(revision);
+      }
+    }
+    expect(metrics()).toContain('bailiwick_policy_pulls_total{layer="tenant",outcome="unchanged"} 2');
+    expect(asked).toEqual([]);
   });
 
   it("is asked for by the tenant's class of calls where a tenant named it, so that it reaches no private address", async () => {

@@ -1,14 +1,16 @@
+import { pulledObject } from "../../../shared/contracts/config/bundles.ts";
 import type { Snapshot } from "../../../shared/contracts/config/snapshot.ts";
 import { TenantId } from "../../../shared/contracts/ids.ts";
 import type { Attribution } from "../../../shared/contracts/ledger.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Clock } from "../../../shared/contracts/ports/clock.ts";
 import type { Egress } from "../../../shared/contracts/ports/egress.ts";
+import type { ObjectStore } from "../../../shared/contracts/ports/object-store.ts";
 import type { PolicyLayer, PolicyStore } from "../../../shared/contracts/ports/policy-store.ts";
 import type { PolicyTools } from "../../../shared/contracts/ports/policy-tools.ts";
 import type { Telemetry } from "../../../shared/contracts/ports/telemetry.ts";
 import type { Change, TenantStore } from "../../../shared/contracts/ports/tenant-store.ts";
-import { fetchBundle } from "./fetch-bundle.ts";
+import { fetchBundle, fetchObject } from "./fetch-bundle.ts";
 import { bundlesOf } from "./layer-keys.ts";
 
 export interface PullOptions {
@@ -16,6 +18,8 @@ export interface PullOptions {
   tools: Pick<PolicyTools, "check">;
   tenants: Pick<TenantStore, "lookup">;
   egress: Pick<Egress, "tenantGet" | "operatorFetch">;
+  /** The cell's own store; null where there is none. */
+  objects: Pick<ObjectStore, "head" | "get"> | null;
   config: { current(): Snapshot };
   clock: Clock;
   telemetry: Pick<Telemetry, "metrics" | "log">;
@@ -99,8 +103,12 @@ export class BundlePull {
   }
 
   async #pull(tenant: TenantId | null, source: Source): Promise<Outcome> {
-    const { store, tools, egress } = this.#options;
-    const fetched = await fetchBundle(egress, tenant === null ? "operator" : "tenant", source.url, source.etag);
+    const { store, tools, egress, objects } = this.#options;
+    const key = pulledObject(source.url);
+    const fetched =
+      key === null
+        ? await fetchBundle(egress, tenant === null ? "operator" : "tenant", source.url, source.etag)
+        : await fetchObject(objects, key, source.etag);
     if (fetched === null) return "unchanged";
     const layer: PolicyLayer = tenant === null ? { layer: "cell" } : { layer: "tenant", tenant };
     const checked = await tools.check(layer, fetched.archive);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
+import { objectKeyProblem } from "../ports/object-store.ts";
 import { SecretReference } from "./fields.ts";
 
 /** Signature algorithms of bundles (RFC 7518 §3.1, RFC 8037), as `opa sign` names them. */
@@ -90,17 +91,24 @@ export const BundleKeys = z
       context.issues.push({ code: "custom", message: `the key id ${twice} is there twice`, input: null });
   });
 
-/** Where a layer's newest bundle is fetched from; `https` only. */
+/** The key of an object of the cell's own store that is named as a source (`object:policies/…`), or null for a URL. */
+export function pulledObject(source: string): string | null {
+  const key = source.startsWith("object:policies/") ? source.slice("object:".length) : null;
+  return key === null || objectKeyProblem(key) !== null ? null : key;
+}
+
+/** Where a layer's newest bundle is fetched from: a URL, `https` only, or an object of the cell's own store. */
 export const BundlePull = z.strictObject({
   url: z
     .string()
     .max(1_024)
     .check((context) => {
+      if (pulledObject(context.value) !== null) return;
       const url = URL.parse(context.value);
       if (url === null || url.protocol !== "https:" || url.username !== "" || url.password !== "" || url.hash !== "")
         context.issues.push({
           code: "custom",
-          message: "an https URL without user name, password and fragment",
+          message: "an https URL without user name, password and fragment, or object:policies/<key>",
           input: null,
         });
     }),
