@@ -11,7 +11,8 @@ import { WORKERD_COMPATIBILITY } from "../../infra/local/workerd-config.ts";
 const GZIP_BYTES_MAX = 3 * 1024 * 1024;
 const wrangler = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
 const signer = readFileSync(join(ROOT, "wrangler.signer.toml"), "utf8");
-const environment = JSON.parse(readFileSync(join(ROOT, "infra/local/environment.json"), "utf8")).workerd;
+const entry = readFileSync(join(ROOT, "wrangler.global.toml"), "utf8");
+const { workerd: environment, global } = JSON.parse(readFileSync(join(ROOT, "infra/local/environment.json"), "utf8"));
 
 describe("a deployed cell", () => {
   /** What wrangler would upload, without network. */
@@ -54,6 +55,17 @@ describe("a deployed cell", () => {
     expect(wrangler).not.toContain("BAILIWICK_SIGNING_KEYS =");
   });
 
+  it("is found by a global entry that holds nothing: no object, no bucket, no service, and code of its own", () => {
+    const { out, stdout } = upload("global", "wrangler.global.toml");
+    expect(stdout).not.toMatch(/Durable Object|R2 Bucket|Worker {2}|KV Namespace|Queue/);
+    const worker = readFileSync(join(out, "global-workerd.js"), "utf8");
+    expect(worker).not.toMatch(/from\s*["']node:/);
+    expect(gzipSync(worker).length).toBeLessThan(256 * 1024);
+    const told = [...entry.matchAll(/^(BAILIWICK_[A-Z0-9_]+) = /gm)].map(([, name]) => name);
+    for (const name of told) expect([...Object.keys(global), "BAILIWICK_PLATFORM"]).toContain(name);
+    expect(told.filter((name) => /KEYS|SECRET/.test(name ?? ""))).toEqual([]);
+  });
+
   it("runs with the compatibility that the conformance suites ran with, so that a green test means something", () => {
     expect(wrangler).toContain(`compatibility_date = "${WORKERD_COMPATIBILITY.date}"`);
     for (const flag of WORKERD_COMPATIBILITY.flags) expect(wrangler).toContain(`"${flag}"`);
@@ -67,7 +79,7 @@ describe("a deployed cell", () => {
   });
 
   it("keeps content away from the platform: no logs, no public preview, no storage outside the jurisdiction", () => {
-    for (const config of [wrangler, signer]) {
+    for (const config of [wrangler, signer, entry]) {
       expect(config).toContain("observability = { enabled = false }");
       expect(config).toContain("logpush = false");
       expect(config).toContain("workers_dev = false");

@@ -15,7 +15,7 @@ import { sqsOptions } from "../support/sqs-options.ts";
 import { EMULATED_ACCOUNT, findTofu, tofuWorkspace } from "../support/tofu.ts";
 
 /** The provider waits until AWS agrees with itself: two minutes a cell, nearly all of it asleep. */
-const APPLY_MS_MAX = 420_000;
+const APPLY_MS_MAX = 900_000;
 const ROOT = resolve(import.meta.dirname, "../..");
 const JURISDICTION = { eu1: "eu", us1: "us" } as const;
 
