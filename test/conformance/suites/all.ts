@@ -27,6 +27,7 @@ import { poolsSuite } from "./pools.ts";
 import { queueLaneSuite } from "./queue-lane.ts";
 import { responsesSuite } from "./responses.ts";
 import { routingSuite } from "./routing.ts";
+import { smokeSuite } from "./smoke.ts";
 import { socketsSuite } from "./sockets.ts";
 import { streamsSuite } from "./streams.ts";
 import { surfacesSuite } from "./surfaces.ts";
@@ -64,6 +65,7 @@ export const ALL_SUITES: readonly Suite[] = [
   approvalShapesSuite,
   badInputSuite,
   metricsSuite,
+  smokeSuite,
   examplesSuite,
   filesSuite,
   batchesSuite,
