@@ -10,8 +10,13 @@ export function problemResponse(problem: ProblemError, incoming: Incoming, shape
   });
 }
 
-/** What durable objects and the object store reject with while they are away: by name, for their classes are others'. */
-const AWAY: ReadonlySet<string> = new Set(["ObjectUnavailable", "ObjectOverloaded", "ObjectStoreUnavailable"]);
+/** What durable objects, object store and queues reject with while they are away: by name, for their classes are others'. */
+const AWAY: ReadonlySet<string> = new Set([
+  "ObjectUnavailable",
+  "ObjectOverloaded",
+  "ObjectStoreUnavailable",
+  "JobQueueUnavailable",
+]);
 
 /**
  * Whatever was thrown, as a problem: an unforeseen error is a bare 500 whose cause stays inside; a store that is away is

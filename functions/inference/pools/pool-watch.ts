@@ -146,7 +146,7 @@ export class PoolWatch {
     } finally {
       if (this.#asking === asking) this.#asking = null;
       // Said meanwhile: nobody else would tell it before the next word.
-      if (asking !== null && answered && this.#seen < this.#changes) this.#tell();
+      if (asking !== null && answered && (this.#told.size > 0 || this.#seen < this.#changes)) this.#tell();
     }
   }
 

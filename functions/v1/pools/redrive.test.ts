@@ -13,6 +13,7 @@ import { cellUri, type Ticket, workloadTokens } from "../../../shared/crypto/wor
 import { sqliteJobQueue } from "../../../shared/job-queue/sqlite.ts";
 import { attribution } from "../../../test/support/tenant-fixtures.ts";
 import type { Call, Deps } from "../../context.ts";
+import { asProblem } from "../../pipeline/problem-response.ts";
 import { redriveDeadLetter } from "./redrive.ts";
 
 const START = 1_795_000_000_000;
@@ -142,6 +143,13 @@ describe("a redrive", () => {
         detail: { pool: "gpu", letter, task: TASK, tenant: "acme", given_up: "received too often" },
       },
     ]);
+  });
+
+  it("while the queue is away is told as that, so that its caller asks again", async () => {
+    const { letter } = await given();
+    await queue.close();
+    const failed = await redrive(letter).catch(asProblem);
+    expect(failed).toMatchObject({ slug: "store-unavailable", extensions: { retryAfterMs: 1_000 } });
   });
 
   it("of a letter that somebody else redrove meanwhile is a 404, so that one letter is one job", async () => {

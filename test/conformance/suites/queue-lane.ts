@@ -224,9 +224,11 @@ export function queueLaneSuite(lab: Lab): void {
       socket.terminate();
     });
 
-    it("publishes the keys of tickets and worker tokens", async () => {
+    it("publishes the keys of tickets and worker tokens, and those of callbacks, which are others", async () => {
       const { keys } = await lab.json("/.well-known/jwks.json");
-      expect(keys).toEqual([expect.objectContaining({ kty: "OKP", crv: "Ed25519", alg: "EdDSA" })]);
+      const key = expect.objectContaining({ kty: "OKP", crv: "Ed25519", alg: "EdDSA" });
+      expect(keys).toEqual([key, key]);
+      expect(keys[0].kid).not.toBe(keys[1].kid);
       expect(JSON.stringify(keys)).not.toContain('"d"');
     });
   });
