@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CellId, KeyId, TenantId } from "../../shared/contracts/ids.ts";
+import { mintApiKey } from "../../shared/crypto/api-key.ts";
 import { approvalSurfaces, longSurfaces } from "../support/canary-surfaces.ts";
 import { findIn, findUnder } from "../support/find-bytes.ts";
 import { eventually, type Lab, user } from "../support/lab.ts";
@@ -57,6 +59,32 @@ describe("two cells and a global entry", () => {
         error: { code: "data_residency_mismatch", type: "invalid_request_error" },
       });
     }
+  });
+
+  it("tells nothing of tenants: one that is there, one that is suspended and one that never was get the same answer", async () => {
+    const { eu, entry } = cells;
+    const suspended = await eu.lab.newTenant();
+    await eu.lab.json(`/v1/tenants/${suspended.id}`, {
+      key: eu.cell.adminKey,
+      method: "PATCH",
+      body: { suspended: true },
+    });
+    const nobody = mintApiKey(
+      { cell: CellId.parse("eu1"), tenant: TenantId.parse("nobody"), kid: KeyId.parse("0123456789ab") },
+      randomBytes(32),
+      randomBytes(32),
+    );
+    const answers = await Promise.all(
+      [eu.stays.apiKey, suspended.apiKey, nobody.text].map(async (key) => {
+        const response = await plainAsk(entry + CHAT, { key, body: { model: "echo", messages: [user("Hello")] } });
+        const { instance, ...rest } = await response.json();
+        const names = [...response.headers.keys()].sort();
+        return { status: response.status, names, rest, instance: String(instance).replace(/req_\w+$/, "") };
+      }),
+    );
+    expect(answers[0]).toMatchObject({ status: 421, rest: { cell: "eu1" } });
+    expect(answers[1]).toEqual(answers[0]);
+    expect(answers[2]).toEqual(answers[0]);
   });
 
   it("still answers 401 for keys of a cell that no directory names, and of its own that are not good", async () => {
