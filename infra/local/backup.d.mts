@@ -9,3 +9,4 @@ export function backup(what: { home: string; to: string; keys: boolean }): {
 };
 export function filesUnder(folder: string): string[];
 export function digest(path: string): string;
+export function foldersUnder(folder: string): string[];

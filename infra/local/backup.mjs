@@ -65,6 +65,7 @@ export function backup({ home, to, keys }) {
     taken_at: began.toISOString(),
     version: JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version,
     with_keys: keys,
+    folders: foldersUnder(to),
     files,
   };
   writeFileSync(join(to, MANIFEST), `${JSON.stringify(manifest, null, 1)}\n`, { mode: 0o600 });
@@ -120,6 +121,13 @@ export const filesUnder = (folder) =>
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .sort();
 
+/** @param {string} folder @returns {string[]} paths of folders below it, parents first: PostgreSQL needs empty ones too */
+export const foldersUnder = (folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+
 /**
  * Brings `to` to what `home` has below `under`: copies what is new or changed, removes what is gone. An object is written
  * under another name and then renamed, so its number, size and time tell whether it was `copied`; anything else is copied.
@@ -128,6 +136,7 @@ export const filesUnder = (folder) =>
 function mirror({ home, to, under, keys, copied }) {
   const from = join(home, under);
   if (!existsSync(from)) return;
+  for (const name of foldersUnder(from)) mkdirSync(join(to, under, name), { recursive: true, mode: 0o700 });
   const wanted = filesUnder(from)
     .map((name) => join(under, name))
     .filter((name) => !LEFT_OUT.test(name) && !name.startsWith(QUEUE) && (keys || !KEY_FILES.includes(name)));

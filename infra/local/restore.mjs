@@ -1,5 +1,5 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { BackupFailed, digest, filesUnder, KEY_FILES, MANIFEST } from "./backup.mjs";
@@ -12,7 +12,7 @@ import { BackupFailed, digest, filesUnder, KEY_FILES, MANIFEST } from "./backup.
 export function restore({ from, home }) {
   if (!existsSync(join(from, MANIFEST))) throw new BackupFailed(`${from} is no whole backup`);
   if (existsSync(home) && readdirSync(home).length > 0) throw new BackupFailed(`${home} is not empty`);
-  /** @type {{ schema_version: number, taken_at: string, with_keys: boolean, files: Record<string, string> }} */
+  /** @type {{ schema_version: number, taken_at: string, with_keys: boolean, folders: string[], files: Record<string, string> }} */
   const manifest = JSON.parse(readFileSync(join(from, MANIFEST), "utf8"));
   if (manifest.schema_version !== 1)
     throw new BackupFailed(`backups of version ${manifest.schema_version} are not known`);
@@ -22,15 +22,20 @@ export function restore({ from, home }) {
   const besides = filesUnder(from).filter((name) => name !== MANIFEST && !(name in manifest.files));
   if (besides.length > 0) throw new BackupFailed(`${besides[0]} is not of this backup`);
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  for (const name of Object.keys(manifest.files)) {
-    mkdirSync(dirname(join(home, name)), { recursive: true, mode: 0o700 });
-    copyFileSync(join(from, name), join(home, name));
-  }
+  for (const name of manifest.folders) mkdirSync(inside(home, name), { recursive: true, mode: 0o700 });
+  for (const name of Object.keys(manifest.files)) copyFileSync(join(from, name), inside(home, name));
   return {
     files: Object.keys(manifest.files).length,
     taken_at: manifest.taken_at,
     missing: manifest.with_keys ? [] : KEY_FILES.slice(0, 2),
   };
+}
+
+/** @param {string} home @param {string} name @returns {string} a place in the home, whatever a manifest calls it */
+function inside(home, name) {
+  const path = resolve(home, name);
+  if (!path.startsWith(resolve(home) + sep)) throw new BackupFailed(`${name} lies outside of the home`);
+  return path;
 }
 
 /** `npm run restore -- --from FOLDER --home NEW` */
