@@ -1,8 +1,14 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { findOpa } from "../../infra/local/policies.mjs";
 import { evaluate, loadPlan } from "../engine/evaluate.ts";
 import { fromJson, toJson } from "../engine/json.ts";
 import type { Value } from "../engine/value.ts";
+
+const opa = findOpa();
+const missing = "missing" in opa ? ` (skipped: ${opa.missing})` : "";
 
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8"));
 
@@ -54,5 +60,12 @@ describe.each([
     const answer = evaluate(plan, entrypoint, { data, now_ns: 0n, strict: true });
     if (!answer.ok) throw new Error(JSON.stringify(answer.error));
     expect(answer.value.value === undefined ? undefined : toJson(answer.value.value)).toBe(true);
+  });
+
+  it.skipIf("missing" in opa)(`and passes all of them under \`opa test\` too${missing}`, () => {
+    if ("missing" in opa) return;
+    const where = fileURLToPath(new URL(folder, import.meta.url));
+    const printed = execFileSync(opa.file, ["test", where], { encoding: "utf8", timeout: 60_000 });
+    expect(printed).toContain(`PASS: ${plan.entrypoints.size}/${plan.entrypoints.size}`);
   });
 });
