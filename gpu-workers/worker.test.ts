@@ -179,6 +179,25 @@ describe("what a worker does with other messages", () => {
     expect(connection.frames.filter(({ t }) => t === "lease")).toHaveLength(1);
   });
 
+  it("buries a job that the cell calls exhausted and goes on with the next one, so that poison blocks no slot", async () => {
+    const { connection, send, depth, queue } = await world({ concurrency: 1 });
+    const [poison, next] = [numberedTask(7), numberedTask(8)];
+    await send(poison);
+    await send(next);
+    const { ref, message } = await connection.next("lease");
+    expect(message).toBe(jobMessage(poison));
+    connection.send({ t: "refused", ref, reason: "exhausted", retry_after_ms: null });
+    const after = await connection.next("lease");
+    expect(after.message).toBe(jobMessage(next));
+    connection.send(grant(after.ref, next, 1));
+    await connection.next("end");
+    connection.send({ t: "settled", task: next, fence: 1 });
+    await expect.poll(depth).toMatchObject({ ready: 0, in_flight: 0, dead: 1 });
+    expect(await queue.dead({ pool: "p", class: "interactive" }, { after: null, limit: 9 })).toMatchObject([
+      { body: jobMessage(poison), reason: "begun too often without an end", deliveries: 1 },
+    ]);
+  });
+
   it("takes no more jobs than it has slots", async () => {
     const { connection, send, depth } = await world({ concurrency: 2 });
     for (let i = 10; i < 15; i++) await send(numberedTask(i));
