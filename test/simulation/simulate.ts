@@ -131,7 +131,7 @@ async function tenant(cell: SimulatedCell, { deps }: Edge, name: TenantName) {
   if (!config) throw new Error(`no tenant ${name}`);
   const [admin, ...apps] = Array.from({ length: 1 + 1 + cell.world.random.below(2) }, () => mint(deps, id));
   if (!admin) throw new Error("no key was minted");
-  const common = { ...scopes, kind: "service", granted: ["*"], expires_ms: null } as const;
+  const common = { ...scopes, kind: "service" as const, granted: ["*"], expires_ms: null };
   const keys: NewKey[] = [
     {
       ...{ ...common, kid: admin.kid, digest: admin.digest, name: "admin", subject: `user:admin-of-${name}` },

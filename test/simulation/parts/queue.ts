@@ -133,6 +133,9 @@ export class SimulatedQueue implements JobQueue {
   async purge(): Promise<boolean> {
     return false;
   }
+  async purgeAll(): Promise<number> {
+    return 0;
+  }
   async close(): Promise<void> {}
 }
 

@@ -56,6 +56,7 @@ export function startWorker(name: string, around: WorkerSurroundings): WorkerPro
       deadLetter: (queue, id) => remote.deadLetter(queue, id),
       redrive: (queue, id) => remote.redrive(queue, id),
       purge: (queue, id) => remote.purge(queue, id),
+      purgeAll: (queue, ids) => remote.purgeAll(queue, ids),
       close: () => remote.close(),
     },
     engine: around.engines.local("openai"),
