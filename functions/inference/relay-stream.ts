@@ -206,7 +206,9 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
         }
       },
       cancel() {
+        // Also while the last bytes wait for their settlement: nobody is left to give them to.
         cancelled();
+        gone = true;
       },
     },
     { highWaterMark: 0 },
