@@ -120,7 +120,12 @@ describe("two cells and a global entry", () => {
       found.push(...findIn("entry log", entryProcess.logs, needles(content)));
     }
     expect(found).toEqual([]);
-    // The content was really there to be found: each cell's own engines had it.
+    // Each place that was searched does hold what belongs there.
+    for (const { cell, collector, passes } of [eu, us]) {
+      expect(findUnder(cell.home, { tenant: passes.id })).not.toEqual([]);
+      expect(JSON.stringify(collector)).toContain("/v1/chat/completions");
+      expect(cell.logs()).toContain("Bailiwick is ready");
+    }
     for (const [place, content] of [
       [eu, EU],
       [us, US],
