@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { parse } from "yaml";
+import { z } from "zod";
 import { ROOT } from "../local/command.mjs";
 import { failedShare, Rings, rollout } from "./rollout.ts";
 import { smoke, smokePassed } from "./smoke.ts";
@@ -48,6 +49,18 @@ function command(args: string[], input?: string): void {
   });
   if (status !== 0) throw new Error(`${args.slice(1, 4).join(" ")}: exit ${status}`);
 }
+/** What a command prints. */
+function output(args: string[]): string {
+  const { status, stdout } = spawnSync(process.execPath, args, {
+    ...{ cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
+    env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
+  });
+  if (status !== 0) throw new Error(`${args.slice(1, 4).join(" ")}: exit ${status}`);
+  return stdout;
+}
+const Deployment = z.object({ versions: z.array(z.object({ version_id: z.string(), percentage: z.number() })) });
+/** The version that answered before the roll-out, by cell: "the one before" is another once something was uploaded. */
+const ranBefore = new Map<string, string>();
 const WRANGLER = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
 
 async function metrics(cell: string): Promise<string | null> {
@@ -60,6 +73,12 @@ async function metrics(cell: string): Promise<string | null> {
 
 const outcome = await rollout(rings, {
   async release(cell) {
+    const { versions } = Deployment.parse(
+      JSON.parse(output([WRANGLER, "deployments", "status", "--json", "--env", cell])),
+    );
+    const [running] = versions.toSorted((a, b) => b.percentage - a.percentage);
+    if (running === undefined) throw new Error(`${cell} has no deployment to come back to: make the first one by hand`);
+    ranBefore.set(cell, running.version_id);
     if (kind === "code") return command([join(ROOT, "infra/local/deploy.ts"), cell]);
     const text = process.env.BAILIWICK_CONFIG_JSON;
     if (!text) throw new Error("BAILIWICK_CONFIG_JSON is not set");
@@ -78,7 +97,19 @@ const outcome = await rollout(rings, {
     return before === null || after === null ? null : failedShare(before, after);
   },
   async rollback(cell) {
-    command([WRANGLER, "rollback", "--env", cell, "--yes", "--message", `taken back by the roll-out of ${kind}`]);
+    const version = ranBefore.get(cell);
+    // Nothing was uploaded: what runs is what ran.
+    if (version === undefined) return;
+    command([
+      WRANGLER,
+      "rollback",
+      version,
+      "--env",
+      cell,
+      "--yes",
+      "--message",
+      `taken back by the roll-out of ${kind}`,
+    ]);
   },
   say: (line) => void process.stdout.write(`${line}\n`),
 });
