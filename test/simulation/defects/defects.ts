@@ -103,16 +103,26 @@ export const DEFECTS: readonly Defect[] = [
     "functions/v1/unattended/carry-out.ts",
     ["settled === null && PASSING.has(problem.slug)", "PASSING.has(problem.slug)"],
   ),
-  one(
-    "other-tokens",
-    "A repeated run goes on behind what was delivered, whatever it says.",
-    "functions/detached/write-log.ts",
-    ["if (again === undefined || !constantTimeEqual(expected, again))", "if (again === undefined)"],
-    [
-      'if (!constantTimeEqual(expected, frame)) throw new Diverged("a run repeated other bytes than were delivered");',
-      "",
+  {
+    name: "other-tokens",
+    harm: "A repeated run goes on behind what was delivered, whatever it says.",
+    edits: [
+      {
+        file: "functions/v1/unattended/run-host.ts",
+        replace: [["(value.frames > 0 && !held ? notContinued() : null)", "null"]],
+      },
+      {
+        file: "functions/detached/write-log.ts",
+        replace: [
+          ["if (again === undefined || !constantTimeEqual(expected, again))", "if (again === undefined)"],
+          [
+            'if (!constantTimeEqual(expected, frame)) throw new Diverged("a run repeated other bytes than were delivered");',
+            "",
+          ],
+        ],
+      },
     ],
-  ),
+  },
   one(
     "done-before-settled",
     "The last frame of a stream goes out while its settlement is on its way.",

@@ -40,8 +40,8 @@ export async function ask(world: World, edge: Edge | null, asked: Asked): Promis
     const { process } = edge;
     world.after(hopMs(world, 0.01), world.wire, () => {
       if (!process.alive) return fail("the edge died");
+      const forget = process.onEnd(() => fail("the edge died"));
       world.after(0, process, () => {
-        const forget = process.onEnd(() => fail("the edge died"));
         const serve = async (): Promise<void> => {
           const response = await edge.handle(
             new Request(`http://cell.example.com${asked.path}`, {

@@ -96,6 +96,7 @@ function connect(world: World, edge: Edge | null, process: Process, url: string,
   }
   world.after(hopMs(world, 0.02), world.wire, () => {
     if (!edge.process.alive) return refuse();
+    const forget = edge.process.onEnd(refuse);
     world.after(0, edge.process, () => {
       const headers = { upgrade: "websocket", "sec-websocket-protocol": protocols.join(", ") };
       const request = new Request(url.replace(/^ws/, "http"), { headers });
@@ -113,7 +114,10 @@ function connect(world: World, edge: Edge | null, process: Process, url: string,
         }),
       );
       served.then(
-        () => (taken ? undefined : refuse()),
+        () => {
+          forget();
+          if (!taken) refuse();
+        },
         () => refuse(),
       );
     });

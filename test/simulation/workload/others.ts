@@ -138,7 +138,7 @@ export async function chaos(caller: Caller): Promise<void> {
   while (world.faults) {
     await caller.pause(200, 15_000);
     if (!world.faults) return;
-    const what = random.below(12);
+    const what = random.below(14);
     if (what < 4) {
       const name = cell.objects?.host.crashOne(random.chance(0.3));
       if (name) world.note(`${name} crashed`);
@@ -154,6 +154,12 @@ export async function chaos(caller: Caller): Promise<void> {
       world.note(`edge-${at + 1} died`);
       await caller.pause(5, 6_000);
       await cell.startEdge(at);
+    } else if (what >= 12) {
+      // Longer than a lease, at times: when it goes on, it does not know that somebody else has its work.
+      const edge = cell.edges[random.below(cell.shape.edges)];
+      const ms = random.between(5_000, 70_000);
+      if (edge) edge.process.stoppedUntilMs = world.now() + ms;
+      world.note(`${edge?.process.name} stops for ${Math.round(ms)} ms`);
     } else if (cell.shape.workers > 0) {
       const at = random.below(cell.shape.workers);
       if (what < 10) {

@@ -57,8 +57,9 @@ export function callInto<T>(
   world.after(hopMs(world, path.slow), world.wire, () => {
     const callee = to();
     if (callee === null || !callee.alive) return failAfter(hopMs(world, 0), "nobody is there");
+    // It may be stopped, and die before it hears of the request.
+    const forget = callee.onEnd(() => failAfter(random.between(1, 2_000), "it died"));
     world.after(0, callee, () => {
-      const forget = callee.onEnd(() => failAfter(random.between(1, 2_000), "it died"));
       const answer = (give: () => void) => {
         forget();
         if (world.faults && random.chance(path.lost)) return lose("answer");

@@ -10,6 +10,8 @@ const LINES_KEPT = 40_000;
 export class Process {
   readonly name: string;
   alive = true;
+  /** Stopped until then: it lives, and nothing of it happens. */
+  stoppedUntilMs = 0;
   readonly #ends = new Set<() => void>();
 
   constructor(name: string) {
@@ -170,6 +172,10 @@ export class World {
     for (let event = pop(this.#heap); event; event = pop(this.#heap)) {
       if (event.gone || !event.process.alive) {
         this.#timers.delete(event.seq);
+        continue;
+      }
+      if (event.process.stoppedUntilMs > event.at) {
+        push(this.#heap, Object.assign(event, { at: event.process.stoppedUntilMs }));
         continue;
       }
       this.#now = Math.max(this.#now, event.at);
