@@ -92,7 +92,8 @@ export async function liveStreams(world: BenchWorld, count: number) {
   const lost = all.filter(({ complete }) => !complete);
   return {
     ...{ streams: count, live_at_once: live, lost: lost.length, before, during },
-    lost_example: lost[0] === undefined ? null : { status: lost[0].status, tokens: lost[0].tokens },
+    lost_example:
+      lost[0] === undefined ? null : { status: lost[0].status, tokens: lost[0].tokens, error: lost[0].error },
     cell_kib_per_stream: ((during.cell_mib - before.cell_mib) * 1024) / count,
   };
 }

@@ -9,6 +9,8 @@ export interface Streamed {
   /** Events that carry text. */
   tokens: number;
   complete: boolean;
+  /** Code of the error that it ended with, if it told one. */
+  error: string | null;
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
@@ -27,6 +29,7 @@ export function streamed({ cell, key }: BenchWorld, model: string, onFirst: () =
       resolve({
         ...{ status, first_ms: first, whole_ms: performance.now() - startMs, tokens },
         complete: status === 200 && tail.endsWith("data: [DONE]\n\n"),
+        error: /"code":"(\w+)"/.exec(tail)?.[1] ?? null,
       });
     const asked = request(`${cell.url}/v1/chat/completions`, {
       agent,
@@ -45,7 +48,7 @@ export function streamed({ cell, key }: BenchWorld, model: string, onFirst: () =
           onFirst();
         }
         tokens += found;
-        tail = (tail + text).slice(-32);
+        tail = (tail + text).slice(-1_024);
       });
       response.on("end", over);
       response.on("error", over);
