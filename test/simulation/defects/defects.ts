@@ -97,12 +97,6 @@ export const DEFECTS: readonly Defect[] = [
     "functions/v1/unattended/carry-out.ts",
     ["throw run.ran ? thrown : new NotBegun(", "throw new NotBegun("],
   ),
-  one(
-    "settled-taken-up",
-    "A task that was settled with a failure that passes is taken up again for ever.",
-    "functions/v1/unattended/carry-out.ts",
-    ["settled === null && PASSING.has(problem.slug)", "PASSING.has(problem.slug)"],
-  ),
   {
     name: "other-tokens",
     harm: "A repeated run goes on behind what was delivered, whatever it says.",
@@ -139,12 +133,12 @@ export const DEFECTS: readonly Defect[] = [
     ],
   ),
   one(
-    "lines-counted-again",
-    "Lines of a batch that were settled count once more when their answer was lost.",
+    "line-stays-outside",
+    "A line of a batch that has its result counts as one that is still to be done.",
     "durable/batch/turn.ts",
     [
       'if (sql.change("DELETE FROM line WHERE batch = ? AND line = ?", id, line) === 0) continue;',
-      'sql.run("DELETE FROM line WHERE batch = ? AND line = ?", id, line);',
+      'if (sql.get("SELECT 1 AS found FROM line WHERE batch = ? AND line = ?", id, line) === undefined) continue;',
     ],
   ),
 ];

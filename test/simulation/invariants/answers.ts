@@ -36,11 +36,14 @@ export function checkAnswers(facts: Facts, generations: readonly Generation[], c
 
 const taskOf = (headers: Readonly<Record<string, string>>): string | null => headers["x-bailiwick-task"] ?? null;
 
+/** Without comments: they only keep a connection open, and a replay has no need of them. */
+const eventsOf = (text: string): string => text.replace(/^:[^\n]*\n\n/gm, "");
+
 /** Whole answers of a finished call are the same bytes, however often they are asked for. */
 function checkReplays(prompt: Prompt, complain: Complain): void {
   if (prompt.kind === "background") return;
   const bodies = new Set(
-    prompt.answers.flatMap(({ answer, complete, said }) => (complete && said !== null ? [answer.text] : [])),
+    prompt.answers.flatMap(({ answer, complete, said }) => (complete && said !== null ? [eventsOf(answer.text)] : [])),
   );
   if (bodies.size > 1) complain("replays are byte-identical", `${prompt.id}: ${[...bodies].join("\n---\n")}`);
 }
