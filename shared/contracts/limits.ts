@@ -544,7 +544,7 @@ export const LIMITS = {
   /** Leases of one task: a request that ends its workers is not given to a fourth. */
   detachedAttemptsMax: 3,
   /** Detached tasks that one process carries out at once. */
-  detachedRunsMax: 2_048,
+  detachedRunsMax: 256,
   /** A job that nobody took is sent again: the queue may have lost it, or keep it from everybody. */
   jobResendMs: 5 * MINUTE,
   /** Tries of one callback, with waits that double from 1 s up to an hour: two to three hours, within the life of the task's log. */
