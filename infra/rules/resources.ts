@@ -71,21 +71,34 @@ function filled(plan: unknown, state: unknown): unknown {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Ids that differ from one run to the next get the order of their appearance. */
-function settled(text: string): string {
-  const seen = new Map<string, string>();
-  const numbered = (kind: string) => (id: string) => {
-    const known = seen.get(id) ?? `${kind}-${[...seen.values()].filter((name) => name.startsWith(`${kind}-`)).length}`;
-    seen.set(id, known);
-    return known;
-  };
-  return text
-    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, numbered("key"))
-    .replace(/\b(?:vpc|subnet|sg|igw|nat|eipalloc|rtb|vpce|lt)-[0-9a-f]{8,17}\b/g, (id) =>
-      numbered(id.slice(0, id.indexOf("-")))(id),
-    )
+const RANDOM_ID =
+  /\b(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?:vpc|subnet|sg|igw|nat|eipalloc|rtb|vpce|lt)-[0-9a-f]{8,17})\b/g;
+
+/**
+ * What differs from one run to the next is made the same: an id is called after the resource that has it, and lists of
+ * texts, which are mostly sets in an order of ids, are sorted; texts that are JSON, such as policies, are as their value.
+ */
+function settled(value: unknown, names: ReadonlyMap<string, string>): unknown {
+  if (Array.isArray(value)) {
+    const items = value.map((item) => settled(item, names));
+    return items.every((item) => typeof item === "string") ? items.sort() : items;
+  }
+  if (isRecord(value))
+    return Object.fromEntries(
+      Object.entries(value)
+        .map(([key, member]) => [key, settled(member, names)] as const)
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
+    );
+  if (typeof value !== "string") return value;
+  if (value.startsWith("{")) return JSON.stringify(settled(JSON.parse(value), names));
+  return value
+    .replace(RANDOM_ID, (id) => names.get(id) ?? "id")
     .replace(/https?:\/\/127\.0\.0\.1:\d+\//g, "https://sqs.example.com/");
 }
+
+/** `aws_subnet.private.eu-central-1a`: an address without its modules and without characters that ids do not have. */
+const nameOf = (address: string): string =>
+  address.slice(address.search(/[a-z0-9_]+\.[a-z0-9_]+(?:\[[^\]]*\])?$/)).replace(/\["?([^"\]]*)"?\]/, ".$1");
 
 /** The resources of a plan (`show -json` of it, and of the state once it was applied), stable from run to run. */
 export function plannedResources(plan: unknown, state: unknown): PlannedResource[] {
@@ -100,7 +113,13 @@ export function plannedResources(plan: unknown, state: unknown): PlannedResource
       return { address, type, values: Object.fromEntries(kept) };
     })
     .sort((a, b) => (a.address < b.address ? -1 : 1));
-  return JSON.parse(settled(JSON.stringify(resources)));
+  const names = new Map(
+    [...applied].flatMap(([address, { id }]) => (typeof id === "string" ? [[id, nameOf(address)] as const] : [])),
+  );
+  return resources.map(({ values, ...rest }) => ({
+    ...rest,
+    values: settled(values, names) as Record<string, unknown>, // safe because: a record stays one
+  }));
 }
 
 /** The resources of one module whose settings are plain, read from its text with the arguments that a cell gives it. */

@@ -40,7 +40,8 @@ describe.skipIf(missing !== null)(`the AWS part of a cell${missing === null ? ""
         await workspace.init();
         const plan = await workspace.plan();
         workspace.forEmulator();
-        made.set(cell, plannedResources(plan, await workspace.apply()));
+        const applied = await workspace.apply();
+        made.set(cell, plannedResources(plan, applied));
       }),
     );
   }, APPLY_MS_MAX);
