@@ -54,7 +54,8 @@ export const DEFECTS: readonly Defect[] = [
     "stale-credential-admitted",
     "Admission does not look at the key: an edge that knows an older state of it decides.",
     "durable/tenant/core/access.ts",
-    ["if (access.kid !== null) {", "if (access.kid === null) {"],
+    ["if (gate.key_version === null || gate.revoked_ms !== null)", "if (gate.key_version === null)"],
+    ["if (gate.key_version !== access.versions.credential)", "if (gate.key_version < 0)"],
   ),
   {
     name: "stale-tenant-admitted",
