@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { KeyPair } from "../../functions/adapters/signer/key-document.ts";
 import { inForceAt } from "../../functions/adapters/signer/key-document.ts";
-import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
+import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import {
   type DsseEnvelope,
   ed25519DsseSigner,

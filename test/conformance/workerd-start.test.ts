@@ -12,7 +12,10 @@ async function firstAnswer(env: Record<string, string>) {
   const home = mkdtempSync(join(tmpdir(), "bailiwick-start-"));
   const port = await freePort();
   const file = await prepareWorkerd({ home, port, config: undefined, env, trusted: [] });
-  const child = spawn(workerdBinary(), ["serve", "--experimental", file], { cwd: home, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(workerdBinary(), ["serve", "--experimental", file], {
+    cwd: home,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let log = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (bytes: Uint8Array) => {

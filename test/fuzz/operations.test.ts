@@ -27,11 +27,13 @@ const MAY_FAIL: ReadonlySet<number> = new Set([503]);
 const NOT_ASKED: ReadonlySet<string> = new Set(OPERATIONS.filter(({ kind }) => kind === "socket").map(({ id }) => id));
 const ANSWER_MS_MAX = 20_000;
 
-const document = openApiDocument(OPERATIONS, { version: "0", server: "http://127.0.0.1" });
 // safe because: the document's own shape, of which only this is read
-const paths = document.paths as unknown as Record<string, Record<string, Documented>>;
-const schemas = document.components?.schemas as unknown as Schemas; // safe because: zod writes JSON Schema
-const operations = Object.entries(paths).flatMap(([path, methods]) =>
+const document = openApiDocument(OPERATIONS, { version: "0", server: "http://127.0.0.1" }) as {
+  paths: Record<string, Record<string, Documented>>;
+  components: { schemas: Schemas };
+};
+const { schemas } = document.components;
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
 );
 
