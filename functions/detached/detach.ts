@@ -44,15 +44,25 @@ export function callContext(call: Call, holdNusd: CallContext["budget_hold_nusd"
   };
 }
 
+/** An admitted call that is left to a run of its own. */
+export interface Leaving {
+  operation: string;
+  dataKey: Uint8Array;
+  holdNusd: CallContext["budget_hold_nusd"];
+  pool: string | null;
+  /** Called before the task's object is asked: from then on nobody but that run, or the deadline, settles the task. */
+  onLeaving(): void;
+}
+
+const LEAVE_TRIES = 3;
+const LEAVE_RETRY_MS = 200;
+
 /**
  * Leaves an admitted call to a run of its own: sealed into its task's object, with the job that sends a worker where
- * `pool` is named. Once it resolves, the task ends by that run alone.
+ * `pool` is named. An object that does not answer is asked again, which changes nothing where it had heard; after that
+ * nobody knows whether the run is there, and this throws `outcome-unknown`.
  */
-export async function detach(
-  deps: Deps,
-  call: Call,
-  admitted: { operation: string; dataKey: Uint8Array; holdNusd: CallContext["budget_hold_nusd"]; pool: string | null },
-): Promise<void> {
+export async function detach(deps: Deps, call: Call, admitted: Leaving): Promise<void> {
   const { task, deadline } = call;
   const tenant = call.tenant.id;
   const { dataKey, operation, pool } = admitted;
@@ -66,13 +76,22 @@ export async function detach(
     const context = callContext(call, admitted.holdNusd);
     job = await deps.jobs.issue(context, { pool, class: "interactive", tenant, task, deadline });
   }
-  await deps.tasks.detach(tenant, task, {
+  const left = {
     sealed: await sealCall(dataKey, tenant, task, detachedCall(operation, call)),
     job,
     deadline,
     expires_ms: (deadline + LIMITS.detachedLifeMs) as UnixMs, // safe because: milliseconds plus milliseconds
     callback: url === null ? null : await sealCallback(dataKey, tenant, task, callback),
-  });
+  };
+  admitted.onLeaving();
+  for (let tried = 1; ; tried++) {
+    try {
+      return await deps.tasks.detach(tenant, task, left);
+    } catch (cause) {
+      if (tried === LEAVE_TRIES) throw new ProblemError("outcome-unknown", {}, { cause });
+      await new Promise((resolve) => setTimeout(resolve, tried * LEAVE_RETRY_MS));
+    }
+  }
 }
 
 /**

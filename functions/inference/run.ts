@@ -114,9 +114,10 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
     );
     const pool = poolOf(plan);
     if (call.run === undefined && (call.detach !== undefined || pool !== null)) {
-      await detach(deps, call, { operation: view.operation, dataKey, holdNusd: quoted.hold_nusd, pool });
-      // From here on the task is its own run's to settle.
-      left = true;
+      const onLeaving = () => {
+        left = true;
+      };
+      await detach(deps, call, { operation: view.operation, dataKey, holdNusd: quoted.hold_nusd, pool, onLeaving });
       stopper.release();
       const answer = { ...contextOf(call, view, asked, session, features.model), extra: session?.extra ?? {} };
       return await follow(deps, call, dataKey, answer);
