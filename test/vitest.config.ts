@@ -9,7 +9,10 @@ const HEAVY = [
   "test/contract/worker-engine.*.test.ts",
   "test/crash/**/*.test.ts",
   "test/fuzz/**/*.test.ts",
-  "test/simulation/*.heavy.test.ts",
+  "test/simulation/*.test.ts",
+  "test/contract/python-verifier.test.ts",
+  "test/contract/evidence-mutations.test.ts",
+  "test/contract/deployment.test.ts",
   "test/contract/control-db.*.test.ts",
   "test/contract/tessera-fsck.test.ts",
   "test/contract/infrastructure.test.ts",
@@ -29,14 +32,15 @@ const HEAVY = [
 ];
 
 /**
- * On two cores: unit tests in parallel threads; contract tests in processes of their own; conformance one file at a
- * time, because each file runs a whole cell; heavy ones the same way, in a run of their own.
+ * On two cores: unit tests in parallel threads; contract tests in processes of their own; conformance, where
+ * each file runs a whole cell, after them; heavy ones one file at a time, in a run of their own.
  */
 export default defineConfig({
   root,
   test: {
     root,
-    maxWorkers: 2,
+    // One more than cores: much of what runs waits, for a disk, a queue or the end of a policy.
+    maxWorkers: 3,
     reporters: ["default"],
     projects: [
       {
@@ -55,7 +59,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "contract",
-          include: ["test/{contract,runtime,support,bench,policies,simulation}/**/*.test.ts"],
+          include: ["test/{contract,runtime,support,bench,policies}/**/*.test.ts"],
           exclude: [...notTests, ...HEAVY],
           pool: "forks",
           testTimeout: 60 * SECOND_MS,

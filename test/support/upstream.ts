@@ -37,7 +37,7 @@ export class Upstream {
     const handler = (request: IncomingMessage, response: ServerResponse) =>
       void this.#serve(request, response).catch((cause: unknown) => {
         // Its caller went away while it still sent: nothing is left to answer.
-        if (!request.readableAborted) throw cause;
+        if (!request.destroyed) throw cause;
       });
     this.#server = options.tls
       ? createTlsServer(
