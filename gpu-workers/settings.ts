@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CellId } from "../shared/contracts/ids.ts";
 import { LIMITS } from "../shared/contracts/limits.ts";
 import { DIALECTS, type Dialect } from "../shared/contracts/ports/engine.ts";
-import { PoolName } from "../shared/job-queue/names.ts";
+import { PoolName, QUEUE_PREFIX } from "../shared/job-queue/names.ts";
 import { Redacted } from "../shared/telemetry/redacted.ts";
 
 const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
@@ -45,10 +45,7 @@ const Variables = z.object({
   BAILIWICK_WORKER_SECRET_FILE: z.string().min(1).max(1_024).optional(),
   BAILIWICK_QUEUE: z.enum(["sqlite", "sqs"]),
   BAILIWICK_QUEUE_FILE: z.string().min(1).max(1_024).optional(),
-  BAILIWICK_SQS_PREFIX: z
-    .string()
-    .regex(/^[a-z][a-z0-9]{0,15}$/)
-    .optional(),
+  BAILIWICK_SQS_PREFIX: z.string().regex(QUEUE_PREFIX).optional(),
   BAILIWICK_SQS_ENDPOINT: httpUrl.optional(),
   AWS_REGION: z
     .string()

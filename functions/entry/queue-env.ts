@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { hkdfSha256 } from "../../shared/crypto/hkdf.ts";
+import { QUEUE_PREFIX } from "../../shared/job-queue/names.ts";
 import type { SqsJobQueueOptions } from "../../shared/job-queue/sqs.ts";
 import { Redacted } from "../../shared/telemetry/redacted.ts";
 import { EnvUnusable } from "./env-unusable.ts";
@@ -10,10 +11,7 @@ const GROUP_KEY_BYTES = 32;
 
 /** SQS queues for the workers of pools, which deployments make beforehand. */
 export const QUEUE_VARIABLES = {
-  BAILIWICK_SQS_PREFIX: z
-    .string()
-    .regex(/^[a-z][a-z0-9]{0,15}$/)
-    .optional(),
+  BAILIWICK_SQS_PREFIX: z.string().regex(QUEUE_PREFIX).optional(),
   BAILIWICK_SQS_REGION: text.optional(),
   BAILIWICK_SQS_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   BAILIWICK_SQS_ACCESS_KEY_ID: secret.optional(),

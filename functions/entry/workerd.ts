@@ -6,6 +6,7 @@ import { TaskObject as Task } from "../../durable/task/object.ts";
 import { TenantObject as Tenant } from "../../durable/tenant/object.ts";
 import { laterBatchRunner } from "../../shared/contracts/ports/batch-store.ts";
 import type { EventSink } from "../../shared/contracts/ports/event-sink.ts";
+import type { JobQueue } from "../../shared/contracts/ports/job-queue.ts";
 import { laterRunner } from "../../shared/contracts/ports/runner.ts";
 import { type StatementSigner, statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
 import { describeError } from "../../shared/telemetry/log-line.ts";
@@ -42,8 +43,22 @@ export class CellObject extends Cell {
 export class TaskObject extends Task {
   constructor(ctx: DurableState, env: Bindings) {
     const runner = laterRunner(async () => (await isolateOf(env).cell).runner);
-    super(ctx, env, { runner, queue: queueOf(readWorkerdEnv(env)) });
+    super(ctx, env, { runner, queue: jobsOf(env) });
   }
+}
+
+/**
+ * Where the jobs of all tasks of an isolate go: a queue of each task's own would ask SQS for its address before it sends.
+ * Null in a cell without pools.
+ */
+const jobQueues = new WeakMap<Bindings, JobQueue | null>();
+function jobsOf(env: Bindings): JobQueue | null {
+  let queue = jobQueues.get(env);
+  if (queue === undefined) {
+    queue = queueOf(readWorkerdEnv(env));
+    jobQueues.set(env, queue);
+  }
+  return queue;
 }
 
 /** Files and batches of a tenant, driven in its own isolate, through the seam of the whole cell. */

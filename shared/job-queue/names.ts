@@ -9,6 +9,9 @@ export const PoolName = z
   .max(LIMITS.queuePoolCharsMax)
   .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/);
 
+/** First part of a deployment's queue names. */
+export const QUEUE_PREFIX = /^[a-z][a-z0-9]{0,15}$/;
+
 /** Which deployment a queue belongs to, so that two share an account and never a queue. */
 export interface QueueOwner {
   /** Without dashes, at most 16 characters. */
@@ -19,7 +22,7 @@ export interface QueueOwner {
 /** One queue's two names; @throws RangeError for a name that could be another queue's or none. */
 export function sqsNames(owner: QueueOwner, queue: QueueName): { live: string; dead: string } {
   checkQueue(queue);
-  if (!/^[a-z][a-z0-9]{0,15}$/.test(owner.prefix)) throw new RangeError("a prefix is 1 to 16 of a-z and 0-9");
+  if (!QUEUE_PREFIX.test(owner.prefix)) throw new RangeError("a prefix is 1 to 16 of a-z and 0-9");
   if (!CellId.safeParse(owner.cell).success) throw new RangeError("no cell id");
   const live = `${owner.prefix}-${owner.cell}-${queue.pool}-${queue.class}`;
   return { live, dead: `${live}-dead` };
