@@ -128,6 +128,7 @@ export function composeCell({
     poolWatch: new PoolWatch({
       ...{ cellStore: parts.cellStore, queue: pools?.queue ?? null, clock, telemetry: parts.telemetry, defer },
       names: () => Object.keys(config.current().pools ?? {}),
+      draining: () => parts.lifecycle.draining,
     }),
     callbacks: { mayName: (url) => egress.tenantMayName(url), keys: () => signer.keys() },
     policy,

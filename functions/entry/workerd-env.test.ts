@@ -41,6 +41,22 @@ describe("the bindings of a Workers-style cell", () => {
     expect(Object.isFrozen(env)).toBe(true);
   });
 
+  it("are parsed once however many objects of an isolate ask, so that no object's start costs a parse", () => {
+    let reads = 0;
+    const given = Object.defineProperty(bindings(), "BAILIWICK_CELL", {
+      enumerable: true,
+      get: () => {
+        reads++;
+        return "eu1";
+      },
+    });
+    const first = readWorkerdEnv(given);
+    const parsed = reads;
+    expect(readWorkerdEnv(given)).toBe(first);
+    expect(reads).toBe(parsed);
+    expect(readWorkerdEnv(bindings())).not.toBe(first);
+  });
+
   it.each([
     ["a short root secret", { BAILIWICK_ROOT_SECRET: "canary" }, "BAILIWICK_ROOT_SECRET"],
     ["no object namespace", { TENANT: undefined }, "TENANT"],

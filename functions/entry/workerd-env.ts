@@ -92,8 +92,20 @@ export type WorkerdEnv = Readonly<z.infer<typeof Env>> & {
   variable(name: string): string | null;
 };
 
-/** Throws `EnvUnusable` with the names of the bindings that are missing or wrong. */
-export function readWorkerdEnv(bindings: Readonly<Record<string, unknown>>): WorkerdEnv {
+type Bindings = Readonly<Record<string, unknown>>;
+/** An isolate gives every object and request of its own the same bindings. */
+const reads = new WeakMap<Bindings, WorkerdEnv>();
+
+/** Parsed once per isolate. Throws `EnvUnusable` with the names of the bindings that are missing or wrong. */
+export function readWorkerdEnv(bindings: Bindings): WorkerdEnv {
+  const known = reads.get(bindings);
+  if (known !== undefined) return known;
+  const read = parseWorkerdEnv(bindings);
+  reads.set(bindings, read);
+  return read;
+}
+
+function parseWorkerdEnv(bindings: Bindings): WorkerdEnv {
   const env = parseVariables(Env, bindings);
   if ((env.UPSTASH_REDIS_REST_URL === undefined) !== (env.UPSTASH_REDIS_REST_TOKEN === undefined))
     throw new EnvUnusable("UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN go together");

@@ -176,4 +176,12 @@ describe("the registry", () => {
     expect(sampleOf(metrics, "bailiwick_streams_active")).toBe(1);
     expect(sampleOf(metrics, "bailiwick_breaker_state", { provider: "pool-a" })).toBe(0);
   });
+
+  it("writes every bound as it is meant, so that a query by `le` finds its bucket", () => {
+    for (const [name, { buckets = [] }] of Object.entries<{ buckets?: readonly number[] }>(METRICS))
+      for (const bound of buckets) expect(`${name} ${bound}`).toBe(`${name} ${Number(bound.toPrecision(9))}`);
+    const metrics = registry();
+    metrics.observe("bailiwick_policy_evaluation_seconds", { layer: "cell" }, 2e-6);
+    expect(exposition(metrics)).toContain('le="0.0000025"} 1');
+  });
 });

@@ -16,7 +16,7 @@ const GEN_AI_SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.
 const FIRST_TOKEN_SECONDS = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 const PER_TOKEN_SECONDS = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5];
 /** Decisions take microseconds: 1, 2.5 and 5 of each power of ten. */
-const POLICY_SECONDS = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2].flatMap((step) => [step, 2.5 * step, 5 * step]);
+const POLICY_SECONDS = [-6, -5, -4, -3, -2].flatMap((power) => [1, 2.5, 5].map((first) => Number(`${first}e${power}`)));
 const TOKENS = Array.from({ length: 14 }, (_, power) => 4 ** power);
 
 const GEN_AI_LABELS = [

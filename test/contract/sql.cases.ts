@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { dropEverything, isProvisioned, migrate, SchemaTooNew } from "../../durable/runtime/migrate.ts";
-import { delivered, deliveryFailed, due, enqueue, nextDelivery, OUTBOX_SCHEMA } from "../../durable/runtime/outbox.ts";
 import type { Sql } from "../../durable/runtime/sql.ts";
 import { clearTimer, dueTimers, nextTimer, setTimer, TIMERS_SCHEMA } from "../../durable/runtime/timers.ts";
-import type { UnixMs } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { err, ok } from "../../shared/contracts/result.ts";
 
@@ -15,7 +13,6 @@ export interface SqlCase {
 
 const table = (sql: Sql) => sql.run("CREATE TABLE t (k INTEGER PRIMARY KEY, v)");
 const keys = (sql: Sql) => sql.all<{ k: number }>("SELECT k FROM t ORDER BY k").map(({ k }) => k);
-const at = (ms: number) => ms as UnixMs; // safe because: a test's own clock
 
 export const SQL_CASES: readonly SqlCase[] = [
   {
@@ -226,7 +223,7 @@ export const SQL_CASES: readonly SqlCase[] = [
   {
     title: "forgets everything, so that a destroyed object is one that never was",
     run(sql) {
-      migrate(sql, [{ id: 1, sql: [...TIMERS_SCHEMA, ...OUTBOX_SCHEMA, "CREATE TABLE t (k INTEGER PRIMARY KEY, v)"] }]);
+      migrate(sql, [{ id: 1, sql: [...TIMERS_SCHEMA, "CREATE TABLE t (k INTEGER PRIMARY KEY, v)"] }]);
       dropEverything(sql);
       assert.equal(isProvisioned(sql), false);
       assert.equal(migrate(sql, [{ id: 1, sql: ["CREATE TABLE t (k INTEGER PRIMARY KEY, v)"] }]), true);
@@ -250,38 +247,6 @@ export const SQL_CASES: readonly SqlCase[] = [
       assert.equal(clearTimer(sql, "a", "1"), true);
       assert.equal(clearTimer(sql, "a", "1"), false);
       assert.equal(nextTimer(sql), 200);
-    },
-  },
-  {
-    title: "hands outbox rows out in order until they are delivered, and never gives a number twice",
-    run(sql) {
-      migrate(sql, [{ id: 1, sql: OUTBOX_SCHEMA }]);
-      assert.equal(nextDelivery(sql), null);
-      const row = (subject: string) => ({ type: "bailiwick.test.v1", subject, at_ms: at(1_000), data: { n: subject } });
-      assert.deepEqual([enqueue(sql, row("a")), enqueue(sql, row("b"))], [1, 2]);
-      assert.equal(nextDelivery(sql), 1_000 + LIMITS.outboxDelayMs);
-      assert.deepEqual(due(sql, 5_000, 1), [{ seq: 1, ...row("a") }]);
-      delivered(sql, 2);
-      assert.deepEqual(due(sql, 5_000, 10), []);
-      assert.equal(enqueue(sql, row("c")), 3);
-    },
-  },
-  {
-    title: "waits longer after each failed delivery, up to the bound, and at once again after a success",
-    run(sql) {
-      migrate(sql, [{ id: 1, sql: OUTBOX_SCHEMA }]);
-      enqueue(sql, { type: "bailiwick.test.v1", subject: "a", at_ms: at(0), data: {} });
-      deliveryFailed(sql, 10_000);
-      assert.deepEqual(due(sql, 10_000, 10), []);
-      assert.equal(nextDelivery(sql), 10_000 + LIMITS.outboxRetryMsMin);
-      deliveryFailed(sql, 20_000);
-      assert.equal(nextDelivery(sql), 20_000 + 2 * LIMITS.outboxRetryMsMin);
-      for (let failure = 0; failure < 40; failure++) deliveryFailed(sql, 30_000);
-      assert.equal(nextDelivery(sql), 30_000 + LIMITS.outboxRetryMsMax);
-      assert.equal(due(sql, 30_000 + LIMITS.outboxRetryMsMax, 10).length, 1);
-      delivered(sql, 1);
-      enqueue(sql, { type: "bailiwick.test.v1", subject: "b", at_ms: at(40_000), data: {} });
-      assert.equal(due(sql, 40_000, 10).length, 1);
     },
   },
 ];

@@ -5,12 +5,10 @@ import type { DurableNamespace, DurableState, DurableStorage, Stub } from "../..
 import { DurableObjectShell } from "../../durable/runtime/durable-object-shell.ts";
 import { durableSql } from "../../durable/runtime/durable-sql.ts";
 import type { ObjectClass } from "../../durable/runtime/object-class.ts";
-import { drainOutbox, enqueue, nextDelivery, OUTBOX_SCHEMA } from "../../durable/runtime/outbox.ts";
 import { SessionObject } from "../../durable/session/object.ts";
 import { remoteSessionStore } from "../../durable/session/remote.ts";
 import { TaskObject } from "../../durable/task/object.ts";
 import { remoteTaskStore } from "../../durable/task/remote.ts";
-import type { UnixMs } from "../../shared/contracts/ids.ts";
 import { ok } from "../../shared/contracts/result.ts";
 import { SQL_CASES } from "../contract/sql.cases.ts";
 import { fromBytesJson, toBytesJson } from "../support/bytes-json.ts";
@@ -21,7 +19,7 @@ interface Env {
   SESSIONS: DurableNamespace<SessionProbe>;
   TASKS: DurableNamespace<TaskProbe>;
   CELLS: DurableNamespace<CellObject>;
-  OUTBOXES: DurableNamespace<OutboxProbe>;
+  SENDERS: DurableNamespace<SenderProbe>;
 }
 
 const tablesOf = (storage: DurableStorage): string[] =>
@@ -56,31 +54,37 @@ export class CellObject extends Cell {
   }
 }
 
-/** What the receiver of the outbox probe took; its first delivery fails. */
-const delivered: number[] = [];
+/** What the receiver of the sender probe took; its first delivery fails. */
+const delivered: string[] = [];
 let attempts = 0;
-const outboxClass: ObjectClass = {
-  name: "outbox",
-  migrations: [{ id: 1, sql: OUTBOX_SCHEMA }],
-  nextDue: nextDelivery,
-  effects: (object) =>
-    drainOutbox(object, async (_source, rows) => {
-      if (attempts++ === 0) throw new Error("the receiver is down");
-      delivered.push(...rows.map(({ seq }) => seq));
-    }),
+const DELAY_MS = 500;
+const senderClass: ObjectClass = {
+  name: "sender",
+  migrations: [{ id: 1, sql: ["CREATE TABLE waiting (seq INTEGER PRIMARY KEY, subject TEXT, due_ms INTEGER)"] }],
+  nextDue: (sql) => sql.get<{ due: number | null }>("SELECT min(due_ms) AS due FROM waiting")?.due ?? null,
+  async effects(object) {
+    const rows = await object.call((sql) =>
+      sql.all<{ seq: number; subject: string }>("SELECT seq, subject FROM waiting ORDER BY seq"),
+    );
+    const last = rows?.at(-1);
+    if (!rows || !last) return;
+    if (attempts++ === 0) throw new Error("the receiver is down");
+    delivered.push(...rows.map(({ subject }) => subject));
+    await object.call((sql) => sql.run("DELETE FROM waiting WHERE seq <= ?", last.seq));
+  },
 };
-/** An object with nothing but an outbox, around the shipped shell. */
-export class OutboxProbe extends DurableObject {
-  readonly #shell = new DurableObjectShell(this.ctx, outboxClass);
+/** An object that does nothing but send, around the shipped shell. */
+export class SenderProbe extends DurableObject {
+  readonly #shell = new DurableObjectShell(this.ctx, senderClass);
 
   async send(subjects: string[]): Promise<void> {
     await this.#shell.provision((sql, env) => {
-      const at_ms = env.now as UnixMs; // safe because: shells give Unix milliseconds
-      for (const subject of subjects) enqueue(sql, { type: "bailiwick.test.v1", subject, at_ms, data: {} });
+      for (const subject of subjects)
+        sql.run("INSERT INTO waiting (subject, due_ms) VALUES (?, ?)", subject, env.now + DELAY_MS);
       return ok(null);
     });
   }
-  delivered(): number[] {
+  delivered(): string[] {
     return delivered;
   }
   alarm(): Promise<void> {
@@ -102,9 +106,9 @@ export default {
         session: (name: string) => env.SESSIONS.getByName(name).tables(),
         task: (name: string) => env.TASKS.getByName(name).tables(),
       },
-      outbox: {
-        send: (subjects: string[]) => env.OUTBOXES.getByName("one").send(subjects),
-        delivered: () => env.OUTBOXES.getByName("one").delivered(),
+      sender: {
+        send: (subjects: string[]) => env.SENDERS.getByName("one").send(subjects),
+        delivered: () => env.SENDERS.getByName("one").delivered(),
       },
       session: remoteSessionStore(env.SESSIONS as DurableNamespace<Stubbed<SessionObject>>),
       task: remoteTaskStore(env.TASKS as DurableNamespace<Stubbed<TaskObject>>),

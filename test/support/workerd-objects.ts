@@ -15,7 +15,7 @@ export async function startObjects(): Promise<TestObjects> {
       SESSIONS: "SessionProbe",
       TASKS: "TaskProbe",
       CELLS: "CellObject",
-      OUTBOXES: "OutboxProbe",
+      SENDERS: "SenderProbe",
     },
   });
   async function call(port: string, method: string, args: unknown[], cell = "test"): Promise<unknown> {

@@ -21,6 +21,7 @@ function watched({ queue = true } = {}) {
     down: false,
     ready: 0,
     queueDown: false,
+    draining: false,
     gate: null as Promise<void> | null,
     slow: null as Promise<void> | null,
   };
@@ -60,11 +61,12 @@ function watched({ queue = true } = {}) {
     telemetry: {
       log: {
         info: (event) => void logged.push(event),
-        warn: (event) => void logged.push(event),
-        error: (event) => void logged.push(event),
+        warn: (event) => void logged.push(`warn ${event}`),
+        error: (event) => void logged.push(`error ${event}`),
       },
     },
     defer: (work) => void deferred.push(work),
+    draining: () => state.draining,
   });
   const idle = async () => {
     while (deferred.length > 0) await deferred.shift();
@@ -160,11 +162,25 @@ describe("what an edge knows of pools", () => {
     expect(await connected()).toEqual(["a"]);
     state.now += 1;
     expect(await watch.states()).toBeNull();
-    expect(logged).toContain("pools.unread");
+    expect(logged).toContain("error pools.unread");
     // What did not arrive goes with the next question.
     watch.report(worker("b"));
     state.down = false;
     expect(await connected()).toEqual(["a", "b"]);
+  });
+
+  it("leaves no error in the log of a cell that ends before its last word arrived", async () => {
+    const { watch, state, logged, idle } = watched();
+    watch.report(worker("a"));
+    await idle();
+    Object.assign(state, { down: true, draining: true });
+    watch.gone("a");
+    await idle();
+    expect(logged).toEqual(["pools.untold"]);
+    state.draining = false;
+    watch.report(worker("b"));
+    await idle();
+    expect(logged).toEqual(["pools.untold", "error pools.untold"]);
   });
 
   it("counts jobs that were sent since a queue was looked at, and forgets them with the next look", async () => {
@@ -195,6 +211,6 @@ describe("what an edge knows of pools", () => {
     await watch.look();
     expect(states[0]?.queues.map(({ ready }) => ready)).toEqual([5, 5]);
     expect(watch.sentTo("gpu").interactive).toBe(1);
-    expect(logged).toContain("pools.queue");
+    expect(logged).toContain("warn pools.queue");
   });
 });

@@ -20,6 +20,8 @@ export interface PoolWatchParts {
   clock: Clock;
   telemetry: Pick<Telemetry, "log">;
   defer(work: Promise<unknown>): void;
+  /** The cell is about to end: its object may be gone before the last word, and forgets this edge by itself. */
+  draining(): boolean;
 }
 
 /** What this edge read last. */
@@ -121,7 +123,13 @@ export class PoolWatch {
   /** Tells what is new, one call at a time; what did not arrive goes with the next word. */
   #tell(): void {
     if (this.#isAsking()) return;
-    this.#parts.defer(this.#ask().catch((cause: unknown) => this.#parts.telemetry.log.error("pools.untold", cause)));
+    const { defer, draining, telemetry } = this.#parts;
+    defer(
+      this.#ask().catch((cause: unknown) => {
+        if (draining()) telemetry.log.info("pools.untold", { draining: true });
+        else telemetry.log.error("pools.untold", cause);
+      }),
+    );
   }
 
   /** Tells what is untold, looks at queues whose sample is older than `sampleMs`, and keeps what the object answers. */
