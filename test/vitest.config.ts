@@ -8,6 +8,7 @@ const notTests = ["**/node_modules/**", "**/.cache/**"];
 const HEAVY = [
   "test/contract/worker-engine.*.test.ts",
   "test/crash/**/*.test.ts",
+  "test/attacks/attacks.test.ts",
   "test/fuzz/**/*.test.ts",
   "test/simulation/*.test.ts",
   "test/contract/python-verifier.test.ts",

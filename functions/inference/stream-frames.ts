@@ -163,7 +163,8 @@ export class StreamFrames {
     const named = surface === "openai.responses" || surface === "anthropic.messages";
     if (named) {
       const event = frame.event();
-      return { payload, raw: event === null ? encodeData(frame.data()) : encodeEvent(event, frame.data()) };
+      const { data, ...sent } = oneLine(frame);
+      return { ...sent, raw: event === null ? encodeData(data) : encodeEvent(event, data) };
     }
     const { raw } = frame;
     const plain =
@@ -171,8 +172,21 @@ export class StreamFrames {
       raw[raw.length - 1] === LF &&
       raw[raw.length - 2] === LF &&
       raw[0] === 0x64;
-    return { payload, raw: plain ? raw : encodeData(frame.data()) };
+    if (plain) return { payload, raw };
+    const { data, ...sent } = oneLine(frame);
+    return { ...sent, raw: encodeData(data) };
   }
+}
+
+/**
+ * The data of a frame as it may be written on one line. Data of several lines is JSON with spaces in it, or another event
+ * that an engine would have us begin: it is parsed and written anew, and throws `upstream-failed` where it is no JSON.
+ */
+function oneLine(frame: SseFrame): { data: string; payload: Uint8Array } {
+  const data = frame.data();
+  if (!data.includes("\n")) return { data, payload: frame.payload() };
+  const written = JSON.stringify(parseFrame(frame));
+  return { data: written, payload: utf8(written) };
 }
 
 const doneFrame = (): Sent => ({ payload: utf8(DONE), raw: encodeData(DONE) });

@@ -16,12 +16,13 @@ export const isAccessToken = ({ typ }: JsonObject): boolean =>
 
 /**
  * The algorithm and key id of an acceptable header, or null. Extensions that must be understood are not (`crit`), nor
- * are unencoded payloads; keys and key URLs in the header are never looked at.
+ * are unencoded payloads and nested tokens (RFC 7519 §5.2); keys and key URLs in the header are never looked at.
  */
 export function acceptHeader(header: JsonObject): AcceptedHeader | null {
-  const { alg, kid } = header;
+  const { alg, kid, cty } = header;
   if (typeof alg !== "string" || !ALGORITHMS.has(alg)) return null;
   if (Object.hasOwn(header, "crit") || Object.hasOwn(header, "b64")) return null;
+  if (typeof cty === "string" && /^(?:application\/)?jwt$/i.test(cty)) return null;
   if (kid !== undefined && (typeof kid !== "string" || kid.length > 256)) return null;
   return { algorithm: alg, kid: kid ?? null };
 }

@@ -56,6 +56,7 @@ describe("access tokens", () => {
     ["a subject beyond the bound", { sub: "s".repeat(257) }],
     ["a critical extension", {}, { crit: ["exp"], exp: 1 }],
     ["an unencoded payload", {}, { crit: ["b64"], b64: true }],
+    ["a payload that is said to be another token", {}, { cty: "jwt" }],
     ["a delegation chain that is no chain", { act: "me" }],
     [
       "a delegation chain without an end",
