@@ -18,6 +18,7 @@ export {
   requestApproval,
   runApproval,
 } from "./core/approvals.ts";
+export { arrive, complete, discard, holdsEntries, settleIn, writePart } from "./core/arrive.ts";
 export { deleteBudget, listBudgets, putBudget } from "./core/budget-admin.ts";
 export { credential, deleteCredential, listCredentials, putCredential } from "./core/credentials.ts";
 export { decision, decisions, keepAlone } from "./core/decisions.ts";
@@ -26,6 +27,8 @@ export { erasedSince, eraseSubject, erasures, noteErased } from "./core/erasures
 export { dueFeed, feedDelivered, feedFailed } from "./core/feed.ts";
 export { createKey, listKeys, revokeKey, rotateKey } from "./core/keys.ts";
 export { log, period, proof, tenantLog } from "./core/log.ts";
+export { freeze, leave, noteArchive, release, stay } from "./core/move.ts";
+export { moveOf } from "./core/move-state.ts";
 export {
   activateBundle,
   listBundles,

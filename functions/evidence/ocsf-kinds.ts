@@ -44,6 +44,10 @@ const account = (activity: number): OcsfKind => ({ class: "account_change", acti
 export const OCSF_KINDS: Readonly<Record<string, OcsfKind>> = {
   "tenant.provisioned": entity("tenant", 1),
   "tenant.changed": entity("tenant", 3),
+  "tenant.leaving": entity("tenant", "Leave", 2),
+  "tenant.staying": entity("tenant", "Stay", 2),
+  "tenant.left": entity("tenant", "Move away", 2),
+  "tenant.arrived": entity("tenant", "Move in", 2),
   "task.opened": api(1),
   "task.closed": api("Close"),
   "task.abandoned": api("Abandon", 2),

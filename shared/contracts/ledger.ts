@@ -4,6 +4,10 @@ import type { JsonObject } from "./json.ts";
 export const LEDGER_KINDS = [
   "tenant.provisioned",
   "tenant.changed",
+  "tenant.leaving",
+  "tenant.staying",
+  "tenant.left",
+  "tenant.arrived",
   "task.opened",
   "task.closed",
   "task.abandoned",

@@ -437,6 +437,32 @@ export const LIMITS = {
   /** Pieces in which files are read and handed on. */
   objectReadBytes: 256 * KiB,
 
+  // --- edges and objects in two processes
+  /** An edge's word to its objects; signed anew at half of it. */
+  edgeTokenMsMax: 10 * MINUTE,
+  edgeTokenMs: 5 * MINUTE,
+  edgeTokensCachedMax: 256,
+  edgeKeysMax: 64,
+  /** Calls that travel together: as many as one admission array has. */
+  remoteCallsMax: 64,
+  /** Sends on their way at a time, of one edge: more in parallel only make them smaller. */
+  remoteSendsMax: 4,
+  remoteCallsWaitingMax: 4_096,
+  /** The largest call is a keyed result or a bundle with its base64: a few MiB; many of them may meet in one send. */
+  remoteBodyBytesMax: 64 * MiB,
+  /** Bodies of all edges' sends together. */
+  remoteBodiesBytesMax: 256 * MiB,
+  /** Nothing that an object does takes longer, but what waits: at most a third of a lease. */
+  remoteAnswerMsMax: 30 * SECOND,
+  /** Objects that restart are away for a few seconds: their callers wait as long. */
+  remoteWaitMsMax: 20 * SECOND,
+  remoteRetryMsMin: 25,
+  remoteRetryMsMax: 400,
+  /** An edge waits so long for its objects when it starts, then gives up. */
+  remoteStartMsMax: 60 * SECOND,
+  /** How often a stream may break off without having brought anything. */
+  remoteBreaksMax: 5,
+
   // --- queue lane
   /** SQS takes 1 MiB; a message is a ticket and a call's context. */
   queueMessageBytesMax: 64 * KiB,
@@ -538,6 +564,8 @@ export const LIMITS = {
   workerProbeBytesMax: 4 * MiB,
   /** Tensors of one Open Inference Protocol answer. */
   oipTensorsMax: 64,
+  /** Names of tensors and parameters, and a caller's own id. */
+  oipNameCharsMax: 256,
   oipRankMax: 16,
   /** A worker whose connection broke is back within this, its backoff included; then others are sent for its tasks. */
   workerReturnMs: 10 * SECOND,
@@ -663,6 +691,17 @@ export const LIMITS = {
   directoryReadMsMax: 5 * SECOND,
   /** One in use, one that comes and one that goes. */
   forwardingKeysMax: 4,
+  /** A part of a moving tenant before it is sealed: what an upload holds at once, and 8 GiB are 2,048 parts. */
+  movedPartBytesMax: 4 * MiB,
+  /** A part holds at most one row beyond its bound; the longest row is 2 MiB, or 3 MiB as base64. */
+  movedPartSealedBytesMax: 12 * MiB,
+  /** 100 bytes a subject and 8 MiB of manifest: parts for 320 GiB. */
+  movedPartsMax: 80_000,
+  movedManifestBytesMax: 16 * MiB,
+  /** The widest table has 20. */
+  movedColumnsMax: 64,
+  /** Who asked for a move waits so long before asking again whether what runs has ended. */
+  movedRetryMs: 1_000,
   /** A body of some KiB is written within 1 ms of its headers; ten times that is lost in the way to another region. */
   unreadAnswerMs: 10,
   /** DESIGN §8: a forwarded call's header is good for a minute. */

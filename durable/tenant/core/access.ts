@@ -7,7 +7,10 @@ export type Gate = {
   tenant: string;
   suspended: number;
   locked: number;
-  /** The ledger disagrees with its archive: nothing is admitted and nothing changed until they agree again. */
+  /**
+   * The ledger disagrees with its archive, or the tenant is moving to or from another cell: nothing is admitted and nothing
+   * changed.
+   */
   halted: number;
   state_version: number;
   policy_version: number;
@@ -20,12 +23,12 @@ export type Gate = {
 };
 
 /** `+?`: a bare parameter in a LEFT JOIN makes workerd's SQLite plan the statement anew each time it is bound. */
-const READ = `SELECT t.id AS tenant, t.suspended, t.locked, g.fault IS NOT NULL AS halted, t.state_version, t.policy_version, t.data_key, t.budgets,
+const READ = `SELECT t.id AS tenant, t.suspended, t.locked, (g.fault IS NOT NULL OR EXISTS (SELECT 1 FROM move)) AS halted, t.state_version, t.policy_version, t.data_key, t.budgets,
     k.version AS key_version, k.expires_ms, k.revoked_ms, k.last_used_ms
   FROM tenant t CROSS JOIN log g LEFT JOIN api_key k ON k.kid = +?`;
 
 /** Every call compares itself with its gate, and only administration changes one. */
-const GATES = new KnownRows<string | null, Gate>("tenant", "api_key", "log");
+const GATES = new KnownRows<string | null, Gate>("tenant", "api_key", "log", "move");
 
 export function readGate(sql: Sql, kid: string | null): Gate {
   const known = GATES.get(sql, kid);

@@ -5,6 +5,7 @@ import { abandonDue } from "./abandon.ts";
 import { expireApprovals } from "./approvals.ts";
 import { closeWindows } from "./coalesce.ts";
 import { headOf } from "./ledger.ts";
+import { isFrozen } from "./move-state.ts";
 import { upkeep } from "./upkeep.ts";
 
 /** Tasks or windows that one sweep closes: a few milliseconds of work. */
@@ -31,6 +32,8 @@ const NEXT = `SELECT t.upkeep_ms, t.feed_retry_ms AS retry_ms,
  * `publishes`: whether the ledger is.
  */
 export function nextDue(sql: Sql, feeds: boolean, publishes = false): number | null {
+  // What is copied, or lives elsewhere, is nobody's to work on here.
+  if (isFrozen(sql)) return null;
   const due = sql.get<Due>(NEXT);
   if (!due) return null;
   const times = [due.upkeep_ms];
@@ -45,6 +48,7 @@ export function nextDue(sql: Sql, feeds: boolean, publishes = false): number | n
 
 /** What the alarm does, at most so much at once; answers whether more is left. Twice is as good as once. */
 export function sweep(sql: Sql, env: CoreEnv): boolean {
+  if (isFrozen(sql)) return false;
   const abandoned = abandonDue(sql, env.now, SWEEP_MAX);
   const closed = closeWindows(sql, env.now, SWEEP_MAX);
   const expired = expireApprovals(sql, env.now, SWEEP_MAX);

@@ -7,6 +7,7 @@ import { sha256Hex } from "../../../shared/crypto/sha256.ts";
 import { Known } from "../../runtime/known.ts";
 import { type Bundles, NO_BUNDLES, textsOf } from "../../runtime/log/bundles.ts";
 import type { Sql } from "../../runtime/sql.ts";
+import { isFrozen, TenantFrozen } from "./move-state.ts";
 import { noteTaskEntry } from "./task-entries.ts";
 
 /** `prev` of the first entry. */
@@ -73,8 +74,12 @@ export class LedgerWriter {
     return headOf(this.#sql).size;
   }
 
-  /** Answers the entry's sequence number. Throws when the attribution alone is larger than an entry may be. */
+  /**
+   * Answers the entry's sequence number. Throws when the attribution alone is larger than an entry may be, and
+   * `TenantFrozen` while the tenant is copied or lives elsewhere: two cells never go on with one log.
+   */
   append(draft: Draft): number {
+    if (isFrozen(this.#sql)) throw new TenantFrozen(`a ledger that moves takes no ${draft.kind}`);
     const { size: seq, hash: prev, at_ms: lastMs } = headOf(this.#sql);
     // A clock that was set back must not make the log's times fall: periods are runs of entries.
     const atMs = Math.max(this.#nowMs, lastMs);

@@ -13,6 +13,7 @@ import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import type { Gate } from "./access.ts";
 import { changing } from "./changing.ts";
 import { keyRecord } from "./keys.ts";
+import { moveOf } from "./move-state.ts";
 
 type StateRow = Pick<TenantSettings, keyof TenantSettings> & {
   id: TenantId;
@@ -31,10 +32,13 @@ export function tenantState(sql: Sql): TenantState {
   );
   if (!row) throw new Error("the tenant's row is missing");
   const { id, name, privacy, content, transit, created_ms, data_key } = row;
+  const move = moveOf(sql);
   return {
     id,
     settings: { name, privacy, content, transit },
-    suspended: row.suspended === 1,
+    // Whoever works without a caller asks for this alone.
+    suspended: row.suspended === 1 || move !== null,
+    ...(move === null ? {} : { move: { phase: move.phase, to: move.to } }),
     locked: row.locked === 1,
     created_ms,
     versions: { state: row.state_version, policy: row.policy_version },

@@ -6,6 +6,7 @@ import type { Attribution, LedgerEntry, LedgerKind } from "../ledger.ts";
 import type { EvidencePending, LogPeriod, LogState, TaskProof } from "../log.ts";
 import type { ObligationOutcome } from "../policy/obligations.ts";
 import type { Result } from "../result.ts";
+import type { TenantMove } from "../tenant-move.ts";
 import type { RouteRecord, TaskError, TaskRecord, TaskStatus } from "../task.ts";
 import type { UsageRow } from "../usage.ts";
 import type { ApprovalStore } from "./approval-store.ts";
@@ -41,8 +42,11 @@ export interface TenantSettings {
 export interface TenantState {
   id: TenantId;
   settings: TenantSettings;
+  /** Also while it moves: whoever works without a caller leaves it alone. */
   suspended: boolean;
   locked: boolean;
+  /** It is not live here; absent while it is. */
+  move?: Pick<TenantMove, "phase" | "to">;
   created_ms: UnixMs;
   versions: { state: number; policy: number };
   /** The tenant's data key, wrapped by the cell's Keyring (base64url). */
