@@ -14,7 +14,7 @@ import { type Reply, value } from "../operation.ts";
 import { type Background, backgroundObject, findBackground, responseEvent } from "./background.ts";
 
 type Events = AsyncGenerator<LogEvent, void, undefined>;
-const notStreamed = (detail: string) => new ProblemError("invalid-request", { param: "stream", detail });
+export const notStreamed = (detail: string) => new ProblemError("invalid-request", { param: "stream", detail });
 
 /**
  * A background response as it stands, or its stream behind `starting_after` as it was and goes on; null when there is none
@@ -27,12 +27,12 @@ export async function readBackground(
   { stream, starting_after }: { stream?: string | undefined; starting_after?: number | undefined },
 ): Promise<Reply | null> {
   const background = await findBackground(deps, call, id);
+  if (background === null) return null;
   if (stream !== "true") {
     if (starting_after !== undefined) throw notStreamed("starting_after is of streams.");
-    const object = background === null ? null : await backgroundObject(deps, call, background);
+    const object = await backgroundObject(deps, call, background);
     return object === null ? null : value(await deliverStored(deps, call, object));
   }
-  if (background === null) throw notStreamed("There is no stream of this response.");
   const log = await readLog(deps, background.dataKey, call.tenant.id, background.task, 0);
   if (!log.ok) {
     if (log.error.reason === "too_many") throw new ProblemError("overloaded", { retryAfterMs: 1_000 });

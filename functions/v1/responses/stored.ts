@@ -14,7 +14,7 @@ import { NO_INPUT } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 import { forgetBackground } from "./background.ts";
-import { readBackground } from "./read-background.ts";
+import { notStreamed, readBackground } from "./read-background.ts";
 
 /** Any text: an id that cannot exist and another tenant's get the same 404. */
 const ResponsePath = z.strictObject({ response_id: z.string().max(128) });
@@ -57,6 +57,9 @@ export const getResponse = operation({
     const background = await readBackground(deps, call, call.params.response_id, call.query);
     if (background !== null) return background;
     const { response, key } = await find(deps, call, call.params.response_id);
+    // One that is not there is a 404, whatever else was asked for.
+    const { stream, starting_after } = call.query;
+    if (stream === "true" || starting_after !== undefined) throw notStreamed("There is no stream of this response.");
     return value(await deliverStored(deps, call, await openJson(key, response.id, response.sealed)));
   },
 });

@@ -67,6 +67,9 @@ export function backgroundSuite(lab: Lab): void {
       );
       await client.responses.delete(id);
       await expect(client.responses.retrieve(id)).rejects.toMatchObject({ status: 404 });
+      await expect(client.responses.retrieve(id, { stream: true })).rejects.toMatchObject({ status: 404 });
+      const after = { stream: true, starting_after: 1 } as const;
+      await expect(client.responses.retrieve(id, after)).rejects.toMatchObject({ status: 404 });
     });
 
     it("are not there for another tenant", async () => {
