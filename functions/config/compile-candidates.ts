@@ -11,6 +11,8 @@ import type { Declaration } from "./declare-candidates.ts";
 import type { Findings } from "./findings.ts";
 
 const FILE = "models.yml";
+/** What is answered with numbers. */
+const WITHOUT_OUTPUT_TOKENS: ReadonlySet<Dialect> = new Set(["openai.embeddings", "oip.infer"]);
 const CHAT_SURFACES: readonly Dialect[] = ["openai.chat", "openai.responses", "anthropic.messages"];
 
 /** Every declared candidate with all its facts. `providers` is null when that file has mistakes of its own. */
@@ -52,7 +54,7 @@ function compileCandidate(declaration: Declaration, providers: ProvidersFile | n
   const capabilities = capabilitiesOf(facts);
   const surfaces = facts?.surfaces ?? surfacesOf(capabilities);
   if (entry) checkSurfaces(surfaces, entry, refuse);
-  const generates = surfaces.some((surface) => surface !== "openai.embeddings");
+  const generates = surfaces.some((surface) => !WITHOUT_OUTPUT_TOKENS.has(surface));
   const outputMax = generates ? (facts?.output_tokens_max ?? MODEL_DEFAULTS.output_tokens_max) : 0;
   const context = facts?.context_tokens ?? Math.max(MODEL_DEFAULTS.context_tokens, outputMax);
   if (outputMax > context) refuse("output_tokens_max", `is more than its context of ${context} tokens`);
@@ -77,7 +79,7 @@ function compileCandidate(declaration: Declaration, providers: ProvidersFile | n
       declaration,
       locality ?? (listed?.group === "local" ? "local" : "api"),
       entry !== null,
-      generates,
+      { generates, tokens: surfaces.some((surface) => surface !== "oip.infer") },
       findings,
     ),
     weight: facts?.weight ?? 1,
@@ -89,39 +91,51 @@ function compileCandidate(declaration: Declaration, providers: ProvidersFile | n
 const capabilitiesOf = (facts: CandidateEntry | null): ReadonlySet<Capability> =>
   new Set(facts?.capabilities ?? (["chat", "tools", "vision", "structured_output"] as const));
 
+const TENSOR_ENGINES: ReadonlySet<ProviderEntry["kind"]> = new Set(["oip", "pool", "synthetic"]);
+
 function surfacesOf(capabilities: ReadonlySet<Capability>): Dialect[] {
   const surfaces: Dialect[] = capabilities.has("chat") ? [...CHAT_SURFACES] : [];
   if (capabilities.has("completions")) surfaces.push("openai.completions");
   if (capabilities.has("embeddings")) surfaces.push("openai.embeddings");
+  if (capabilities.has("predict")) surfaces.push("oip.infer");
   return surfaces;
 }
 
-/** Completions and embeddings have no other form to be translated from. */
+/** Completions, embeddings and tensors have no other form to be translated from. */
 function checkSurfaces(
   surfaces: readonly Dialect[],
   entry: ProviderEntry,
   refuse: (member: string, message: string) => void,
 ): void {
   if (surfaces.length === 0)
-    refuse("capabilities", "names nothing that can be asked: add chat, completions or embeddings");
+    refuse("capabilities", "names nothing that can be asked: add chat, completions, embeddings or predict");
   for (const surface of ["openai.completions", "openai.embeddings"] as const) {
     if (!surfaces.includes(surface)) continue;
     if (entry.kind === "anthropic") refuse("capabilities", `the engine kind anthropic does not answer ${surface}`);
     else if (entry.dialects && !entry.dialects.includes(surface))
       refuse("capabilities", `the provider's dialects lack ${surface}`);
   }
+  const tensors = surfaces.includes("oip.infer");
+  if (tensors && !TENSOR_ENGINES.has(entry.kind))
+    refuse("capabilities", `the engine kind ${entry.kind} does not answer oip.infer`);
+  else if (tensors && entry.dialects && !entry.dialects.includes("oip.infer"))
+    refuse("capabilities", "the provider's dialects lack oip.infer");
+  if (entry.kind === "oip" && surfaces.some((surface) => surface !== "oip.infer"))
+    refuse("capabilities", "the engine kind oip answers tensors alone: capabilities are [predict]");
 }
 
 function priced(
   { id, facts, path }: Declaration,
   locality: "local" | "api",
   configured: boolean,
-  generates: boolean,
+  { generates, tokens }: { generates: boolean; tokens: boolean },
   findings: Findings,
 ): Pick<Candidate, "prices" | "batch_prices"> & { prices_assumed?: true } {
   if (facts?.prices !== undefined) {
     if (facts.prices !== "none" && generates && facts.prices.output === undefined && locality === "api")
       findings.problem(FILE, [...path, "prices", "output"], "is missing: USD per million output tokens");
+    if (facts.prices !== "none" && facts.prices.input === undefined && tokens)
+      findings.problem(FILE, [...path, "prices", "input"], "is missing: USD per million input tokens");
     const prices = pricesOf(facts.prices);
     const { batch_discount: discount = 0 } = facts;
     return discount === 0 ? { prices } : { prices, batch_prices: discounted(prices, discount) };

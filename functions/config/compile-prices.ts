@@ -4,7 +4,10 @@ import type { Prices } from "../../shared/contracts/usage.ts";
 /** Meters of a price entry, in nano-dollars per unit. Cached tokens cost what input costs unless their price is stated. */
 export function pricesOf(entry: PriceEntry | "none"): Prices {
   if (entry === "none") return {};
-  const prices: Prices = { tokens_in: entry.input, tokens_cached: entry.cached_input ?? entry.input };
+  const prices: Prices = {};
+  if (entry.input !== undefined) prices.tokens_in = entry.input;
+  const cached = entry.cached_input ?? entry.input;
+  if (cached !== undefined) prices.tokens_cached = cached;
   if (entry.output !== undefined) prices.tokens_out = entry.output;
   if (entry.second !== undefined) prices.seconds = entry.second;
   if (entry.image !== undefined) prices.images = entry.image;

@@ -107,6 +107,7 @@ function checkKind(entry: ProviderEntry, path: string[], findings: Findings): vo
     refuse("base_url", "is missing: where the provider answers, such as https://api.example.com/v1");
   if (entry.kind === "azure-openai" && entry.api_version === undefined)
     refuse("api_version", "is missing: azure-openai needs one");
+  if (entry.kind === "oip" && entry.dialects !== undefined) refuse("dialects", "kind oip speaks oip.infer alone");
   if (entry.kind !== "azure-openai" && entry.kind !== "anthropic" && entry.api_version !== undefined)
     refuse("api_version", "only for azure-openai and anthropic");
   if (localityOf(entry) === "api" && entry.base_url?.startsWith("http:"))

@@ -22,7 +22,8 @@ export function errorFrame(surface: Dialect, failure: StreamFailure, sequenceNum
     }
     case "openai.chat":
     case "openai.completions":
-    case "openai.embeddings": {
+    case "openai.embeddings":
+    case "oip.infer": {
       const data = JSON.stringify({ error });
       return { data, raw: encodeData(data) };
     }

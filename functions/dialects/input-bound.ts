@@ -12,6 +12,7 @@ const READ: Readonly<Record<Dialect, readonly string[]>> = {
   "openai.completions": ["prompt", "suffix"],
   "openai.embeddings": ["input"],
   "anthropic.messages": ["system", "messages", "tools", "output_config"],
+  "oip.infer": [],
 };
 /** Part types whose payload is an image, charged by the model's table instead of by its bytes. */
 const IMAGE_TYPES = new Set(["image_url", "input_image", "image"]);
@@ -40,6 +41,8 @@ export function utf8Bytes(text: string): number {
  * bytes), member names of tool schemas included, plus a template allowance per element and `imageTokens` per image.
  */
 export function inputTokensBound(dialect: Dialect, body: JsonObject, imageTokens: number): number {
+  // Tensors are no tokens: elements and calls are metered.
+  if (dialect === "oip.infer") return 0;
   const tokenArrays = dialect === "openai.completions" || dialect === "openai.embeddings";
   let bound = TOKENS_PER_ITEM;
   for (const name of READ[dialect]) bound += weigh(body[name], imageTokens, tokenArrays);

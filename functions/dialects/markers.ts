@@ -23,6 +23,7 @@ export const MARKERS: Readonly<Record<Dialect, Markers>> = {
   "openai.chat": openai,
   "openai.completions": openai,
   "openai.embeddings": openai,
+  "oip.infer": openai,
   "openai.responses": {
     parse: memberSet(["usage", "error", "incomplete_details"]),
     done: null,

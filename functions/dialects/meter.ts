@@ -18,7 +18,7 @@ export const readUsage = (dialect: Dialect, body: JsonObject): ReportedUsage | n
 /** Usage, model and finish of a whole unary answer. */
 export function readAnswer(dialect: Dialect, body: JsonObject): Metered {
   const model = textOf(body.model);
-  const finish = dialect === "openai.embeddings" ? "stop" : finishOf(dialect, body);
+  const finish = dialect === "openai.embeddings" || dialect === "oip.infer" ? "stop" : finishOf(dialect, body);
   return { usage: readUsage(dialect, body), model, finish };
 }
 
@@ -32,7 +32,8 @@ function finishOf(dialect: Dialect, body: JsonObject): Finish | null {
   switch (dialect) {
     case "openai.chat":
     case "openai.completions":
-    case "openai.embeddings": {
+    case "openai.embeddings":
+    case "oip.infer": {
       for (const choice of listOf(body.choices)) {
         const reason = textOf(objectOf(choice)?.finish_reason);
         if (reason !== null) return chatFinish(reason);

@@ -17,6 +17,7 @@ const OUTPUT_CAPS: Readonly<Record<Dialect, readonly string[]>> = {
   "openai.responses": ["max_output_tokens"],
   "openai.embeddings": [],
   "anthropic.messages": ["max_tokens"],
+  "oip.infer": [],
 };
 
 /**
@@ -25,7 +26,7 @@ const OUTPUT_CAPS: Readonly<Record<Dialect, readonly string[]>> = {
  */
 export function rewriteRequest(dialect: Dialect, body: JsonObject, rewrite: Rewrite): JsonObject {
   const made: JsonObject = { ...body, model: rewrite.model };
-  if (dialect === "openai.embeddings") {
+  if (dialect === "openai.embeddings" || dialect === "oip.infer") {
     delete made.stream;
     return made;
   }

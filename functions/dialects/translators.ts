@@ -66,6 +66,7 @@ export const translators: Readonly<Record<Dialect, Readonly<Partial<Record<Diale
     "anthropic.messages": viaChatToMessages("openai.completions", toChat["openai.completions"]),
   },
   "openai.embeddings": {},
+  "oip.infer": {},
   "anthropic.messages": { "openai.chat": viaChat("anthropic.messages", toChat["anthropic.messages"]) },
 };
 

@@ -67,6 +67,8 @@ export const USAGE: Readonly<
   "openai.embeddings": chat,
   "openai.responses": responses,
   "anthropic.messages": messages,
+  // Tensor servers tell none: what is charged is known from the request.
+  "oip.infer": chat,
 };
 
 /** Meter rows: `tokens_in` excludes `tokens_cached`; cache writes are charged as input. */

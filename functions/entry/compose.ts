@@ -20,6 +20,7 @@ import { CALLBACK_TAG } from "../detached/callback/deliver.ts";
 import { jobIssuer } from "../detached/job-issuer.ts";
 import { anthropicEngine } from "../engines/anthropic/engine.ts";
 import { azureOpenaiEngine } from "../engines/azure-openai/engine.ts";
+import { oipEngine } from "../engines/oip/engine.ts";
 import { openaiEngine } from "../engines/openai/engine.ts";
 import { poolEngine } from "../engines/pool/engine.ts";
 import { syntheticEngine } from "../engines/synthetic/engine.ts";
@@ -237,6 +238,8 @@ function makeEngine(
       return azureOpenaiEngine({ provider, egress, secret, clock });
     case "anthropic":
       return anthropicEngine({ provider, egress, secret, clock });
+    case "oip":
+      return oipEngine({ provider, egress, secret, clock });
     case "pool":
       return poolEngine({ provider, clock, channels });
     case "synthetic":

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../shared/contracts/json.ts";
 import type { Dialect, ModelEvent } from "../../shared/contracts/ports/engine.ts";
+import type { UsageRow } from "../../shared/contracts/usage.ts";
 import type { Call } from "../context.ts";
 import type { AnswerContext, Translation } from "../dialects/translation.ts";
 import type { ProblemShape } from "../problem.ts";
@@ -26,6 +27,8 @@ export interface Delivery {
   /** Of the commitment to what is delivered. */
   salt: Uint8Array;
   settlement: Settlement;
+  /** Usage that is known without the engine's word; empty where only it can tell. */
+  units: readonly UsageRow[];
   /** What is charged when the engine tells no usage. */
   bound: OutputBound;
   /** What policy demands of the answer before anybody sees it. */

@@ -7,13 +7,15 @@ import type { UsageRow } from "../../shared/contracts/usage.ts";
 export class OutputBound {
   readonly #inputTokens: number;
   readonly #outputCap: number;
+  readonly #units: readonly UsageRow[];
   #frames = 0;
   #bytes = 0;
   #smallest = Number.POSITIVE_INFINITY;
 
-  constructor(bounds: { inputTokens: number; outputTokens: number }) {
+  constructor(bounds: { inputTokens: number; outputTokens: number }, units: readonly UsageRow[] = []) {
     this.#inputTokens = bounds.inputTokens;
     this.#outputCap = bounds.outputTokens;
+    this.#units = units;
   }
 
   /** What is known before the first frame. */
@@ -27,7 +29,9 @@ export class OutputBound {
     if (payloadBytes < this.#smallest) this.#smallest = payloadBytes;
   }
 
+  /** Of tensors their units alone: no tokens are in them. */
   rows(): UsageRow[] {
+    if (this.#units.length > 0) return [...this.#units];
     const output = this.#frames === 0 ? 0 : this.#frames + this.#bytes - this.#frames * this.#smallest;
     return [
       { meter: "tokens_in", quantity: this.#inputTokens },

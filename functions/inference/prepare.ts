@@ -4,6 +4,7 @@ import type { Deps, Undecided } from "../context.ts";
 import { ProblemError } from "../problem.ts";
 import type { Prepared } from "../v1/operation.ts";
 import { type CandidateRefusal, candidatesFor, type Offered, policyCandidates } from "./candidates.ts";
+import { checkTensors } from "./check-tensors.ts";
 import { detectedIn } from "./obligations/detected.ts";
 import { type Features, featuresOf, type View } from "./view.ts";
 
@@ -16,6 +17,7 @@ export interface Carried {
 /** Candidates of a call from the cached snapshot, for policy to decide on. Throws `ProblemError`. */
 export async function prepareInference(deps: Deps, call: Undecided, view: View): Promise<Prepared> {
   const body = call.body as JsonObject; // safe because: the operation's schema is an object
+  if (view.surface === "oip.infer") checkTensors(body);
   const named = (call.params as { deployment?: string } | undefined)?.deployment;
   const features = featuresOf(view.surface, body, call, named ?? String(body.model));
   const brought = await deps.tenantCredentials.providers(deps, call);

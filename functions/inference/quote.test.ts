@@ -14,6 +14,7 @@ const input = (members: Partial<QuoteInput> = {}): QuoteInput => ({
   candidates: [dear, cheap],
   surface: "openai.chat",
   inputTokens: () => 1_000,
+  units: [],
   outputCap: 500,
   choices: 1,
   policyCap: null,
@@ -159,4 +160,20 @@ it("never holds more than the budget nor less than any bill inside the caps, so 
     }),
     { numRuns: 2_000 },
   );
+});
+
+it("holds what tensors cost by call and element, which is what they are charged", () => {
+  const units = [
+    { meter: "steps" as const, quantity: 1 },
+    { meter: "points" as const, quantity: 1_000 },
+  ];
+  const tensors = candidate("own:tensors", { prices: { steps: 50_000, points: 2.5 } });
+  const held = quoted({ candidates: [tensors], surface: "oip.infer", inputTokens: () => 0, units });
+  expect(held).toMatchObject({ tokens: 0, hold_nusd: 3 * (costOf(units, tensors.prices) + 1), attempts: 3 });
+  expect(held.hold_nusd).toBe(3 * 52_501);
+  const priced = { candidates: [candidate("own:dear", { prices: { steps: 900_000_000 } })], units };
+  expect(quote(input({ ...priced, surface: "oip.infer" }))).toMatchObject({
+    ok: false,
+    error: { reason: "task_budget_too_small" },
+  });
 });

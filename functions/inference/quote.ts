@@ -4,6 +4,7 @@ import { NANO_USD_MAX, nanoUsd } from "../../shared/contracts/money.ts";
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { RouteReason } from "../../shared/contracts/task.ts";
+import { costOf, type UsageRow } from "../../shared/contracts/usage.ts";
 
 /** A budget that cannot pay so many output tokens cannot pay a useful answer. */
 const OUTPUT_TOKENS_MIN = 16;
@@ -20,6 +21,8 @@ export interface QuoteInput {
   surface: Dialect;
   /** Upper bound of the input, given what one image counts at most. */
   inputTokens(imageTokens: number): number;
+  /** Charged besides tokens, known before the call. */
+  units: readonly UsageRow[];
   /** The caller's own cap; null when there is none. */
   outputCap: number | null;
   /** Choices that the caller asks for (`n`); each may be as long as the cap. */
@@ -111,7 +114,8 @@ export function quote(input: QuoteInput): Result<Quote, QuoteRefusal> {
 function quoteCandidate(candidate: Candidate, input: QuoteInput): Result<CandidateQuote, number> {
   const { prices } = candidate;
   const input_tokens = input.inputTokens(candidate.image_tokens);
-  const inputCost = Math.ceil(input_tokens * Math.max(prices.tokens_in ?? 0, prices.tokens_cached ?? 0));
+  const tokensCost = Math.ceil(input_tokens * Math.max(prices.tokens_in ?? 0, prices.tokens_cached ?? 0));
+  const inputCost = tokensCost + costOf(input.units, prices);
   const wanted = wantedOutput(candidate, input);
   // Usage rows are rounded up one by one, so cached and fresh input may cost one nano-dollar more than together.
   const cost = (output: number) => inputCost + 1 + Math.ceil(output * input.choices * (prices.tokens_out ?? 0));
@@ -133,7 +137,7 @@ function wantedOutput(
   candidate: Candidate,
   { surface, outputCap, policyCap }: QuoteInput,
 ): Pick<CandidateQuote, "output_cap" | "capped_by"> {
-  if (surface === "openai.embeddings") return { output_cap: 0, capped_by: "model" };
+  if (surface === "openai.embeddings" || surface === "oip.infer") return { output_cap: 0, capped_by: "model" };
   const asked = outputCap ?? candidate.reserve_output_tokens;
   const output_cap = Math.min(asked, policyCap ?? asked, candidate.output_tokens_max);
   if (output_cap === outputCap) return { output_cap, capped_by: "caller" };

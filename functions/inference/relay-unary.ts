@@ -19,15 +19,16 @@ const ESSENTIAL: Readonly<Record<Dialect, string>> = {
   "openai.chat": "choices",
   "openai.completions": "choices",
   "openai.embeddings": "data",
+  "oip.infer": "outputs",
   "openai.responses": "output",
   "anthropic.messages": "content",
 };
 
 /** A whole answer: parsed once for usage, translated if it must be, settled, and only then answered. */
 export async function relayUnary(delivery: Delivery, raw: Uint8Array): Promise<Reply> {
-  const { surface, dialect, translation, context, settlement, keeper, output } = delivery;
+  const { surface, dialect, translation, context, settlement, keeper, output, units } = delivery;
   const answer = parseAnswer(raw, dialect);
-  const usage = readUsage(dialect, answer);
+  const rows = units.length > 0 ? [...units] : (readUsage(dialect, answer)?.rows ?? null);
   let body = raw;
   let seen: JsonObject = answer;
   if (translation) {
@@ -39,7 +40,7 @@ export async function relayUnary(delivery: Delivery, raw: Uint8Array): Promise<R
     seen = { ...answer, ...context.extra, id: context.id };
     body = utf8(JSON.stringify(seen));
   }
-  settlement.met = usage?.rows ?? null;
+  settlement.met = rows;
   if (output.redacts) {
     seen = output.whole(seen);
     body = utf8(JSON.stringify(seen));
@@ -52,7 +53,7 @@ export async function relayUnary(delivery: Delivery, raw: Uint8Array): Promise<R
   await settlement.finish({
     status: "OK",
     error: null,
-    usage: usage?.rows ?? null,
+    usage: rows,
     result,
     detail: { response: commitmentHex(delivery.salt, body) },
   });

@@ -4,6 +4,7 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import { parseUsd } from "../../shared/contracts/money.ts";
 import type { Metrics } from "../../shared/contracts/ports/telemetry.ts";
 import type { RouteReason } from "../../shared/contracts/task.ts";
+import type { UsageRow } from "../../shared/contracts/usage.ts";
 import { commitmentHex } from "../../shared/crypto/commitment.ts";
 import { commitmentSalts } from "../../shared/crypto/commitment-salts.ts";
 import type { Call, Deps } from "../context.ts";
@@ -41,6 +42,7 @@ import { openResponseSession, type ResponseSession } from "./response-session.ts
 import { NO_KEEPER, resultKeeper } from "./result-keeper.ts";
 import { Settlement } from "./settlement.ts";
 import { stopOn } from "./stopper.ts";
+import { unitsOf } from "./tensor-units.ts";
 import type { View } from "./view.ts";
 
 /**
@@ -57,6 +59,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
       ? await step(call.span, "session", () => openResponseSession(deps, call, asked, dataKey))
       : null;
   const body = session?.body ?? asked;
+  const units = unitsOf(view.surface, body);
 
   const route = call.decided.decision.route;
   const approved = route ? [...route.candidates.keys()] : null;
@@ -81,6 +84,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
     usable.map(({ candidate }) => cappedCandidate(call, candidate)),
     features.choices,
     budget,
+    units,
   );
 
   const admitted = await admit(deps, call, {
@@ -101,7 +105,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
   const forbidden = contentDuty(call.decided.decision.obligations) === "forbid";
   let keeper = call.idempotencyKey === null || forbidden ? NO_KEEPER : resultKeeper(deps, call, dataKey);
   const stopper = stopOn(deps, call);
-  let bound = new OutputBound({ inputTokens: 0, outputTokens: 0 });
+  let bound = new OutputBound({ inputTokens: 0, outputTokens: 0 }, units);
   const named = { surface: view.surface, model: features.model };
   const settlement = new Settlement(deps, call, named, () => bound.rows());
   const outcomes = new Outcomes();
@@ -142,10 +146,8 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
       });
     const accepted = await attempt(deps, call, plan, settlement, request, stopper.abort);
     const cap = capOf(accepted.hop.candidate);
-    bound = new OutputBound({
-      inputTokens: quoted.candidates.get(accepted.hop.candidate.id)?.input_tokens ?? 0,
-      outputTokens: cap.tokens * features.choices,
-    });
+    const inputTokens = quoted.candidates.get(accepted.hop.candidate.id)?.input_tokens ?? 0;
+    bound = new OutputBound({ inputTokens, outputTokens: cap.tokens * features.choices }, units);
     call.run?.metered({
       ...bound.bounds,
       prices: settlement.prices ?? {},
@@ -168,6 +170,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
       cappedByBudget: cap.byBudget,
       salt: salts.response,
       settlement,
+      units,
       bound,
       output: new OutputDuty(view.surface, duties, outcomes),
       choices: features.choices,
@@ -229,11 +232,13 @@ function quoteCall(
   candidates: readonly Candidate[],
   choices: number,
   budget: TaskBudget,
+  units: readonly UsageRow[],
 ): Quote {
   const quoted = quote({
     candidates,
     surface: view.surface,
     inputTokens: (imageTokens) => inputTokensBound(view.surface, body, imageTokens),
+    units,
     outputCap: outputCap(view.surface, body),
     choices,
     policyCap: call.decided.decision.limits?.output_tokens_max ?? null,

@@ -41,7 +41,7 @@ export function featuresOf(surface: Dialect, body: JsonObject, call: Pick<Call, 
   return {
     model,
     intent: call.headers.get("x-bailiwick-intent"),
-    stream: body.stream === true && surface !== "openai.embeddings",
+    stream: body.stream === true && surface !== "openai.embeddings" && surface !== "oip.infer",
     tools: some(body.tools) || some(body.functions),
     images: countImages(surface, body) > 0,
     structured_output: isJsonObject(format) && format.type !== "text",

@@ -7,10 +7,16 @@ export const CONVERSATION: Readonly<Record<Dialect, ReadonlySet<string>>> = {
   "openai.completions": new Set(["prompt", "suffix"]),
   "openai.embeddings": new Set(["input"]),
   "anthropic.messages": new Set(["system", "messages"]),
+  "oip.infer": new Set(["inputs"]),
 };
 
 /** Dialects whose input may be token ids already: text that nobody can look into without the model's tokenizer. */
-export const TAKES_TOKENS: ReadonlySet<Dialect> = new Set(["openai.completions", "openai.embeddings"]);
+export const TAKES_TOKENS: ReadonlySet<Dialect> = new Set(["openai.completions", "openai.embeddings", "oip.infer"]);
+
+/** Members of a tensor beside its data. */
+export const PLAIN_MEMBERS: Readonly<Partial<Record<Dialect, ReadonlySet<string>>>> = {
+  "oip.infer": new Set(["shape"]),
+};
 
 /** Types of messages, items, parts, calls and annotations that are made of text. Any other type may hide anything. */
 export const TEXT_TYPES: ReadonlySet<string> = new Set([
@@ -65,6 +71,7 @@ export const BINARY_TYPES: ReadonlySet<string> = new Set([
 /** Members that hold, or point to, what cannot be read; a chosen token's bytes spell out what its text no longer says. */
 export const UNREADABLE_MEMBERS: ReadonlySet<string> = new Set([
   "encrypted_content",
+  "data_base64",
   "audio",
   "logprobs",
   "image_url",

@@ -40,6 +40,7 @@ const UNREADABLE: ReadonlySet<string> = new Set([
   "audio",
   "images",
   "b64_json",
+  "data_base64",
   "partial_image_b64",
   "file_data",
 ]);

@@ -61,6 +61,7 @@ const bodies = (text: string): Record<Dialect, JsonObject> => ({
   },
   "openai.completions": { model: "m", prompt: [text, text], suffix: text, max_tokens: 3 },
   "openai.embeddings": { model: "m", input: text, dimensions: 256 },
+  "oip.infer": { model: "m", inputs: [{ name: "x", datatype: "BYTES", shape: [1, 2], data: [[text, text]] }] },
   "anthropic.messages": {
     model: "m",
     max_tokens: 9,
@@ -210,6 +211,8 @@ describe("redactBody", () => {
     ],
     ["token ids", "openai.completions", { prompt: [1, 2, 3] }],
     ["lists of token ids", "openai.embeddings", { input: [[1, 2], [3]] }],
+    ["numbers of a tensor", "oip.infer", { inputs: [{ name: "x", datatype: "FP32", shape: [1], data: [1.5] }] }],
+    ["bytes of a tensor", "oip.infer", { inputs: [{ name: "x", shape: [1], data_base64: "AAAA" }] }],
     ["an image block", "anthropic.messages", part({ type: "image", source: { type: "base64", data: "x" } })],
     ["a PDF", "anthropic.messages", part({ type: "document", source: { type: "base64", data: "x" } })],
     [

@@ -3,7 +3,7 @@ import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { Detector } from "./detector.ts";
 import { DETECTORS } from "./detectors.ts";
-import { CONVERSATION, TAKES_TOKENS } from "./readable-parts.ts";
+import { CONVERSATION, PLAIN_MEMBERS, TAKES_TOKENS } from "./readable-parts.ts";
 import { type Found, Redactor } from "./redact-text.ts";
 import { UNSCANNED } from "./select-detectors.ts";
 import { JsonWalker, Unreadable } from "./walk-json.ts";
@@ -27,7 +27,7 @@ export function redactBody(
   const refuse = (param: string): never => {
     throw new Unreadable(param);
   };
-  const walker = new JsonWalker(new Redactor(detectors), { tokens: TAKES_TOKENS.has(dialect), unreadable: refuse });
+  const walker = new JsonWalker(new Redactor(detectors), { ...readingOf(dialect), unreadable: refuse });
   try {
     return ok({ body: walked(walker, dialect, body), found: walker.found });
   } catch (thrown) {
@@ -43,7 +43,7 @@ export function redactBody(
 export function detectIn(dialect: Dialect, body: JsonObject, detectors?: readonly Detector[]): string[] {
   const names = new Set<string>();
   const walker = new JsonWalker(new Redactor(detectors), {
-    tokens: TAKES_TOKENS.has(dialect),
+    ...readingOf(dialect),
     unreadable: () => void names.add(UNSCANNED),
   });
   walked(walker, dialect, body);
@@ -51,6 +51,11 @@ export function detectIn(dialect: Dialect, body: JsonObject, detectors?: readonl
   for (const name of Object.keys(walker.found)) names.add(isDetector(name) ? name : UNSCANNED);
   return [...names].sort();
 }
+
+const readingOf = (dialect: Dialect) => ({
+  tokens: TAKES_TOKENS.has(dialect),
+  plain: PLAIN_MEMBERS[dialect] ?? new Set<string>(),
+});
 
 const isDetector = (name: string): boolean => DETECTORS.some(({ id }) => id === name);
 

@@ -24,18 +24,28 @@ const PLAIN_NAME = /^[A-Za-z_-]{1,14}$/;
 /** Detectors of digits that may stand in JSON as a number. */
 const NUMERIC = ["card", "phone", "iban", "ssn"];
 
-/** Redacts a JSON value member by member; `unreadable` decides what happens to what cannot be read: throw, or go on. */
+const NOTHING: ReadonlySet<string> = new Set();
+
+/**
+ * Redacts a JSON value member by member; `unreadable` decides what happens to what cannot be read: throw, or go on.
+ * `plain` names members of the conversation whose numbers say nothing about anybody.
+ */
 export class JsonWalker {
   readonly #redactor: Redactor;
   readonly #tokens: boolean;
+  readonly #plain: ReadonlySet<string>;
   readonly #secrets: boolean;
   readonly #numbers: boolean;
   readonly #unreadable: (param: string) => void;
   #room: number = LIMITS.redactionCharsMax;
 
-  constructor(redactor: Redactor, options: { tokens: boolean; unreadable: (param: string) => void }) {
+  constructor(
+    redactor: Redactor,
+    options: { tokens: boolean; plain?: ReadonlySet<string>; unreadable: (param: string) => void },
+  ) {
     this.#redactor = redactor;
     this.#tokens = options.tokens;
+    this.#plain = options.plain ?? NOTHING;
     this.#unreadable = options.unreadable;
     this.#secrets = redactor.finds("secret");
     this.#numbers = NUMERIC.some((id) => redactor.finds(id));
@@ -54,7 +64,8 @@ export class JsonWalker {
       const text = String(value);
       if (text !== "" && !isPlaceholder(text)) return this.#redactor.withhold("secret", text);
     }
-    return this.value(value, param, region, depth);
+    const plain = region === "conversation" && this.#plain.has(name);
+    return this.value(value, param, plain ? "settings" : region, depth);
   }
 
   value(value: JsonValue, param: string, region: Region, depth: number): JsonValue {

@@ -24,7 +24,7 @@ import { createErasure, listErasures } from "./erasures/erasures.ts";
 import { getFileContent } from "./files/download.ts";
 import { deleteFile, getFile, listFiles } from "./files/files.ts";
 import { createFile } from "./files/upload.ts";
-import { chatCompletions, completions, embeddings, messages, responses } from "./inference/views.ts";
+import { chatCompletions, completions, embeddings, messages, predict, responses } from "./inference/views.ts";
 import { createKey } from "./keys/create.ts";
 import { listKeys } from "./keys/list.ts";
 import { revokeKey } from "./keys/revoke.ts";
@@ -68,6 +68,7 @@ export const OPERATIONS: readonly Operation[] = [
   completions,
   embeddings,
   messages,
+  predict,
   listModels,
   getModel,
   getTask,

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Role } from "../../shared/contracts/actor.ts";
+import type { JsonValue } from "../../shared/contracts/json.ts";
 import type { PolicyCandidate, PolicyFeatures } from "../../shared/contracts/policy/input.ts";
 import type { ObligationId } from "../../shared/contracts/policy/obligations.ts";
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
@@ -94,6 +95,8 @@ export interface OperationSpec<
   kind: Kind;
   /** Request media type; null when the operation takes no body. Bytes have no `body` schema: `execute` reads `call.rawBody`. */
   media: RequestMedia | null;
+  /** Another form that the body may come in, told by its headers: read into the JSON form before anything else sees it. */
+  framed?: { of(headers: Headers): boolean; read(raw: Uint8Array, headers: Headers): JsonValue };
   bodyBytesMax: number;
   params?: P;
   query?: Q;

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { utf8 } from "../../shared/crypto/utf8.ts";
 import type { Call, Deps, Incoming } from "../context.ts";
 import { attributionOf } from "../pipeline/attribution.ts";
 import { parseBody, readBody, requireMedia } from "../pipeline/body.ts";
@@ -64,12 +65,14 @@ async function answer(
   const query = operation.query ? parseInput(operation.query, queryObject(request.url), "query") : undefined;
   let rawBody = new Uint8Array() as Uint8Array;
   let body: unknown;
-  if (operation.media !== null) {
+  const framed = operation.framed?.of(incoming.headers) === true ? operation.framed : null;
+  if (operation.media !== null && framed === null) {
     requireMedia(incoming.headers, operation.media);
   }
   if (operation.media !== null && operation.kind !== "upload") {
     const bounds = { bytesMax: operation.bodyBytesMax, lease: stay.lease };
     rawBody = await step(incoming.span, "read", () => readBody(request, bounds));
+    if (framed !== null) rawBody = utf8(JSON.stringify(framed.read(rawBody, incoming.headers)));
     body = operation.body ? parseInput(operation.body, parseBody(rawBody), "body") : undefined;
   }
   // A body may take its time to arrive; a call whose body is not there yet holds up no drain, and begins none after it.

@@ -1,8 +1,8 @@
 import { LIMITS } from "../../shared/contracts/limits.ts";
-import { EngineFailed } from "./engine.ts";
-import { callLocal, readAll, readStart } from "./local-http.ts";
-import type { Tensor } from "./oip-tensor.ts";
+import { TensorBroken } from "../../shared/oip/broken.ts";
+import type { Tensor } from "../../shared/oip/tensor.ts";
 import {
+  BINARY_EXTENSION,
   decodeInfer,
   encodeInfer,
   fits,
@@ -11,11 +11,10 @@ import {
   type InferRequest,
   ModelMetadata,
   ServerMetadata,
-} from "./oip-wire.ts";
+} from "../../shared/oip/wire.ts";
+import { EngineFailed } from "./engine.ts";
+import { callLocal, readAll, readStart } from "./local-http.ts";
 import { statusFailure } from "./status-failure.ts";
-
-/** Its name in a server's list of extensions. */
-const BINARY = "binary_tensor_data";
 
 export interface OipServer {
   name: string;
@@ -45,7 +44,7 @@ export class OipClient {
 
   async server(signal: AbortSignal): Promise<OipServer> {
     const { name, version, extensions } = ServerMetadata.parse(await this.#json("v2", signal));
-    return { name, version, binary: extensions.includes(BINARY) };
+    return { name, version, binary: extensions.includes(BINARY_EXTENSION) };
   }
 
   async model(model: string, signal: AbortSignal): Promise<ModelMetadata> {
@@ -62,7 +61,7 @@ export class OipClient {
     options: { binary: boolean; traceparent: string; signal: AbortSignal },
   ): Promise<InferAnswer> {
     hold(request.inputs, metadata.inputs ?? [], "takes no");
-    const { headers, body } = encodeInfer(request, options.binary);
+    const { headers, body } = whole(() => encodeInfer(request, options.binary));
     const answer = await callLocal(new URL(`${modelPath(metadata.name)}/infer`, this.#root), {
       method: "POST",
       headers: { ...headers, traceparent: options.traceparent },
@@ -73,7 +72,7 @@ export class OipClient {
       throw statusFailure(answer.status, answer.headers, await readStart(answer.body, LIMITS.engineErrorBytesMax));
     const bytes = await readAll(answer.body, LIMITS.engineBodyBytesMax);
     const length = answer.headers[HEADER_LENGTH];
-    const decoded = decodeInfer(bytes, typeof length === "string" ? length : undefined);
+    const decoded = whole(() => decodeInfer(bytes, typeof length === "string" ? length : undefined));
     if (decoded.model !== metadata.name) throw new EngineFailed({ reason: "model_mismatch", message: decoded.model });
     const missing = request.outputs.filter((name) => !decoded.outputs.has(name));
     if (missing.length > 0) throw broken(`the answer lacks ${missing.join(", ")}`);
@@ -91,6 +90,17 @@ export class OipClient {
 
 const modelPath = (model: string): string => `v2/models/${encodeURIComponent(model)}`;
 const broken = (message: string): EngineFailed => new EngineFailed({ reason: "failed", message });
+
+/** Tensors that are not what they say, as a failure of the call. */
+function whole<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    throw cause instanceof TensorBroken
+      ? new EngineFailed({ reason: "failed", message: cause.message }, { cause })
+      : cause;
+  }
+}
 
 /** @throws EngineFailed for a tensor that is not declared, or declared otherwise. */
 function hold(tensors: readonly Tensor[], declared: NonNullable<ModelMetadata["inputs"]>, verb: string): void {

@@ -1,10 +1,12 @@
 import type { JsonObject, JsonValue } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { WorkerEngine } from "../../shared/contracts/worker-protocol.ts";
+import { TensorBroken } from "../../shared/oip/broken.ts";
+import { inferAnswerOf, inferRequestOf } from "../../shared/oip/predict.ts";
+import { floatsOf, textTensor } from "../../shared/oip/tensor.ts";
+import type { Declared, ModelMetadata } from "../../shared/oip/wire.ts";
 import { EngineFailed, type EngineLoad, type LocalEngine, type LocalEvent, type LocalRequest } from "./engine.ts";
 import { OipClient } from "./oip-client.ts";
-import { floatsOf, textTensor } from "./oip-tensor.ts";
-import type { Declared, ModelMetadata } from "./oip-wire.ts";
 
 export interface OipEngineOptions {
   /** The server's root; the protocol's paths are below `/v2`. */
@@ -21,12 +23,14 @@ interface Embedder {
 }
 
 /**
- * A server of the Open Inference Protocol v2: Triton, KServe, MLServer. Models with one input of texts (`BYTES`) and one
- * output of a floating-point vector a text answer embeddings; `OipClient` carries tensors of any kind. Tokens are not
- * told by the protocol, so answers state no usage, and the call's bound is charged.
+ * A server of the Open Inference Protocol v2: Triton, KServe, MLServer. Every model takes and answers tensors
+ * (`oip.infer`), held against what it declares; one with one input of texts (`BYTES`) and one output of a floating-point
+ * vector a text answers embeddings too. Tokens are not told by the protocol, so answers state no usage, and the call's
+ * bound is charged.
  */
 export function oipEngine({ url, models }: OipEngineOptions): LocalEngine {
   const client = new OipClient(url);
+  const declared = new Map<string, ModelMetadata>();
   const embedders = new Map<string, Embedder>();
   let binary = false;
 
@@ -56,6 +60,17 @@ export function oipEngine({ url, models }: OipEngineOptions): LocalEngine {
     yield { kind: "chunk", raw: Buffer.from(JSON.stringify({ object: "list", data, model: request.model })) };
   }
 
+  async function* tensors({ task, model, body, traceparent }: LocalRequest, signal: AbortSignal) {
+    const metadata = declared.get(model);
+    if (metadata === undefined)
+      throw new EngineFailed({ reason: "model_mismatch", message: "the engine does not serve the pinned model" });
+    const request = asked(body, task);
+    const answer = await client.infer(metadata, request, { binary, traceparent, signal });
+    const made = inferAnswerOf(answer, answer.outputs.values(), request);
+    yield { kind: "head" } as const;
+    yield { kind: "chunk", raw: Buffer.from(JSON.stringify(made)) } as const;
+  }
+
   return {
     async describe(signal): Promise<WorkerEngine> {
       const server = await client.server(signal);
@@ -68,13 +83,16 @@ export function oipEngine({ url, models }: OipEngineOptions): LocalEngine {
         throw new Error("the engine is not ready");
       binary = server.binary;
       for (const { id } of models) {
-        const embedder = embedderOf(await client.model(id, signal));
+        const metadata = await client.model(id, signal);
+        declared.set(id, metadata);
+        const embedder = embedderOf(metadata);
         if (embedder === null) embedders.delete(id);
         else embedders.set(id, embedder);
       }
       return {
         ...{ kind: "oip", version: `${server.name} ${server.version}`.slice(0, 128), models: [...models] },
-        ...{ dialects: embedders.size > 0 ? ["openai.embeddings"] : [], continuation: false },
+        dialects: embedders.size > 0 ? ["oip.infer", "openai.embeddings"] : ["oip.infer"],
+        continuation: false,
       };
     },
 
@@ -95,11 +113,25 @@ export function oipEngine({ url, models }: OipEngineOptions): LocalEngine {
     },
 
     async *execute(request, signal) {
-      if (request.dialect !== "openai.embeddings")
-        throw new EngineFailed({ reason: "failed", message: `the engine does not speak ${request.dialect}` });
-      yield* embeddings(request, signal);
+      if (request.dialect === "oip.infer") yield* tensors(request, signal);
+      else if (request.dialect === "openai.embeddings") yield* embeddings(request, signal);
+      else throw new EngineFailed({ reason: "failed", message: `the engine does not speak ${request.dialect}` });
     },
   };
+}
+
+/** @throws EngineFailed for tensors that are not what they say; the cell refused them before, so nobody was charged. */
+function asked(body: JsonObject, task: string) {
+  try {
+    return inferRequestOf(body, task);
+  } catch (cause) {
+    if (!(cause instanceof TensorBroken)) throw cause;
+    const { message } = cause;
+    throw new EngineFailed(
+      { reason: "rejected", status: 400, message, code: "invalid_value", param: "inputs" },
+      { cause },
+    );
+  }
 }
 
 /** The one way to use a model for embeddings; null where there is none or more than one. */

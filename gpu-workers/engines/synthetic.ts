@@ -3,6 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
+import { TensorBroken } from "../../shared/oip/broken.ts";
+import { identityAnswer } from "../../shared/oip/identity.ts";
 import { EngineFailed, type LocalEngine, type LocalEvent, type LocalRequest } from "./engine.ts";
 
 export interface SyntheticEngineOptions {
@@ -11,7 +13,7 @@ export interface SyntheticEngineOptions {
   tokensPerS: number;
 }
 
-const DIALECTS: readonly Dialect[] = ["openai.chat", "openai.completions", "openai.embeddings"];
+const DIALECTS: readonly Dialect[] = ["openai.chat", "openai.completions", "openai.embeddings", "oip.infer"];
 const WORDS = "a calm river carries many small boats past old stone bridges toward the quiet open sea".split(" ");
 const TOKENS_DEFAULT = 24;
 const TOKENS_MAX = 100_000;
@@ -33,7 +35,7 @@ export function syntheticEngine({ models, tokensPerS }: SyntheticEngineOptions):
         throw new EngineFailed({ reason: "model_mismatch", message: "the engine does not serve the pinned model" });
       if (!DIALECTS.includes(request.dialect))
         throw new EngineFailed({ reason: "failed", message: `the engine does not speak ${request.dialect}` });
-      const pieces = request.dialect === "openai.embeddings" ? embeddings(request) : texts(request);
+      const pieces = PIECES[request.dialect]?.(request) ?? texts(request);
       yield { kind: "head" };
       let tokens = 0;
       const started = performance.now();
@@ -125,6 +127,20 @@ function* embeddings({ model, body }: LocalRequest): Generator<Piece> {
   const usage = { prompt_tokens: tokens, total_tokens: tokens };
   yield { text: JSON.stringify({ object: "list", data, model, usage, synthetic: true }), tokens: 0 };
 }
+
+/** The tensors that were given, as they came. */
+function* tensors({ model, body }: LocalRequest): Generator<Piece> {
+  try {
+    yield { text: JSON.stringify(identityAnswer(body, model)), tokens: 0 };
+  } catch (thrown) {
+    throw thrown instanceof TensorBroken ? refused(thrown.message, "inputs") : thrown;
+  }
+}
+
+const PIECES: Readonly<Partial<Record<Dialect, (request: LocalRequest) => Generator<Piece>>>> = {
+  "openai.embeddings": embeddings,
+  "oip.infer": tensors,
+};
 
 const refused = (message: string, param: string): EngineFailed =>
   new EngineFailed({ reason: "rejected", status: 400, message, code: "invalid_value", param });

@@ -208,8 +208,11 @@ export const LIMITS = {
   outboxDelayMs: 1 * SECOND,
   /** Read models may fall behind calls for so long; events that are older are delivered without a rest. */
   feedLagMsMax: 10 * MINUTE,
-  /** At most four descriptors each (two of SQLite, two to sync), 1 MiB of page cache each. */
-  openObjectsMax: 256,
+  /**
+   * At most four descriptors each (two of SQLite, two to sync), 1 MiB of page cache each. Every detached run of a process
+   * and 256 others: a lease is renewed every 10 s, and a file that is opened for it costs some milliseconds and a sync.
+   */
+  openObjectsMax: 1_280,
   /** Alarms handled at once after a restart; each may open a file. */
   alarmsAtOnceMax: 64,
   /** Calls of one object in one group commit: 256 × 50 µs keep the event loop for 13 ms at most. */
@@ -460,6 +463,9 @@ export const LIMITS = {
   remoteRetryMsMax: 400,
   /** An edge waits so long for its objects when it starts, then gives up. */
   remoteStartMsMax: 60 * SECOND,
+  /** A stream with nothing to say says so; one that is silent for three times as long has broken off. */
+  remoteSilenceMs: 15 * SECOND,
+  remoteSilenceMsMax: 45 * SECOND,
   /** How often a stream may break off without having brought anything. */
   remoteBreaksMax: 5,
 
@@ -571,8 +577,14 @@ export const LIMITS = {
   workerReturnMs: 10 * SECOND,
   /** Leases of one task: a request that ends its workers is not given to a fourth. */
   detachedAttemptsMax: 3,
-  /** Detached tasks that one process carries out at once. */
-  detachedRunsMax: 256,
+  /**
+   * Detached tasks that one process carries out at once. A live stream at a token a second costs a process about a third
+   * of a millisecond of CPU a second, so that this many leave most of a core to what begins and ends; each holds less than
+   * 1 MiB.
+   */
+  detachedRunsMax: 1_024,
+  /** Nothing more is begun while renewals of leases come later than this: two more would fit into what is left of them. */
+  detachedLateMsMax: 5 * SECOND,
   /** A job that nobody took is sent again: the queue may have lost it, or keep it from everybody. */
   jobResendMs: 5 * MINUTE,
   /** Tries of one callback, with waits that double from 1 s up to an hour: two to three hours, within the life of the task's log. */
@@ -621,6 +633,17 @@ export const LIMITS = {
   /** The log of a task is flushed with its first frame, then this often or every so many frames. */
   logFlushMs: 250,
   logFlushFrames: 64,
+  /** Parts of all logs of a process share a transaction this often: 40 a second, however many streams there are. */
+  logJournalMs: 25,
+  /** Larger ones go into their task's own file, where they cost no second write. */
+  logJournalPartBytesMax: 16 * KiB,
+  /** Parts of one log that wait for its file: with 1,024 streams at most 65,536 rows, some 500 bytes each as a rule. */
+  logJournalPartsMax: 64,
+  /** Rows that a task's file has are deleted this much later, many at once. */
+  logJournalForgetMs: SECOND,
+  /** Tasks that a process looks at when it starts, four times what the one before it could have had, and at once. */
+  formerTasksMax: 4_096,
+  formerTasksAtOnce: 8,
   /** Clients that get an error frame and the end of its connection at once, as fetch does, throw the frame away. */
   lastFrameMs: 50,
   /** Call, log and result of a detached task are kept this long after its deadline. */

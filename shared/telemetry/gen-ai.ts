@@ -21,12 +21,14 @@ export const GEN_AI = {
 } as const;
 
 /** `gen_ai.operation.name` of each dialect. */
-export const GEN_AI_OPERATION: Record<Dialect, "chat" | "text_completion" | "embeddings"> = {
+export const GEN_AI_OPERATION: Record<Dialect, "chat" | "text_completion" | "embeddings" | "predict"> = {
   "openai.chat": "chat",
   "openai.responses": "chat",
   "openai.completions": "text_completion",
   "openai.embeddings": "embeddings",
   "anthropic.messages": "chat",
+  // None of the conventions' well-known values; they allow others.
+  "oip.infer": "predict",
 };
 
 /** `gen_ai.provider.name`: the conventions' well-known value where there is one. */
@@ -36,6 +38,7 @@ export const GEN_AI_PROVIDER: Record<EngineKind, string> = {
   anthropic: "anthropic",
   synthetic: "bailiwick.synthetic",
   pool: "bailiwick.pool",
+  oip: "bailiwick.oip",
 };
 
 /** Name of a span around one model call: `{operation} {model}`. */

@@ -15,13 +15,14 @@ const BODIES: Readonly<Record<Dialect, JsonObject>> = {
   "openai.responses": { input: "hello" },
   "openai.completions": { prompt: "hello" },
   "openai.embeddings": { input: "hello" },
+  "oip.infer": { inputs: [{ name: "x", datatype: "FP32", shape: [2], data: [1, 2] }] },
   "anthropic.messages": { max_tokens: 64, messages: [{ role: "user", content: "hello" }] },
 };
 let tasks = 0;
 function requestFor(model: string): EngineFixture["request"] {
   return (dialect, stream): EngineRequest => {
     const body: JsonObject = { ...BODIES[dialect], model };
-    if (dialect !== "openai.embeddings") body.stream = stream;
+    if (dialect !== "openai.embeddings" && dialect !== "oip.infer") body.stream = stream;
     if (stream && (dialect === "openai.chat" || dialect === "openai.completions"))
       body.stream_options = { include_usage: true };
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

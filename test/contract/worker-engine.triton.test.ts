@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { OipClient } from "../../gpu-workers/engines/oip-client.ts";
-import { DATATYPES, type Datatype, floatsOf, type Tensor, textTensor } from "../../gpu-workers/engines/oip-tensor.ts";
+import { DATATYPES, type Datatype, floatsOf, type Tensor, textTensor } from "../../shared/oip/tensor.ts";
 import { freePort } from "../support/free-port.ts";
 import { oipSuite } from "../support/oip-suite.ts";
 import {

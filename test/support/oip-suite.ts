@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { EngineFailed, type LocalEngine, type LocalRequest } from "../../gpu-workers/engines/engine.ts";
 import { oipEngine } from "../../gpu-workers/engines/oip.ts";
 import { OipClient } from "../../gpu-workers/engines/oip-client.ts";
-import { textTensor } from "../../gpu-workers/engines/oip-tensor.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
+import { textTensor } from "../../shared/oip/tensor.ts";
 
 const TEXTS = ["ab", "ä€", ""];
 /** What the servers' model computes: bytes added up in eight places, as a unit vector. */

@@ -222,6 +222,7 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "responses.create": {},
   "completions.create": {},
   "embeddings.create": {},
+  "predict.create": {},
   "messages.create": {},
   "models.list": {},
   "models.get": { path: async () => ({ model: "small" }), nobodys: "a model's name is the cell's" },

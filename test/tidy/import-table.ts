@@ -16,6 +16,7 @@ const anyBuiltin = [/^node:/, /^cloudflare:/];
 const contracts = /^shared\/contracts\//;
 const crypto = /^shared\/crypto\//;
 const telemetry = /^shared\/telemetry\//;
+const oip = /^shared\/oip\//;
 const noble = /^@noble\//;
 /** Everything that decides; the named files are shells: they do I/O, keep time and deliver. */
 export const DURABLE_CORES =
@@ -43,6 +44,13 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
     packages: [/^zod$/],
     builtins: [],
     because: "verifying is a function of bytes and keys: it needs nothing of who wrote them, and no network",
+  },
+  {
+    files: /^shared\/oip\//,
+    may: [contracts, crypto, oip],
+    packages: [/^zod$/],
+    builtins: [],
+    because: "tensors on the wire are functions of bytes: cell and workers speak the protocol by the same ones",
   },
   {
     files: /^shared\/job-queue\//,
@@ -140,6 +148,7 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
       contracts,
       crypto,
       telemetry,
+      oip,
       /^policies\/(?:engine|bundle|decide)\//,
       /^functions\/(?:v1|pipeline|inference|detached|dialects|redaction|evidence)\//,
       /^functions\/reference\/page\.ts$/,
@@ -172,6 +181,7 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
       contracts,
       crypto,
       telemetry,
+      oip,
       /^functions\/dialects\//,
       /^functions\/engines\/(?:\$own\/|upstream\/|[a-z-]+\.ts$)/,
     ],

@@ -13,7 +13,7 @@ export interface PoolEngineOptions {
 }
 
 /** What workers of ours speak unless the provider says otherwise. */
-const DIALECTS: readonly Dialect[] = ["openai.chat", "openai.completions", "openai.embeddings"];
+const DIALECTS: readonly Dialect[] = ["openai.chat", "openai.completions", "openai.embeddings", "oip.infer"];
 
 /**
  * A pool of our own workers as an engine: a request goes to the worker that carries out its task. Time limits, the first

@@ -9,6 +9,8 @@ import {
   type EngineRequest,
   type ModelEvent,
 } from "../../../shared/contracts/ports/engine.ts";
+import { TensorBroken } from "../../../shared/oip/broken.ts";
+import { identityAnswer } from "../../../shared/oip/identity.ts";
 import { bytesOf } from "../../dialects/bytes.ts";
 import { countOf, objectOf } from "../../dialects/json-read.ts";
 import { planChat, planCompletion } from "./answer.ts";
@@ -27,7 +29,7 @@ export interface SyntheticOptions {
 const DIMENSIONS_DEFAULT = 256;
 /** Tokens that a stream delivers before it breaks. */
 const MISHAP_AFTER_TOKENS = 3;
-const DIALECTS: readonly Dialect[] = ["openai.chat", "openai.completions", "openai.embeddings"];
+const DIALECTS: readonly Dialect[] = ["openai.chat", "openai.completions", "openai.embeddings", "oip.infer"];
 
 /**
  * Answers without a model or network: the same request always gets the same answer. Bodies and closing chunks carry
@@ -52,7 +54,10 @@ export function syntheticEngine({ provider, clock }: SyntheticOptions): Engine {
     const pace = new Pace(clock, settings.tokens_per_s);
     if (dialect === "openai.chat" || dialect === "openai.completions")
       yield* generate(request, dialect, pace, mishap, signal);
-    else yield { kind: "body", raw: bytesOf(JSON.stringify(embeddings(request.body, request.model))) };
+    else {
+      const made = dialect === "oip.infer" ? tensors : embeddings;
+      yield { kind: "body", raw: bytesOf(JSON.stringify(made(request.body, request.model))) };
+    }
     return undefined;
   }
 
@@ -144,6 +149,16 @@ function stoppable(
       return events.return(undefined);
     },
   };
+}
+
+/** The tensors that were given, as they came. */
+function tensors(body: JsonObject, model: string): JsonObject {
+  try {
+    return identityAnswer(body, model);
+  } catch (thrown) {
+    if (!(thrown instanceof TensorBroken)) throw thrown;
+    throw new EngineError({ reason: "rejected", status: 400, message: thrown.message, code: null, param: "inputs" });
+  }
 }
 
 function embeddings(body: JsonObject, model: string): JsonObject {

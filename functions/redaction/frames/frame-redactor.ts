@@ -21,6 +21,7 @@ export function frameRedactor(dialect: Dialect, answer: AnswerRedactor): FrameRe
     case "openai.chat":
     case "openai.completions":
     case "openai.embeddings":
+    case "oip.infer":
       return choiceFrames(answer);
     case "openai.responses":
       return responseFrames(answer);

@@ -1,14 +1,17 @@
 import type { z } from "zod";
+import type { JsonObject } from "../../../shared/contracts/json.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { ProblemSlug } from "../../../shared/contracts/problems.ts";
+import type { Call, Deps } from "../../context.ts";
 import { INFERENCE_OBLIGATIONS } from "../../inference/obligations/carried-out.ts";
 import { prepareInference } from "../../inference/prepare.ts";
 import { runInference } from "../../inference/run.ts";
 import type { View } from "../../inference/view.ts";
 import type { ProblemShape } from "../../problem.ts";
 import { answerVerdict, carriesVerdict } from "../approvals/response-verdict.ts";
-import { type Operation, operation } from "../operation.ts";
+import { type Operation, operation, type Reply } from "../operation.ts";
 import { inBackground } from "../responses/background.ts";
+import { TENSOR_BODY, tensorReply } from "./tensor-body.ts";
 
 const ACTION = "inference:invoke";
 
@@ -22,6 +25,8 @@ interface ViewSpec extends Omit<View, "operation" | "action" | "shape"> {
   /** Beyond those of every view. */
   problems?: readonly ProblemSlug[];
   summary: string;
+  /** Tensors may travel behind the JSON, in both directions. */
+  tensors?: true;
   shape?: ProblemShape;
 }
 
@@ -49,6 +54,7 @@ export function viewOperation(spec: ViewSpec): Operation {
     media: "application/json",
     bodyBytesMax: LIMITS.inferenceBodyBytesMax,
     body: spec.body,
+    ...(spec.tensors ? { framed: TENSOR_BODY } : {}),
     success: [
       200,
       spec.answer,
@@ -89,8 +95,15 @@ export function viewOperation(spec: ViewSpec): Operation {
     enforces: INFERENCE_OBLIGATIONS,
     prepare: (deps, call) => prepareInference(deps, call, view),
     execute(deps, call) {
+      if (spec.tensors) return tensors(deps, call, view);
       if (spec.surface !== "openai.responses") return runInference(deps, call, view);
       return carriesVerdict(call) ? answerVerdict(deps, call) : runInference(deps, inBackground(call), view);
     },
   });
+}
+
+/** A run without its caller writes the JSON form into its log; who reads it there gets the form that was asked for. */
+async function tensors(deps: Deps, call: Call, view: View): Promise<Reply> {
+  const reply = await runInference(deps, call, view);
+  return call.run === undefined ? tensorReply(reply, call.body as JsonObject) : reply; // safe because: the operation's schema is an object
 }

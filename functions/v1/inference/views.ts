@@ -2,6 +2,7 @@ import { ChatCompletion, ChatCompletionRequest } from "../../../shared/contracts
 import { Completion, CompletionsRequest } from "../../../shared/contracts/http/completions.ts";
 import { EmbeddingsRequest, EmbeddingsResponse } from "../../../shared/contracts/http/embeddings.ts";
 import { MessageObject, MessagesRequest } from "../../../shared/contracts/http/messages.ts";
+import { PredictRequest, PredictResponse } from "../../../shared/contracts/http/predict.ts";
 import { ResponseObject, ResponsesRequest } from "../../../shared/contracts/http/responses.ts";
 import { viewOperation } from "./view-operation.ts";
 
@@ -68,4 +69,18 @@ export const messages = viewOperation({
   streams: true,
   shape: "anthropic",
   summary: "Create a message (Anthropic's shape)",
+});
+
+/** Tensors in the JSON form; under `/v2` also as clients of the Open Inference Protocol send them. */
+export const predict = viewOperation({
+  id: "predict.create",
+  path: "/v1/predict",
+  aliases: ["/v2/models/{deployment}/infer"],
+  surface: "oip.infer",
+  answerId: (task) => `infer-${suffix(task)}`,
+  body: PredictRequest,
+  answer: PredictResponse,
+  streams: false,
+  tensors: true,
+  summary: "Infer over tensors",
 });

@@ -13,12 +13,24 @@ import {
 } from "./fields.ts";
 import { STRATEGIES } from "./snapshot.ts";
 
-export const CAPABILITIES = ["chat", "completions", "embeddings", "tools", "vision", "structured_output"] as const;
+export const CAPABILITIES = [
+  "chat",
+  "completions",
+  "embeddings",
+  "tools",
+  "vision",
+  "structured_output",
+  "predict",
+] as const;
 export type Capability = (typeof CAPABILITIES)[number];
 
-/** Tokens in USD per million, everything else in USD per unit. A cached token costs as an input token unless said. */
+/**
+ * Tokens in USD per million, everything else in USD per unit. A cached token costs as an input token unless said. Of
+ * tensor inference a `step` is a call, and a `point` an element of its inputs.
+ */
 export const PriceEntry = z.strictObject({
-  input: UsdPerMillion,
+  /** May be left out of a model that takes nothing but tensors. */
+  input: UsdPerMillion.optional(),
   output: UsdPerMillion.optional(),
   cached_input: UsdPerMillion.optional(),
   second: UsdPerUnit.optional(),

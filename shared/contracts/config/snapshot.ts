@@ -14,7 +14,7 @@ export interface SecretRef {
   name: string;
 }
 
-export const ENGINE_KINDS = ["openai", "azure-openai", "anthropic", "synthetic", "pool"] as const;
+export const ENGINE_KINDS = ["openai", "azure-openai", "anthropic", "synthetic", "pool", "oip"] as const;
 export type EngineKind = (typeof ENGINE_KINDS)[number];
 export const STRATEGIES = ["ordered", "weighted", "least-latency", "cost"] as const;
 export type Strategy = (typeof STRATEGIES)[number];

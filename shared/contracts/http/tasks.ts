@@ -7,6 +7,7 @@ import { Route, RouteReason, TaskError, TaskPhase, TaskStatus } from "../task.ts
 import { METERS } from "../usage.ts";
 import { ChatMessage } from "./chat.ts";
 import { AnyJson, DecimalUsd, IntegerNusd, ModelName, Timestamp, TokenCount } from "./fields.ts";
+import { TensorInput } from "./predict.ts";
 
 const engine = z.strictObject({
   route: Route.nullable(),
@@ -107,7 +108,7 @@ export type TaskEnvelope = z.infer<typeof TaskEnvelope>;
 /** `POST /v1/tasks`: what is to be made, and under which bounds. `params` are the request members of the intent's own operation. */
 export const TaskRequest = z
   .strictObject({
-    intent: z.enum(["chat", "completion", "embedding"]),
+    intent: z.enum(["chat", "completion", "embedding", "predict"]),
     model: ModelName.optional().meta({ description: "An alias, or `auto`, which is the default." }),
     input: z.union([
       z.string(),
@@ -115,6 +116,7 @@ export const TaskRequest = z
         .array(z.union([z.string(), ChatMessage]))
         .min(1)
         .max(LIMITS.messagesMax),
+      TensorInput,
     ]),
     params: z.record(z.string().max(64), AnyJson).optional(),
     stream: z.boolean().optional().meta({ description: "Whether tokens are to be followed while they are made." }),

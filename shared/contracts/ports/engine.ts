@@ -8,6 +8,8 @@ export const DIALECTS = [
   "openai.completions",
   "openai.embeddings",
   "anthropic.messages",
+  /** Tensors, by the Open Inference Protocol v2. */
+  "oip.infer",
 ] as const;
 export type Dialect = (typeof DIALECTS)[number];
 

@@ -1,5 +1,6 @@
-import { LIMITS } from "../../shared/contracts/limits.ts";
-import { EngineFailed } from "./engine.ts";
+import type { TensorType } from "../contracts/http/predict.ts";
+import { LIMITS } from "../contracts/limits.ts";
+import { TensorBroken } from "./broken.ts";
 
 /** Bytes of one element (Open Inference Protocol, "Tensor Data Types"); null: its elements carry their own length. */
 export const DATATYPES = {
@@ -17,8 +18,8 @@ export const DATATYPES = {
   FP32: 4,
   FP64: 8,
   BYTES: null,
-} as const satisfies Record<string, number | null>;
-export type Datatype = keyof typeof DATATYPES;
+} as const satisfies Record<TensorType, number | null>;
+export type Datatype = TensorType;
 
 /** A tensor as the wire has it: little-endian, row-major; elements of BYTES each behind their length in 4 bytes. */
 export interface Tensor {
@@ -29,10 +30,9 @@ export interface Tensor {
 }
 
 const encoder = new TextEncoder();
-const broken = (message: string, options?: ErrorOptions): EngineFailed =>
-  new EngineFailed({ reason: "failed", message }, options);
+const broken = (message: string, tensor: string | null = null): TensorBroken => new TensorBroken(message, tensor);
 
-/** Elements of a shape. @throws EngineFailed for a shape that no tensor has. */
+/** Elements of a shape. @throws TensorBroken for a shape that no tensor has. */
 export function elementsOf(shape: readonly number[]): number {
   if (shape.length > LIMITS.oipRankMax) throw broken("a tensor has too many dimensions");
   let count = 1;
@@ -44,27 +44,35 @@ export function elementsOf(shape: readonly number[]): number {
   return count;
 }
 
-/** The same tensor. @throws EngineFailed where its bytes are not those of its type and shape. */
+/** The same tensor. @throws TensorBroken where its bytes are not those of its type and shape. */
 export function checkedTensor(tensor: Tensor): Tensor {
   const count = elementsOf(tensor.shape);
   const size = DATATYPES[tensor.datatype];
   if (size === null ? bytesElements(tensor.bytes).length !== count : tensor.bytes.length !== count * size)
-    throw broken(`the tensor ${tensor.name} has not as much data as its shape says`);
+    throw broken(`the tensor ${tensor.name} has not as much data as its shape says`, tensor.name);
   return tensor;
 }
 
 /** A tensor of texts. */
 export function textTensor(name: string, shape: readonly number[], texts: readonly string[]): Tensor {
-  const parts = texts.flatMap((text) => {
-    const bytes = encoder.encode(text);
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(bytes.length);
-    return [length, bytes];
-  });
-  return checkedTensor({ name, datatype: "BYTES", shape, bytes: Buffer.concat(parts) });
+  const elements = texts.map((text) => encoder.encode(text));
+  return checkedTensor({ name, datatype: "BYTES", shape, bytes: bytesOfElements(elements) });
 }
 
-/** Elements of a BYTES tensor. @throws EngineFailed where a length points outside. */
+/** Each element behind its length in 4 bytes. */
+function bytesOfElements(elements: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(elements.reduce((sum, { length }) => sum + 4 + length, 0));
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const element of elements) {
+    view.setUint32(at, element.length, true);
+    bytes.set(element, at + 4);
+    at += 4 + element.length;
+  }
+  return bytes;
+}
+
+/** Elements of a BYTES tensor. @throws TensorBroken where a length points outside. */
 export function bytesElements(bytes: Uint8Array): Uint8Array[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const elements: Uint8Array[] = [];
@@ -78,7 +86,7 @@ export function bytesElements(bytes: Uint8Array): Uint8Array[] {
   return elements;
 }
 
-/** Numbers of a floating-point tensor. @throws EngineFailed for another type. */
+/** Numbers of a floating-point tensor. @throws TensorBroken for another type. */
 export function floatsOf({ name, datatype, bytes }: Tensor): Float64Array {
   const read = READ[datatype];
   const size = DATATYPES[datatype];

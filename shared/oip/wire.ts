@@ -1,16 +1,20 @@
 import { z } from "zod";
-import type { JsonObject, JsonValue } from "../../shared/contracts/json.ts";
-import { LIMITS } from "../../shared/contracts/limits.ts";
-import { EngineFailed } from "./engine.ts";
-import { jsonData, tensorFromJson } from "./oip-json.ts";
-import { checkedTensor, DATATYPES, type Datatype, type Tensor } from "./oip-tensor.ts";
+import { TENSOR_TYPES } from "../contracts/http/predict.ts";
+import type { JsonObject, JsonValue } from "../contracts/json.ts";
+import { LIMITS } from "../contracts/limits.ts";
+import { TensorBroken } from "./broken.ts";
+import { checkedTensor, type Tensor } from "./tensor.ts";
+import { jsonData, tensorFromJson } from "./tensor-json.ts";
 
 /** The binary tensor extension's header: how many bytes of the body are JSON. */
 export const HEADER_LENGTH = "inference-header-content-length";
 
-const name = z.string().min(1).max(256);
-// safe because: the names are the table's keys
-const datatype = z.enum(Object.keys(DATATYPES) as [Datatype, ...Datatype[]]);
+/** The binary tensor extension's name in a server's list. */
+export const BINARY_EXTENSION = "binary_tensor_data";
+
+const encoder = new TextEncoder();
+const name = z.string().min(1).max(LIMITS.oipNameCharsMax);
+const datatype = z.enum(TENSOR_TYPES);
 const size = z.int().min(-1);
 
 const Declared = z.object({ name, datatype, shape: z.array(size).max(LIMITS.oipRankMax) });
@@ -49,36 +53,58 @@ const InferAnswer = z.object({
 export interface InferRequest {
   id: string;
   inputs: readonly Tensor[];
+  /** Names of those wanted; none: all of the model's. */
   outputs: readonly string[];
+  /** Of the model, as its server takes them. */
+  parameters?: JsonObject;
 }
 export interface InferAnswer {
   model: string;
+  version: string | null;
   outputs: Map<string, Tensor>;
 }
 
 /** Body and headers of `POST v2/models/{model}/infer`; with `binary`, tensors travel behind the JSON as they are. */
-export function encodeInfer({ id, inputs, outputs }: InferRequest, binary: boolean) {
+export function encodeInfer({ id, inputs, outputs, parameters }: InferRequest, binary: boolean) {
+  const all = outputs.length === 0;
+  const told: JsonObject = { ...parameters, ...(binary && all ? { binary_data_output: true } : {}) };
   const head: JsonObject = {
     id,
+    ...(Object.keys(told).length > 0 ? { parameters: told } : {}),
     inputs: inputs.map((tensor): JsonValue => {
       const declared: JsonObject = { name: tensor.name, datatype: tensor.datatype, shape: [...tensor.shape] };
       return binary
         ? { ...declared, parameters: { binary_data_size: tensor.bytes.length } }
         : { ...declared, data: jsonData(tensor) };
     }),
-    outputs: outputs.map(
-      (output): JsonValue => ({ name: output, ...(binary ? { parameters: { binary_data: true } } : {}) }),
-    ),
+    ...(all
+      ? {}
+      : {
+          outputs: outputs.map(
+            (output): JsonValue => ({ name: output, ...(binary ? { parameters: { binary_data: true } } : {}) }),
+          ),
+        }),
   };
-  const json = Buffer.from(JSON.stringify(head));
+  const json = encoder.encode(JSON.stringify(head));
   if (!binary) return { headers: { "content-type": "application/json" }, body: json };
   return {
     headers: { "content-type": "application/octet-stream", [HEADER_LENGTH]: String(json.length) },
-    body: Buffer.concat([json, ...inputs.map(({ bytes }) => bytes)]),
+    body: concat([json, ...inputs.map(({ bytes }) => bytes)]),
   };
 }
 
-/** Tensors of an answer, each checked against its own type and shape. @throws EngineFailed */
+/** One run of bytes. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Tensors of an answer, each checked against its own type and shape. @throws TensorBroken */
 export function decodeInfer(bytes: Uint8Array, headerLength: string | undefined): InferAnswer {
   const jsonLength = headerLength === undefined ? bytes.length : Number(headerLength);
   if (!Number.isInteger(jsonLength) || jsonLength < 0 || jsonLength > bytes.length)
@@ -101,7 +127,7 @@ export function decodeInfer(bytes: Uint8Array, headerLength: string | undefined)
     at += length;
   }
   if (at !== bytes.length) throw broken("the answer has bytes that belong to no tensor");
-  return { model: answer.model_name, outputs };
+  return { model: answer.model_name, version: answer.model_version ?? null, outputs };
 }
 
 function parse(json: Uint8Array): z.infer<typeof InferAnswer> {
@@ -118,5 +144,4 @@ export const fits = (tensor: Tensor, declared: Declared): boolean =>
   tensor.shape.length === declared.shape.length &&
   declared.shape.every((wanted, i) => wanted === -1 || wanted === tensor.shape[i]);
 
-const broken = (message: string, options?: ErrorOptions): EngineFailed =>
-  new EngineFailed({ reason: "failed", message }, options);
+const broken = (message: string, options?: ErrorOptions): TensorBroken => new TensorBroken(message, null, options);

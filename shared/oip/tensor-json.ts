@@ -1,13 +1,13 @@
-import type { JsonValue } from "../../shared/contracts/json.ts";
-import { EngineFailed } from "./engine.ts";
-import { bytesElements, DATATYPES, type Datatype, elementsOf, READ, type Tensor, textTensor } from "./oip-tensor.ts";
+import type { JsonValue } from "../contracts/json.ts";
+import { TensorBroken } from "./broken.ts";
+import { bytesElements, DATATYPES, type Datatype, elementsOf, READ, type Tensor, textTensor } from "./tensor.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
-const broken = (message: string, options?: ErrorOptions): EngineFailed =>
-  new EngineFailed({ reason: "failed", message }, options);
+const broken = (message: string, tensor: string, options?: ErrorOptions): TensorBroken =>
+  new TensorBroken(message, tensor, options);
 
 /**
- * A tensor's data as JSON, row-major in one list. @throws EngineFailed for what JSON has no exact value for: half
+ * A tensor's data as JSON, row-major in one list. @throws TensorBroken for what JSON has no exact value for: half
  * precision (the protocol sends it in binary only), whole numbers past 2^53, numbers that are none, bytes that are no text.
  */
 export function jsonData({ name, datatype, shape, bytes }: Tensor): JsonValue[] {
@@ -15,42 +15,42 @@ export function jsonData({ name, datatype, shape, bytes }: Tensor): JsonValue[] 
     try {
       return bytesElements(bytes).map((element) => decoder.decode(element));
     } catch (cause) {
-      throw cause instanceof EngineFailed ? cause : broken(`the tensor ${name} is no text`, { cause });
+      throw cause instanceof TensorBroken ? cause : broken(`the tensor ${name} is no text`, name, { cause });
     }
   }
   const read = READ[datatype];
   const size = DATATYPES[datatype];
   if (read === undefined || datatype === "FP16" || datatype === "BF16")
-    throw broken(`${datatype} is sent in binary only`);
+    throw broken(`${datatype} is sent in binary only`, name);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Array.from({ length: elementsOf(shape) }, (_, i) => {
     const value = read(view, i * size);
     if (typeof value === "boolean") return value;
     const number = Number(value);
     if (!Number.isFinite(number) || (typeof value === "bigint" && !Number.isSafeInteger(number)))
-      throw broken(`the tensor ${name} has a value that JSON has not`);
+      throw broken(`the tensor ${name} has a value that JSON has not`, name);
     return number;
   });
 }
 
-/** A tensor from JSON data, nested as its shape or flat. @throws EngineFailed for values that are not of its type. */
+/** A tensor from JSON data, nested as its shape or flat. @throws TensorBroken for values that are not of its type. */
 export function tensorFromJson(name: string, datatype: Datatype, shape: readonly number[], data: JsonValue[]): Tensor {
   const count = elementsOf(shape);
   const flat: JsonValue[] = [];
   flatten(data, flat, count);
-  if (flat.length !== count) throw broken(`the tensor ${name} has not as much data as its shape says`);
+  if (flat.length !== count) throw broken(`the tensor ${name} has not as much data as its shape says`, name);
   if (datatype === "BYTES") {
     if (!flat.every((value) => typeof value === "string"))
-      throw broken(`the tensor ${name} has elements that are no text`);
+      throw broken(`the tensor ${name} has elements that are no text`, name);
     return textTensor(name, shape, flat);
   }
   const size = DATATYPES[datatype];
   const view = new DataView(new ArrayBuffer(count * size));
   const write = WRITE[datatype];
-  if (write === undefined) throw broken(`${datatype} is sent in binary only`);
+  if (write === undefined) throw broken(`${datatype} is sent in binary only`, name);
   flat.forEach((value, i) => {
     if (typeof value === (datatype === "BOOL" ? "boolean" : "number") && write(view, i * size, Number(value))) return;
-    throw broken(`the tensor ${name} has a value that is no ${datatype}`);
+    throw broken(`the tensor ${name} has a value that is no ${datatype}`, name);
   });
   return { name, datatype, shape, bytes: new Uint8Array(view.buffer) };
 }

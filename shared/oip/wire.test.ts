@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { EngineFailed } from "./engine.ts";
-import { bytesElements, DATATYPES, type Datatype, floatsOf, type Tensor, textTensor } from "./oip-tensor.ts";
-import { decodeInfer, encodeInfer, fits, HEADER_LENGTH } from "./oip-wire.ts";
+import { TensorBroken } from "./broken.ts";
+import { bytesElements, DATATYPES, type Datatype, floatsOf, type Tensor, textTensor } from "./tensor.ts";
+import { decodeInfer, encodeInfer, fits, HEADER_LENGTH } from "./wire.ts";
 
 /** A tensor of any type and shape; `json`: of values that JSON has. */
 function tensor(json: boolean): fc.Arbitrary<Tensor> {
@@ -68,13 +68,13 @@ describe("tensors on the wire", () => {
     }
   });
 
-  it("never break the decoder, whatever bytes come, but as a failure of the engine", () => {
+  it("never break the decoder, whatever bytes come, but as one that is broken", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.option(fc.nat(300)), (bytes, length) => {
         try {
           decodeInfer(bytes, length === null ? undefined : String(length));
         } catch (error) {
-          expect(error).toBeInstanceOf(EngineFailed);
+          expect(error).toBeInstanceOf(TensorBroken);
         }
       }),
     );
@@ -99,12 +99,12 @@ describe("tensors on the wire", () => {
     ["a name twice", Array(2).fill({ name: "x", datatype: "INT8", shape: [0], data: [] }), 0],
   ])("are refused with %s, so that no wrong number is ever answered", (_, outputs, extra) => {
     const [bytes, length] = answer(outputs, new Uint8Array(extra).fill(9));
-    expect(() => decodeInfer(bytes, length)).toThrow(EngineFailed);
+    expect(() => decodeInfer(bytes, length)).toThrow(TensorBroken);
   });
 
   it("of texts know their own lengths", () => {
     expect(bytesElements(textTensor("x", [2], ["", "ä"]).bytes).map((bytes) => [...bytes])).toEqual([[], [0xc3, 0xa4]]);
-    expect(() => textTensor("x", [3], ["a"])).toThrow(EngineFailed);
+    expect(() => textTensor("x", [3], ["a"])).toThrow(TensorBroken);
   });
 
   it("of half precision read as the numbers that they are", () => {
@@ -115,7 +115,7 @@ describe("tensors on the wire", () => {
     expect([...floatsOf(half(values))]).toEqual([1, -2, 65_504, 2 ** -24, Number.POSITIVE_INFINITY, -0]);
     const brain: Tensor = { name: "x", datatype: "BF16", shape: [1], bytes: Uint8Array.of(0x80, 0x3f) };
     expect([...floatsOf(brain)]).toEqual([1]);
-    expect(() => floatsOf({ name: "x", datatype: "INT8", shape: [1], bytes: Uint8Array.of(1) })).toThrow(EngineFailed);
+    expect(() => floatsOf({ name: "x", datatype: "INT8", shape: [1], bytes: Uint8Array.of(1) })).toThrow(TensorBroken);
   });
 
   it("fit a declaration by type, rank and every size that it fixes", () => {

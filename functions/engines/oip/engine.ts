@@ -1,0 +1,123 @@
+import type { JsonObject } from "../../../shared/contracts/json.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { type Engine, EngineError } from "../../../shared/contracts/ports/engine.ts";
+import { TensorBroken } from "../../../shared/oip/broken.ts";
+import { inferAnswerOf, inferRequestOf } from "../../../shared/oip/predict.ts";
+import {
+  BINARY_EXTENSION,
+  concat,
+  decodeInfer,
+  encodeInfer,
+  HEADER_LENGTH,
+  ServerMetadata,
+} from "../../../shared/oip/wire.ts";
+import type { EngineOptions } from "../engine-options.ts";
+import { upstreamEngine } from "../upstream/engine.ts";
+import { joinUrl } from "../upstream/spec.ts";
+
+/** The request's id at the server, on its way to where it is written. */
+const TASK = "bailiwick_task";
+
+/**
+ * A server of the Open Inference Protocol v2 (Triton, KServe, MLServer) on the direct lane. `base_url` ends before `/v2`.
+ * Tensors travel as bytes where the server has the binary extension, which it is asked once; an answer's tensors are
+ * checked against their own types and shapes, and its model against the one that was asked.
+ */
+export function oipEngine(options: EngineOptions): Engine {
+  const { provider, egress } = options;
+  const base = provider.base_url ?? missing();
+  const known: { binary: boolean | null } = { binary: null };
+  const wire: EngineOptions = {
+    ...options,
+    egress: {
+      async operatorFetch(url, init) {
+        if (init.method !== "POST") return egress.operatorFetch(url, init);
+        known.binary ??= await takesBytes(base, options, init);
+        return infer(egress, url, init, known.binary);
+      },
+    },
+  };
+  return upstreamEngine(wire, {
+    capabilities: {
+      dialects: ["oip.infer"],
+      ...{ streaming: false, tools: false, vision: false, structured_output: false },
+      locality: provider.locality,
+      cancellation: true,
+      synthetic: false,
+    },
+    target: ({ body, model, task }) => ({
+      url: joinUrl(base, `/v2/models/${encodeURIComponent(model)}/infer`),
+      body: { ...body, [TASK]: task },
+    }),
+    headers: (secret) => (secret === null ? {} : { authorization: `Bearer ${secret}` }),
+    healthUrl: joinUrl(base, "/v2/health/ready"),
+    requestIdHeader: "x-request-id",
+  });
+}
+
+function missing(): never {
+  throw new Error("a server of the Open Inference Protocol without an address");
+}
+
+type Init = Parameters<EngineOptions["egress"]["operatorFetch"]>[1];
+
+/** Whether the server has the binary tensor extension; one that does not say has not. */
+async function takesBytes(base: string, { egress }: EngineOptions, { signal, headers }: Init): Promise<boolean> {
+  const asked = new Headers(headers);
+  asked.delete("content-type");
+  const response = await egress.operatorFetch(joinUrl(base, "/v2"), { headers: asked, signal: signal ?? null });
+  const bytes = await readAtMost(response, LIMITS.engineErrorBytesMax);
+  const told = response.ok ? ServerMetadata.safeParse(jsonOf(bytes)) : null;
+  return told?.success === true && told.data.extensions.includes(BINARY_EXTENSION);
+}
+
+/** One inference: the JSON form in, the protocol's on the wire, the JSON form out. Refusals pass as they came. */
+async function infer(egress: EngineOptions["egress"], url: string, init: Init, binary: boolean): Promise<Response> {
+  const body = JSON.parse(String(init.body)) as JsonObject; // safe because: `UpstreamCall` wrote it from an object
+  const request = held(() => inferRequestOf(body, String(body[TASK])));
+  const encoded = held(() => encodeInfer(request, binary));
+  const headers = new Headers(init.headers);
+  for (const [name, value] of Object.entries(encoded.headers)) headers.set(name, value);
+  headers.set("accept", "application/json, application/octet-stream");
+  const response = await egress.operatorFetch(url, { ...init, headers, body: encoded.body });
+  if (!response.ok) return response;
+  const bytes = await readAtMost(response, LIMITS.engineBodyBytesMax);
+  const answer = held(() => decodeInfer(bytes, response.headers.get(HEADER_LENGTH) ?? undefined));
+  const model = String(body.model);
+  if (answer.model !== model) throw new EngineError({ reason: "model_mismatch", reported: answer.model });
+  const lacking = request.outputs.filter((name) => !answer.outputs.has(name));
+  if (lacking.length > 0) throw failed(`the answer lacks ${lacking.join(", ")}`);
+  const made = inferAnswerOf(answer, answer.outputs.values(), request);
+  return Response.json(made);
+}
+
+async function readAtMost(response: Response, bytesMax: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of response.body ?? []) {
+    size += part.length;
+    if (size > bytesMax) throw failed("the answer is too large");
+    parts.push(part);
+  }
+  return concat(parts);
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null; // not of the protocol, so without its extensions
+  }
+}
+
+const failed = (message: string, cause?: unknown): EngineError =>
+  new EngineError({ reason: "failed", status: null, message }, { cause });
+
+/** Tensors that are not what they say, as a failure of the call. */
+function held<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    throw cause instanceof TensorBroken ? failed(cause.message, cause) : cause;
+  }
+}
