@@ -81,7 +81,7 @@ ${models.join("\n")}
   small: { provider: upstream, model: echo, prices: { input: "1", output: "2" }, ${CAPABLE} }
   embedding: { provider: upstream, model: embed, prices: { input: "1" }, capabilities: [embeddings] }
   tensors: { provider: synthetic, model: identity, prices: { step: "0.00001", point: "0.000000001" }, capabilities: [predict] }
-  queued-tensors: { provider: pool, model: echo, prices: { step: "0.00001", point: "0.000000001" }, capabilities: [predict] }
+  queued-tensors: { provider: pool, model: identity, prices: { step: "0.00001", point: "0.000000001" }, capabilities: [predict] }
   queued: { provider: pool, model: echo, prices: { input: "1", output: "2" } }
   synthetic: { provider: synthetic, model: synthetic-1 }
   broken: { provider: synthetic-midstream, model: synthetic-1 }

@@ -24,6 +24,7 @@ import { policiesSuite } from "./policies.ts";
 import { policyExpirySuite } from "./policy-expiry.ts";
 import { policyKeysSuite } from "./policy-keys.ts";
 import { poolsSuite } from "./pools.ts";
+import { predictSuite } from "./predict.ts";
 import { queueLaneSuite } from "./queue-lane.ts";
 import { responsesSuite } from "./responses.ts";
 import { routingSuite } from "./routing.ts";
@@ -56,6 +57,7 @@ export const ALL_SUITES: readonly Suite[] = [
   socketsSuite,
   queueLaneSuite,
   poolsSuite,
+  predictSuite,
   identitySuite,
   keysDocumentSuite,
   policiesSuite,

@@ -1,0 +1,161 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { JobQueue } from "../../../shared/contracts/ports/job-queue.ts";
+import { textTensor } from "../../../shared/oip/tensor.ts";
+import { decodeInfer, encodeInfer, HEADER_LENGTH } from "../../../shared/oip/wire.ts";
+import { eventually, type Lab } from "../../support/lab.ts";
+import { nextJob, queueOf, ScriptedWorker } from "../../support/scripted-worker.ts";
+
+const NUMBERS = { name: "x", datatype: "FP32", shape: [2, 2], data: [1, 2.5, -3, 0] };
+const TEXTS = { name: "t", datatype: "BYTES", shape: [2], data: ["ab", "ä€"] };
+/** A call costs 10,000 nano-dollars here, an element 1. */
+const COST = (elements: number) => 10_000 + elements;
+
+export function predictSuite(lab: Lab): void {
+  describe("tensors", () => {
+    const ask = (key: string, body: object, path = "/v1/predict") => lab.ask(path, { key, body });
+    const taskOf = (response: Response) => response.headers.get("x-bailiwick-task") ?? "";
+
+    it("are answered, charged by call and element, and recorded as any call", async () => {
+      const tenant = await lab.newTenant();
+      const response = await ask(tenant.apiKey, { model: "tensors", id: "mine", inputs: [NUMBERS, TEXTS] });
+      expect([response.status, await response.json()]).toMatchObject([
+        200,
+        { model_name: "identity", id: "mine", outputs: [NUMBERS, TEXTS], synthetic: true },
+      ]);
+      expect(response.headers.get("x-bailiwick-synthetic")).toBe("true");
+      const record = await lab.task(tenant, taskOf(response));
+      expect(record).toMatchObject({ status: "OK", operation: "predict.create", usage: { estimated: false } });
+      expect(record.usage).toMatchObject({ cost_nusd: COST(6), meters: { steps: 1, points: 6 } });
+      const usage = await lab.json("/v1/usage", { key: tenant.adminKey });
+      expect(JSON.stringify(usage)).toContain(String(COST(6)));
+    });
+
+    it("come as bytes where they were asked for so, and where JSON has no value for them", async () => {
+      const { apiKey } = await lab.newTenant();
+      const half = { name: "h", datatype: "FP16", shape: [2], data_base64: "ADwAwA==" };
+      const nothing = { name: "n", datatype: "FP32", shape: [1], data_base64: "AADAfw==" };
+      const all = await (await ask(apiKey, { model: "tensors", inputs: [half, nothing, NUMBERS] })).json();
+      expect(all).toMatchObject({ outputs: [half, nothing, NUMBERS] });
+    });
+
+    it("travel behind the JSON for clients of the Open Inference Protocol, in both directions", async () => {
+      const { apiKey } = await lab.newTenant();
+      const bytes = new Uint8Array(new Float32Array([1, 2, 3]).buffer);
+      const inputs = [{ name: "a", datatype: "FP32" as const, shape: [3], bytes }, textTensor("b", [1], ["ü"])];
+      const { headers, body } = encodeInfer({ id: "7", inputs, outputs: ["x", "y"] }, true);
+      const response = await lab.ask("/v2/models/tensors/infer", { key: apiKey, body, headers });
+      expect(response.headers.get("content-type")).toBe("application/octet-stream");
+      const length = response.headers.get(HEADER_LENGTH) ?? "";
+      const answer = decodeInfer(new Uint8Array(await response.arrayBuffer()), length);
+      expect(answer.model).toBe("identity");
+      expect([...(answer.outputs.get("x")?.bytes ?? [])]).toEqual([...bytes]);
+      expect(answer.outputs.get("y")).toMatchObject({ datatype: "BYTES", shape: [1] });
+    });
+
+    it.each([
+      ["less data than the shape says", { ...NUMBERS, shape: [3, 2] }],
+      ["a number that its type has not", { ...NUMBERS, datatype: "UINT8" }],
+      ["no data", { name: "x", datatype: "FP32", shape: [1] }],
+      ["two forms of its data", { ...NUMBERS, data_base64: "AAAA" }],
+      ["bytes of another length", { name: "x", datatype: "FP32", shape: [2], data_base64: "AAAA" }],
+      ["an unknown type", { ...NUMBERS, datatype: "FP8" }],
+    ])("with %s are refused before anything is held, so that no engine gets what nobody meant", async (_, input) => {
+      const tenant = await lab.newTenant();
+      const response = await ask(tenant.apiKey, { model: "tensors", inputs: [input] });
+      expect([response.status, await response.json()]).toMatchObject([400, { error: { code: "invalid_request" } }]);
+    });
+
+    it.each([
+      ["past the end", "100000"],
+      ["inside the JSON", "5"],
+      ["no number", "x"],
+    ])("whose JSON is said to end %s are refused", async (_, length) => {
+      const { apiKey } = await lab.newTenant();
+      const body = new TextEncoder().encode(JSON.stringify({ inputs: [NUMBERS] }));
+      const response = await lab.ask("/v2/models/tensors/infer", {
+        ...{ key: apiKey, body },
+        headers: { "content-type": "application/octet-stream", [HEADER_LENGTH]: length },
+      });
+      expect(response.status).toBe(400);
+      await response.body?.cancel();
+    });
+
+    it("are no chat: a model of words is not asked, and one of tensors gets no words", async () => {
+      const { apiKey } = await lab.newTenant();
+      const words = await ask(apiKey, { model: "small", inputs: [NUMBERS] });
+      const chat = await ask(apiKey, { model: "tensors", messages: [] }, "/v1/chat/completions");
+      expect([words.status, chat.status]).toEqual([400, 400]);
+      await Promise.all([words.body?.cancel(), chat.body?.cancel()]);
+    });
+
+    it("are answered once by a key, bytes and all", async () => {
+      const tenant = await lab.newTenant();
+      const headers = { "idempotency-key": "tensors-1" };
+      const body = { model: "tensors", inputs: [NUMBERS], parameters: { binary_data_output: true } };
+      const [first, again] = [
+        await lab.ask("/v1/predict", { key: tenant.apiKey, body, headers }),
+        await lab.ask("/v1/predict", { key: tenant.apiKey, body, headers }),
+      ];
+      expect(taskOf(again)).toBe(taskOf(first));
+      expect(again.headers.get(HEADER_LENGTH)).toBe(first.headers.get(HEADER_LENGTH));
+      expect(await again.bytes()).toEqual(await first.bytes());
+    });
+
+    it("as a task have their result for whoever asked", async () => {
+      const tenant = await lab.newTenant();
+      const input = { inputs: [NUMBERS], outputs: [{ name: "y" }] };
+      const asked = await ask(tenant.apiKey, { intent: "predict", model: "tensors", input }, "/v1/tasks");
+      expect(asked.status).toBe(202);
+      const path = asked.headers.get("location") ?? "";
+      await asked.body?.cancel();
+      const task = await eventually(
+        () => lab.json(path, { key: tenant.apiKey }),
+        ({ status }) => status !== null,
+        20_000,
+      );
+      expect(task).toMatchObject({ status: "OK", usage: { cost_nusd: COST(4), meters: { points: 4, steps: 1 } } });
+      expect(task.result).toMatchObject({ outputs: [{ ...NUMBERS, name: "y" }] });
+      const words = await ask(tenant.apiKey, { intent: "predict", model: "tensors", input: "x" }, "/v1/tasks");
+      expect(words.status).toBe(400);
+      await words.body?.cancel();
+    });
+
+    describe("on the queue lane", () => {
+      let queue: JobQueue;
+      const workers: ScriptedWorker[] = [];
+      beforeAll(async () => {
+        queue = await queueOf(lab.cell);
+      });
+      afterEach(() => {
+        for (const worker of workers.splice(0)) worker.close();
+      });
+      afterAll(() => queue?.close());
+
+      it("go to the pool's worker and come back as they were asked for, charged once", async () => {
+        const tenant = await lab.newTenant();
+        const worker = await ScriptedWorker.connect(lab.cell, { kind: "synthetic", serves: "identity" });
+        workers.push(worker);
+        const body = { model: "queued-tensors", inputs: [NUMBERS], parameters: { binary_data_output: true } };
+        const asked = ask(tenant.apiKey, body);
+        const job = await nextJob(queue);
+        const leased = await worker.lease(job.body);
+        expect(leased.request).toMatchObject({ dialect: "oip.infer", model: "identity", body: { inputs: [NUMBERS] } });
+        const data_base64 = Buffer.from(new Float32Array(NUMBERS.data).buffer).toString("base64");
+        const { data: _, ...declared } = NUMBERS;
+        worker.head(leased);
+        worker.chunks(leased, [JSON.stringify({ model_name: "identity", outputs: [{ ...declared, data_base64 }] })]);
+        worker.end(leased, 1);
+        const response = await asked;
+        const length = response.headers.get(HEADER_LENGTH) ?? "";
+        const answer = decodeInfer(await response.bytes(), length);
+        expect([...new Float32Array(answer.outputs.get("x")?.bytes.slice().buffer ?? new ArrayBuffer(0))]).toEqual(
+          NUMBERS.data,
+        );
+        await worker.frame("settled");
+        await queue.remove(job);
+        const record = await lab.task(tenant, taskOf(response));
+        expect(record).toMatchObject({ status: "OK", usage: { cost_nusd: COST(4), estimated: false } });
+      });
+    });
+  });
+}
