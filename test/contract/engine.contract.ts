@@ -35,6 +35,7 @@ export interface EngineFixture {
   upstreamGone: (() => Promise<void>) | null;
 }
 
+const STREAMED = (dialect: Dialect): boolean => dialect !== "openai.embeddings" && dialect !== "oip.infer";
 const live = (): AbortSignal => new AbortController().signal;
 
 async function collect(events: AsyncIterable<ModelEvent>): Promise<ModelEvent[]> {
@@ -75,11 +76,12 @@ export function engineContract(name: string, dialects: readonly Dialect[], open:
         expect(rest).toEqual([]);
         if (body?.kind !== "body") throw new Error("no body");
         const answer = parseObject(new TextDecoder().decode(body.raw)) ?? {};
-        expect(answer.model).toBe(sent.model);
-        expect(readUsage(dialect, answer)?.rows[0]?.quantity).toBeGreaterThan(0);
+        expect(answer.model ?? answer.model_name).toBe(sent.model);
+        // Of tensors it is known from the request.
+        if (dialect !== "oip.infer") expect(readUsage(dialect, answer)?.rows[0]?.quantity).toBeGreaterThan(0);
       });
 
-      if (dialect === "openai.embeddings") continue;
+      if (!STREAMED(dialect)) continue;
 
       it(`${dialect}: streams whole frames with one terminal frame last, finish and usage told`, async () => {
         const { engine, request } = await open();
@@ -102,7 +104,8 @@ export function engineContract(name: string, dialects: readonly Dialect[], open:
     }
 
     const [first = "openai.chat"] = dialects;
-    for (const stream of [false, true]) {
+    const streams = STREAMED(first);
+    for (const stream of streams ? [false, true] : [false]) {
       const kind = stream ? "stream" : "unary";
       for (const trouble of [
         "unreachable",
@@ -147,6 +150,7 @@ export function engineContract(name: string, dialects: readonly Dialect[], open:
       });
     }
 
+    if (!streams) return;
     it("a stream that breaks off throws, so that a cut answer is never taken for a whole one", async () => {
       const { engine, request, trouble } = await open();
       const sent = await trouble("midstream", request(first, true));

@@ -2,6 +2,7 @@ import { onTestFinished } from "vitest";
 import { anthropicEngine } from "../../functions/engines/anthropic/engine.ts";
 import { azureOpenaiEngine } from "../../functions/engines/azure-openai/engine.ts";
 import type { EngineOptions } from "../../functions/engines/engine-options.ts";
+import { oipEngine } from "../../functions/engines/oip/engine.ts";
 import { openaiEngine } from "../../functions/engines/openai/engine.ts";
 import { syntheticEngine } from "../../functions/engines/synthetic/engine.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
@@ -119,4 +120,7 @@ function synthetic(tokensPerS: number): EngineFixture {
     upstreamGone: null,
   };
 }
-engineContract("synthetic", ["openai.chat", "openai.completions", "openai.embeddings"], async () => synthetic(0));
+engineContract("oip", ["oip.infer"], overHttp(oipEngine, "", "model-a"));
+engineContract("synthetic", ["openai.chat", "openai.completions", "openai.embeddings", "oip.infer"], async () =>
+  synthetic(0),
+);

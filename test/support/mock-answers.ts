@@ -20,6 +20,8 @@ export function mockAnswer(path: string, body: JsonObject, reports: string | nul
   if (route.endsWith("/completions")) return completions(model, body);
   if (route.endsWith("/responses")) return responses(model);
   if (route.endsWith("/messages")) return messages(model, tool);
+  const [, served] = /\/v2\/models\/([^/]+)\/infer$/.exec(route) ?? [];
+  if (served !== undefined) return { body: { model_name: reports ?? served, outputs: body.inputs ?? [] }, frames: [] };
   if (route.endsWith("/embeddings")) return { body: embeddings(model), frames: [] };
   return null;
 }

@@ -33,7 +33,7 @@ export function oipEngine(options: EngineOptions): Engine {
       async operatorFetch(url, init) {
         if (init.method !== "POST") return egress.operatorFetch(url, init);
         known.binary ??= await takesBytes(base, options, init);
-        return infer(egress, url, init, known.binary);
+        return infer(egress, url, init, known.binary ?? false);
       },
     },
   };
@@ -61,14 +61,15 @@ function missing(): never {
 
 type Init = Parameters<EngineOptions["egress"]["operatorFetch"]>[1];
 
-/** Whether the server has the binary tensor extension; one that does not say has not. */
-async function takesBytes(base: string, { egress }: EngineOptions, { signal, headers }: Init): Promise<boolean> {
+/** Whether the server has the binary tensor extension; one that does not say has not. Null while it does not answer. */
+async function takesBytes(base: string, { egress }: EngineOptions, { signal, headers }: Init): Promise<boolean | null> {
   const asked = new Headers(headers);
   asked.delete("content-type");
   const response = await egress.operatorFetch(joinUrl(base, "/v2"), { headers: asked, signal: signal ?? null });
   const bytes = await readAtMost(response, LIMITS.engineErrorBytesMax);
-  const told = response.ok ? ServerMetadata.safeParse(jsonOf(bytes)) : null;
-  return told?.success === true && told.data.extensions.includes(BINARY_EXTENSION);
+  if (!response.ok) return null;
+  const told = ServerMetadata.safeParse(jsonOf(bytes));
+  return told.success && told.data.extensions.includes(BINARY_EXTENSION);
 }
 
 /** One inference: the JSON form in, the protocol's on the wire, the JSON form out. Refusals pass as they came. */
