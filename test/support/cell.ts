@@ -20,6 +20,8 @@ export interface CellOptions {
   port?: number;
   /** PEM files that outgoing TLS trusts beside the system's. */
   trusted?: string;
+  /** Variables of the embedded cell's process that the cell itself does not read, such as what a loader takes. */
+  processEnv?: Record<string, string>;
 }
 
 /** A whole cell as real processes, reached over HTTP like any other. */
@@ -114,7 +116,12 @@ function launchEmbedded(options: CellOptions, home: string, port: number) {
   const command = embeddedCommand(env);
   if ("refusal" in command) throw new Error(command.refusal);
   const trust = options.trusted ? { DENO_CERT: options.trusted, NODE_EXTRA_CA_CERTS: options.trusted } : {};
-  return { file: command.file, args: command.args, env: { ...command.env, ...trust }, cwd: ROOT };
+  return {
+    file: command.file,
+    args: command.args,
+    env: { ...command.env, ...trust, ...options.processEnv },
+    cwd: ROOT,
+  };
 }
 
 async function launchWorkerd(options: CellOptions, home: string, port: number) {

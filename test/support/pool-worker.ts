@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { QUEUE_FILE, WORKER_SECRET_FILE } from "../../functions/entry/home.ts";
 import { nodeBinary, ROOT } from "../../infra/local/command.mjs";
@@ -12,7 +13,7 @@ const LOG_CHARS_MAX = 256 * 1024;
 
 export interface PoolWorkerOptions {
   name: string;
-  cell: Pick<Cell, "home" | "url">;
+  cell: Pick<Cell, "home" | "url"> & Partial<Pick<Cell, "env">>;
   /** Where it reaches the cell, if not directly. */
   url?: string;
   queueFile?: string;
@@ -25,7 +26,30 @@ export interface PoolWorkerOptions {
   engineUrl?: string;
 }
 
-/** One real worker process with the synthetic engine, beside an embedded cell. */
+/** A cell that keeps no secret in its home was told it. */
+function secretFile({ home, env }: PoolWorkerOptions["cell"]): string {
+  const file = join(home, WORKER_SECRET_FILE);
+  const told = env?.BAILIWICK_WORKER_SECRET;
+  if (told !== undefined && !existsSync(file)) writeFileSync(file, `${told}\n`, { mode: 0o600 });
+  return file;
+}
+
+/** The queue that its cell sends to. */
+function queueEnv({ cell, queueFile }: PoolWorkerOptions): Record<string, string> {
+  const { BAILIWICK_SQS_PREFIX: prefix = "", BAILIWICK_SQS_ENDPOINT: endpoint = "", ...env } = cell.env ?? {};
+  if (prefix === "")
+    return { BAILIWICK_QUEUE: "sqlite", BAILIWICK_QUEUE_FILE: queueFile ?? join(cell.home, QUEUE_FILE) };
+  return {
+    BAILIWICK_QUEUE: "sqs",
+    BAILIWICK_SQS_PREFIX: prefix,
+    BAILIWICK_SQS_ENDPOINT: endpoint,
+    AWS_REGION: env.BAILIWICK_SQS_REGION ?? "",
+    AWS_ACCESS_KEY_ID: env.BAILIWICK_SQS_ACCESS_KEY_ID ?? "",
+    AWS_SECRET_ACCESS_KEY: env.BAILIWICK_SQS_SECRET_ACCESS_KEY ?? "",
+  };
+}
+
+/** One real worker process with the synthetic engine, beside a cell of its machine. */
 export class PoolWorker {
   readonly #child: ChildProcess;
   readonly #port: number;
@@ -71,9 +95,8 @@ export class PoolWorker {
         BAILIWICK_JURISDICTION: "local",
         BAILIWICK_POOL: pool,
         BAILIWICK_WORKER: name,
-        BAILIWICK_WORKER_SECRET_FILE: join(cell.home, WORKER_SECRET_FILE),
-        BAILIWICK_QUEUE: "sqlite",
-        BAILIWICK_QUEUE_FILE: options.queueFile ?? join(cell.home, QUEUE_FILE),
+        BAILIWICK_WORKER_SECRET_FILE: secretFile(cell),
+        ...queueEnv(options),
       },
     });
     const worker = new PoolWorker(child, port);

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { eventually, type Tenant, user } from "./lab.ts";
 import type { PoolWorker } from "./pool-worker.ts";
-import { type QueueWorld, startQueueWorld } from "./queue-world.ts";
+import { type QueueCell, type QueueWorld, startQueueWorld } from "./queue-world.ts";
 import { RawStream } from "./raw-stream.ts";
 import { WorkerGate } from "./worker-gate.ts";
 
@@ -12,13 +12,13 @@ export const SLOW = 10;
 export const TEST_MS = 240_000;
 
 /** A world for the tests of a file, with a tenant and workers of each test's own. Members are usable inside tests only. */
-export function queueTests(bin: string | null) {
+export function queueTests(bin: string | null, { runtime }: Pick<QueueCell, "runtime"> = { runtime: "deno" }) {
   let world: QueueWorld;
   let tenant: Tenant;
   let workers: PoolWorker[] = [];
   let gates: WorkerGate[] = [];
   beforeAll(async () => {
-    world = await startQueueWorld(bin ?? "");
+    world = await startQueueWorld(bin ?? "", { runtime });
   }, 180_000);
   afterAll(() => world?.stop(), 120_000);
   beforeEach(async () => {

@@ -1,12 +1,13 @@
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { expect } from "vitest";
-import { QUEUE_FILE } from "../../functions/entry/home.ts";
-import { type Cell, startCell } from "./cell.ts";
+import { type JobQueue, QUEUE_CLASSES } from "../../shared/contracts/ports/job-queue.ts";
+import { type Cell, type CellRuntime, startCell } from "./cell.ts";
+import { startQueues } from "./fauxqs.ts";
 import { eventually, type Lab, labOver, type Tenant } from "./lab.ts";
 import { chargedNusd, readLedger } from "./ledger.ts";
+import { startNeonProxy } from "./neon-proxy.ts";
 import { PoolWorker, type PoolWorkerOptions } from "./pool-worker.ts";
 import { type Postgres, postgresBinaries, startPostgres } from "./postgres.ts";
+import { queueOf } from "./scripted-worker.ts";
 import { expectSumsAgree } from "./sums.ts";
 import { testConfig } from "./test-config.ts";
 import { Upstream } from "./upstream.ts";
@@ -19,11 +20,22 @@ const QUIET_MS_MAX = 90_000;
 /** An outbox that backed off while its store was away comes back within half a minute. */
 const HEALED_MS_MAX = 60_000;
 
+/** What a cell runs on, and the queue that it then has. */
+export const QUEUE_CELLS = [
+  { runtime: "deno", queue: "a file" },
+  { runtime: "node", queue: "a file" },
+  { runtime: "workerd", queue: "SQS" },
+] as const satisfies readonly { runtime: CellRuntime; queue: string }[];
+export type QueueCell = (typeof QUEUE_CELLS)[number];
+
 /** A cell of its own process whose `queued` model is answered by worker processes, with Postgres where there is one. */
 export interface QueueWorld {
   readonly lab: Lab;
   readonly cell: Cell;
   readonly postgres: Postgres;
+  readonly upstream: Upstream;
+  /** The cell's own queue, opened beside it. */
+  readonly queue: JobQueue;
   worker(options?: Partial<PoolWorkerOptions>): Promise<PoolWorker>;
   /** A tenant with a budget, so that a hold that leaks is seen. */
   tenant(): Promise<Tenant>;
@@ -32,23 +44,42 @@ export interface QueueWorld {
 
 export const queueWorldBinaries = postgresBinaries;
 
-export async function startQueueWorld(bin: string): Promise<QueueWorld> {
+export interface QueueWorldOptions {
+  runtime?: CellRuntime;
+  /** Further variables of the cell. */
+  env?: Record<string, string>;
+  /** A home to go on with; without it a new one that `stop` removes. */
+  home?: string;
+  /** Where the cell finds what listens at an address: a test may stand in between. */
+  through?(what: "postgres" | "queue", port: number): Promise<number>;
+}
+
+export async function startQueueWorld(
+  bin: string,
+  { runtime = "deno", env = {}, home, through = async (_, port) => port }: QueueWorldOptions = {},
+): Promise<QueueWorld> {
   const postgres = await startPostgres(bin);
   await postgres.sql("create role cell_owner login createrole");
+  const control = new URL(await postgres.database("control", "cell_owner"));
+  control.port = String(await through("postgres", Number(control.port)));
   const upstream = await new Upstream().start();
   const files = testConfig({ local: upstream.url });
   files["models.yml"] += `
   words: { provider: pool, model: words, prices: { input: "1", output: "2" }, batch_discount: 0.5, capabilities: [chat, completions] }
 `;
+  const elsewhere = runtime === "workerd" ? await startElsewhere(control, through) : null;
   const cell = await startCell({
-    runtime: "deno",
+    runtime,
     config: files,
+    ...(home === undefined ? {} : { home }),
     env: {
       TEST_UPSTREAM_KEY: "k",
       BAILIWICK_LOG: "info",
-      BAILIWICK_DATABASE_URL: await postgres.database("control", "cell_owner"),
+      ...(elsewhere?.env ?? { BAILIWICK_DATABASE_URL: control.href }),
+      ...env,
     },
   });
+  const queue = await queueOf(cell);
   const lab = labOver(
     () => cell,
     () => upstream,
@@ -56,7 +87,7 @@ export async function startQueueWorld(bin: string): Promise<QueueWorld> {
   );
   const workers: PoolWorker[] = [];
   return {
-    ...{ lab, cell, postgres },
+    ...{ lab, cell, postgres, upstream, queue },
     async worker(options = {}) {
       const worker = await PoolWorker.start({ name: `w${workers.length + 1}`, cell, ...options });
       workers.push(worker);
@@ -69,19 +100,36 @@ export async function startQueueWorld(bin: string): Promise<QueueWorld> {
     },
     async stop() {
       await Promise.all(workers.map((worker) => worker.stop()));
+      await queue.close();
       await cell.stop();
-      await Promise.all([upstream.stop(), postgres.stop()]);
+      await Promise.all([upstream.stop(), elsewhere?.stop(), postgres.stop()]);
     },
   };
 }
 
-/** Messages that wait or are hidden, and dead letters. */
-export function queued({ cell }: Pick<QueueWorld, "cell">): { jobs: number; dead: number } {
-  const db = new DatabaseSync(join(cell.home, QUEUE_FILE), { readOnly: true });
-  const count = (table: string) => Number(db.prepare(`SELECT COUNT(*) AS n FROM ${table}`).get()?.n);
-  const found = { jobs: count("job"), dead: count("dead") };
-  db.close();
-  return found;
+/** What workerd has no part of its own for: SQS, and Neon's protocol before PostgreSQL. */
+async function startElsewhere(control: URL, through: NonNullable<QueueWorldOptions["through"]>) {
+  const queues = await startQueues("local", (port) => through("queue", port));
+  const neon = await startNeonProxy();
+  return {
+    // The SDK insists on a password; the cluster trusts loopback.
+    env: {
+      ...queues.env,
+      NEON_DATABASE_URL: control.href.replace("@", ":trusted@"),
+      NEON_FETCH_ENDPOINT: neon.endpoint,
+    },
+    async stop() {
+      await neon.close();
+      await queues.stop();
+    },
+  };
+}
+
+/** Messages that wait or are hidden, and dead letters, of the pool's both classes. */
+export async function queued({ queue }: Pick<QueueWorld, "queue">): Promise<{ jobs: number; dead: number }> {
+  const depths = await Promise.all(QUEUE_CLASSES.map((name) => queue.depth({ pool: "local", class: name })));
+  const sum = (of: (depth: (typeof depths)[number]) => number) => depths.reduce((total, depth) => total + of(depth), 0);
+  return { jobs: sum(({ ready, in_flight }) => ready + in_flight), dead: Math.max(...depths.map(({ dead }) => dead)) };
 }
 
 /**
@@ -115,7 +163,7 @@ export async function expectQuiet(
   expect(found.reduce((sum, { cost_nusd }) => sum + cost_nusd, 0)).toBe(chargedNusd(entries));
   expect(
     await eventually(
-      async () => queued(world),
+      () => queued(world),
       ({ jobs }) => jobs === 0,
       QUIET_MS_MAX,
     ),
