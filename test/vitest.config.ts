@@ -19,6 +19,7 @@ const HEAVY = [
   "test/contract/infrastructure.test.ts",
   "test/contract/verifiers-agree.test.ts",
   "test/contract/job-queue.{sqs,runtimes}.test.ts",
+  "test/contract/remote-stores.test.ts",
   "test/contract/object-store.{s3,runtimes}.test.ts",
   "test/runtime/control-db.workerd.test.ts",
   "test/conformance/node.test.ts",

@@ -1,6 +1,7 @@
 import type { Snapshot } from "../../shared/contracts/config/snapshot.ts";
 import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../../shared/contracts/ids.ts";
 import type { Attribution } from "../../shared/contracts/ledger.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { ProvisionTenant } from "../../shared/contracts/ports/tenant-store.ts";
 import type { CellInfo, Deps } from "../context.ts";
 
@@ -86,5 +87,22 @@ export async function provisionTenants(
       by,
     });
     if (provisioned.ok) await deps.cellStore.registerTenant(id);
+  }
+}
+
+/** Rows of every tenant in Postgres; the tenants' objects stay the authority. */
+export async function mirrorTenants({
+  cellStore,
+  tenants,
+  control,
+}: Pick<Store, "cellStore" | "tenants" | "control">): Promise<void> {
+  for (let after: string | null = null; ; ) {
+    const page: string[] = await cellStore.tenants({ after, limit: LIMITS.pageItemsMax });
+    for (const id of page) {
+      const found = await tenants.lookup(TenantId.parse(id), null);
+      if (found.ok) await control.registerTenant(found.value.state);
+    }
+    after = page.at(-1) ?? null;
+    if (page.length < LIMITS.pageItemsMax) return;
   }
 }

@@ -5,6 +5,7 @@ import { CELLS_VARIABLES } from "./cells-env.ts";
 import { EnvUnusable, parseVariables } from "./env-unusable.ts";
 import { BUCKET_VARIABLES, LEDGER_VARIABLES } from "./ledger-env.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
+import { OBJECTS_VARIABLES } from "./objects-env.ts";
 import { OTLP_VARIABLES } from "./otlp.ts";
 
 const Env = z.object({
@@ -27,6 +28,7 @@ const Env = z.object({
   ...LEDGER_VARIABLES,
   ...BUCKET_VARIABLES,
   ...OTLP_VARIABLES,
+  ...OBJECTS_VARIABLES,
 });
 
 /** A cell that listens here is its own machine's alone. */

@@ -49,7 +49,7 @@ import { SIGNING_KEYS_FILE } from "../adapters/signer/key-file.ts";
 import { recordedSigner } from "../adapters/signer/recorded.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
 import { mint } from "../v1/keys/mint.ts";
-import { firstKeys, provisionTenants } from "./bootstrap.ts";
+import { firstKeys, mirrorTenants, provisionTenants } from "./bootstrap.ts";
 import { directoryOf } from "./cells-env.ts";
 import { composeCell } from "./compose.ts";
 import { Degradation } from "./degradation.ts";
@@ -58,6 +58,7 @@ import { type EmbeddedEnv, LOOPBACK_HOSTS, readEmbeddedEnv } from "./embedded-en
 import { placesOf } from "./embedded-places.ts";
 import { EnvUnusable } from "./env-unusable.ts";
 import {
+  edgeKey,
   HomeUnusable,
   type KeysFile,
   prepareHome,
@@ -74,6 +75,7 @@ import { bucketOf } from "./ledger-env.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
 import { nativeHashing } from "./native-hashing.ts";
+import { edgePublicKey, openObjectsPort } from "./objects-port.ts";
 import { otlpExporters } from "./otlp.ts";
 import { releaseOf } from "./release.ts";
 import { repeating } from "./repeating.ts";
@@ -288,6 +290,13 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     handle,
     onError: failed("server"),
   });
+  const edges = env.BAILIWICK_OBJECTS_LISTEN
+    ? await openObjectsPort(deps, {
+        listen: env.BAILIWICK_OBJECTS_LISTEN,
+        keys: [edgePublicKey(edgeKey(home, ids.bytes)), ...env.BAILIWICK_EDGE_KEYS],
+        tls: tlsOf(env),
+      })
+    : null;
   const endpoint = env.BAILIWICK_ENDPOINT ?? cell.endpoint.replace(/:\d+$/, `:${server.port}`);
   cell.endpoint = endpoint;
   writeKeys(home, { ...keys, endpoint });
@@ -313,7 +322,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     await Promise.all([upkeep.stop(), pulling.stop(), looking.stop()]);
     const { ended } = await drained;
     if (ended > 0) telemetry.log.warn("drain.ended_calls", { calls: ended });
-    await server.stop(LIMITS.serverCloseMsMax);
+    await Promise.all([server.stop(LIMITS.serverCloseMsMax), edges?.stop()]);
     config.close();
     await objects.close();
     await queue.close();
@@ -327,23 +336,6 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
 async function s3Archive(options: S3ObjectStoreOptions) {
   const { s3ObjectStore } = await import("../adapters/object-store/s3.ts");
   return s3ObjectStore(options);
-}
-
-/** Rows of every tenant in Postgres; the tenants' objects stay the authority. */
-async function mirrorTenants({
-  cellStore,
-  tenants,
-  control,
-}: Pick<Parameters<typeof provisionTenants>[0], "cellStore" | "tenants" | "control">): Promise<void> {
-  for (let after: string | null = null; ; ) {
-    const page: string[] = await cellStore.tenants({ after, limit: LIMITS.pageItemsMax });
-    for (const id of page) {
-      const found = await tenants.lookup(TenantId.parse(id), null);
-      if (found.ok) await control.registerTenant(found.value.state);
-    }
-    after = page.at(-1) ?? null;
-    if (page.length < LIMITS.pageItemsMax) return;
-  }
 }
 
 function tlsOf(env: EmbeddedEnv): { cert: string; key: string } | null {

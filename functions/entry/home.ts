@@ -48,9 +48,19 @@ export const QUEUE_FILE = "queue.sqlite";
 /** Proves that a worker was started beside the cell, by whoever can read the home. */
 export const WORKER_SECRET_FILE = "worker-secret";
 
+/** The key under which edges on this machine speak to the objects of this home. */
+export const EDGE_KEY_FILE = "edge.key";
+
 /** Made on first start; whoever loses it deletes the file. */
-export function workerSecret(home: string, bytes: (count: number) => Uint8Array): string {
-  const path = join(home, WORKER_SECRET_FILE);
+export const workerSecret = (home: string, bytes: (count: number) => Uint8Array): string =>
+  madeOnce(home, WORKER_SECRET_FILE, bytes);
+
+/** As `workerSecret`: an Ed25519 seed in base64url. */
+export const edgeKey = (home: string, bytes: (count: number) => Uint8Array): string =>
+  madeOnce(home, EDGE_KEY_FILE, bytes);
+
+function madeOnce(home: string, file: string, bytes: (count: number) => Uint8Array): string {
+  const path = join(home, file);
   if (!existsSync(path)) writePrivate(path, `${encodeBase64url(bytes(ROOT_BYTES))}\n`);
   const secret = readFileSync(path, "utf8").trim();
   if (decodeBase64url(secret)?.length !== ROOT_BYTES) throw new HomeUnusable(`${path} is damaged`);

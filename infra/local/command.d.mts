@@ -6,6 +6,9 @@ export function directoryFiles(env: Record<string, string | undefined>): string[
 export function globalCommand(
   env: Record<string, string | undefined>,
 ): { file: string; args: string[]; env: Record<string, string | undefined> } | { refusal: string };
+export function edgeCommand(
+  env: Record<string, string | undefined>,
+): { file: string; args: string[]; env: Record<string, string | undefined> } | { refusal: string };
 export function embeddedCommand(
   env: Record<string, string | undefined>,
 ): { file: string; args: string[]; env: Record<string, string | undefined>; home: string } | { refusal: string };

@@ -7,7 +7,7 @@ export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const ENTRY = join(ROOT, "functions/entry/embedded.ts");
 const DEFAULT_CONFIG = join(ROOT, "infra/local/config");
 
-/** @type {{ embedded: Record<string, string>, global: Record<string, string> }} */
+/** @type {{ embedded: Record<string, string>, edge: Record<string, string>, global: Record<string, string> }} */
 const ENVIRONMENT = JSON.parse(readFileSync(join(ROOT, "infra/local/environment.json"), "utf8"));
 
 /** Files a configuration folder may hold are small; a larger one is not scanned, and the cell refuses it itself. */
@@ -99,6 +99,52 @@ export function globalCommand(env) {
       ...["run", "--quiet", "--no-prompt", "--unstable-no-legacy-abort", "--no-remote", "--cached-only", "--no-lock"],
       ...["--node-modules-dir=manual", "--allow-net", `--allow-read=${readable.join(",")}`],
       ...[`--allow-env=${names.join(",")}`, "--ignore-env", GLOBAL_ENTRY],
+    ],
+    env: { ...childEnv, DENO_DIR: join(ROOT, "node_modules/.cache/deno"), DENO_NO_UPDATE_CHECK: "1" },
+  };
+}
+
+const EDGE_ENTRY = join(ROOT, "functions/entry/edge.ts");
+const EDGE_SECRETS = ["BAILIWICK_EDGE_KEY", "BAILIWICK_ROOT_SECRET", "BAILIWICK_WORKER_SECRET"];
+
+/**
+ * How an edge without objects of its own is started: it reads the project, its configuration, TLS files and the secrets
+ * that it is told the names of, and writes nothing at all.
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {{ file: string, args: string[], env: NodeJS.ProcessEnv } | { refusal: string }}
+ */
+export function edgeCommand(env) {
+  const config = env.BAILIWICK_CONFIG ? resolve(env.BAILIWICK_CONFIG) : DEFAULT_CONFIG;
+  const secrets = secretReferences(config);
+  for (const name of EDGE_SECRETS) {
+    const [, source, what] = /^(env|file):(.+)$/.exec(env[name] ?? "") ?? [];
+    if (source === "env") secrets.env.add(what);
+    if (source === "file") secrets.files.add(resolve(what));
+  }
+  const names = [...Object.keys(ENVIRONMENT.edge), ...secrets.env].sort();
+  /** @type {NodeJS.ProcessEnv} */
+  const childEnv = {};
+  for (const name of names) if (env[name] !== undefined) childEnv[name] = env[name];
+  for (const name of ["BAILIWICK_CONFIG", "TLS_CERT", "TLS_KEY"]) if (env[name]) childEnv[name] = resolve(env[name]);
+  for (const name of EDGE_SECRETS)
+    if (env[name]?.startsWith("file:")) childEnv[name] = `file:${resolve(env[name].slice(5))}`;
+  const named = directoryFiles(childEnv);
+  if ((env.BAILIWICK_RUNTIME ?? "deno") === "node") {
+    const file = nodeBinary();
+    if (!file) return { refusal: "the pinned Node is not installed; delete node_modules and start again" };
+    return { file, args: [EDGE_ENTRY], env: childEnv };
+  }
+  const file = denoBinary();
+  if (!file) return { refusal: "Deno is not installed; delete node_modules and start again" };
+  const readable = [ROOT, config, childEnv.TLS_CERT, childEnv.TLS_KEY, ...named, ...secrets.files].filter(
+    (path) => path !== undefined,
+  );
+  return {
+    file,
+    args: [
+      ...["run", "--quiet", YOUNG_SPACE, "--no-prompt", "--unstable-no-legacy-abort", "--no-remote", "--cached-only"],
+      ...["--no-lock", "--node-modules-dir=manual", "--allow-net", `--allow-read=${readable.join(",")}`],
+      ...[`--allow-env=${names.join(",")}`, "--ignore-env", EDGE_ENTRY],
     ],
     env: { ...childEnv, DENO_DIR: join(ROOT, "node_modules/.cache/deno"), DENO_NO_UPDATE_CHECK: "1" },
   };

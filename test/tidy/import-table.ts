@@ -20,7 +20,7 @@ const oip = /^shared\/oip\//;
 const noble = /^@noble\//;
 /** Everything that decides; the named files are shells: they do I/O, keep time and deliver. */
 export const DURABLE_CORES =
-  /^durable\/(?!runtime\/)([a-z-]+)\/(?!(?:object|object-class|remote|embedded|shedding)\.ts$|watching\/)/;
+  /^durable\/(?!(?:runtime|remote)\/)([a-z-]+)\/(?!(?:object|object-class|remote|embedded|shedding)\.ts$|watching\/)/;
 
 export const IMPORT_TABLE: readonly ImportRule[] = [
   {
@@ -99,6 +99,18 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
     packages: [],
     builtins: anyBuiltin,
     because: "the durable runtime serves every object and knows none",
+  },
+  {
+    files: /^durable\/remote\//,
+    may: [
+      /^durable\/(?:remote|runtime)\//,
+      /^durable\/task\/watching\/log-wire\.ts$/,
+      /^durable\/tenant\/shedding\.ts$/,
+      /^shared\//,
+    ],
+    packages: [],
+    builtins: [/^node:timers$/],
+    because: "calls cross processes whatever they do: the ports' contracts are known here, and no object's decisions",
   },
   {
     files: /^durable\/([a-z-]+)\//,

@@ -1,0 +1,195 @@
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import { endFrame, FrameReader, framed, framedPieces, unframed } from "./framed-stream.ts";
+import {
+  CALLS_PATH,
+  commonVersion,
+  JOINED_FROM,
+  MEDIA_TYPE,
+  PROTOCOL,
+  type ProtocolRange,
+  STREAM_PATH,
+  VERSION_HEADER,
+  VersionRefused,
+} from "./http-protocol.ts";
+import type { CallOutcome, ObjectCall, ObjectTransport, StreamOutcome } from "./object-call.ts";
+import { writtenCall } from "./serve-calls.ts";
+import { decodeValue, encodeValue } from "./wire-value.ts";
+
+export interface HttpTransportOptions {
+  /** Where the objects listen, without a path. */
+  url: string;
+  fetch(url: string, init: RequestInit): Promise<Response>;
+  /** A token that is good now. `fresh`: the last one was refused. */
+  token(fresh: boolean): Promise<string>;
+  /** Whether a rejected `fetch` proves that no byte arrived. */
+  neverSent(cause: unknown): boolean;
+  versions?: ProtocolRange;
+}
+
+type Lost = Extract<CallOutcome, { kind: "lost" }>;
+type Refused = Extract<CallOutcome, { kind: "fault" }>;
+const unsent = (cause: unknown): Lost => ({ kind: "lost", ran: "no", cause });
+const unknown = (cause: unknown): Lost => ({ kind: "lost", ran: "unknown", cause });
+
+/** The transport over HTTP, with connections that are kept. It begins with its newest version and comes to what both speak. */
+export function httpTransport(options: HttpTransportOptions): ObjectTransport {
+  const { url, fetch, token, neverSent, versions = PROTOCOL } = options;
+  let version = versions.max;
+
+  /** A response to read, or what became of the whole send. */
+  async function post(path: string, init: Pick<RequestInit, "body" | "signal">): Promise<Response | Lost | Refused> {
+    let refresh = false;
+    for (let tried = 1; ; tried++) {
+      const spoken = version;
+      let response: Response;
+      try {
+        const authorization = `Bearer ${await token(refresh)}`;
+        const headers = { authorization, "content-type": MEDIA_TYPE, [VERSION_HEADER]: String(spoken) };
+        // `duplex`: a body that streams is allowed by it, and needs it.
+        const sent = { ...init, method: "POST", headers, redirect: "manual", duplex: "half" } as RequestInit; // safe because: DOM's types lack `duplex`
+        response = await fetch(`${url}${path}`, sent);
+      } catch (cause) {
+        return neverSent(cause) ? unsent(cause) : unknown(cause);
+      }
+      if (response.status === 200) {
+        learn(response);
+        return response;
+      }
+      const refusal = await refusalOf(response);
+      if (refusal === null) return unknown(new Error(`the objects' address answered ${response.status}`));
+      // A body that streamed is gone; a caller that may begin again does.
+      if (tried > 2 || init.body instanceof ReadableStream) return unsent(new Error(`refused: ${refusal.reason}`));
+      if (refusal.reason === "unsupported_version") {
+        const common = commonVersion(versions, refusal);
+        if (common === null) return unsent(new VersionRefused(versions, refusal));
+        version = common;
+        // What was put together for a newer version is put together again.
+        if (common < JOINED_FROM && spoken >= JOINED_FROM) return unsent(new Error("the objects are older"));
+      } else if (refusal.reason === "unauthenticated" && !refresh) refresh = true;
+      else return unsent(new Error(`refused: ${refusal.reason}`));
+    }
+  }
+
+  /** Objects that were brought up to date say so. */
+  function learn(response: Response): void {
+    const newest = Number(response.headers.get(VERSION_HEADER));
+    if (newest > version) version = Math.min(newest, versions.max);
+  }
+
+  async function sendTogether(calls: readonly ObjectCall[], settle: Settle): Promise<void> {
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(new Error("no answer in time")), LIMITS.remoteAnswerMsMax);
+    try {
+      const body = encodeValue(calls.map(writtenCall));
+      const response = await post(CALLS_PATH, { body, signal: stop.signal });
+      if (!(response instanceof Response)) return settle.rest(response);
+      if (response.body === null) return settle.rest(unknown(new Error("an answer without a body")));
+      const frames = new FrameReader(response.body, LIMITS.remoteBodyBytesMax);
+      for (;;) {
+        const frame = await frames.next();
+        if (frame === null) break;
+        const [index, outcome] = decodeValue(frame) as [number, CallOutcome]; // safe because: the objects of this protocol wrote it
+        settle.one(index, outcome);
+      }
+      settle.rest(unknown(new Error("the answer left a call out")));
+    } catch (cause) {
+      settle.rest(unknown(cause));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  return {
+    get callsMax() {
+      return version < JOINED_FROM ? 1 : LIMITS.remoteCallsMax;
+    },
+    send(calls) {
+      const settled = calls.map(() => Promise.withResolvers<CallOutcome>());
+      const settle: Settle = {
+        one: (index, outcome) => settled[index]?.resolve(outcome),
+        // Resolving twice changes nothing: only those without an outcome get this one.
+        rest: (outcome) => {
+          for (const { resolve } of settled) resolve(outcome);
+        },
+      };
+      void sendTogether(calls, settle);
+      return settled.map(({ promise }) => promise);
+    },
+    async open(call, body): Promise<StreamOutcome> {
+      const head = framed(encodeValue([writtenCall(call)]));
+      const stop = new AbortController();
+      // What is sent along is its sender's to bound: its answer comes behind it.
+      const timer =
+        body === null
+          ? setTimeout(() => stop.abort(new Error("no answer in time")), LIMITS.remoteAnswerMsMax)
+          : undefined;
+      try {
+        const sent = body === null ? joinedEnd(head) : streamOf(head, body);
+        const response = await post(STREAM_PATH, { body: sent, signal: stop.signal });
+        if (!(response instanceof Response)) return response;
+        if (response.body === null) return unknown(new Error("an answer without a body"));
+        const frames = new FrameReader(response.body);
+        const first = await frames.next();
+        if (first === null) return unknown(new Error("an answer without a head"));
+        const outcome = decodeValue(first) as { kind: "stream"; value: unknown } | Refused; // safe because: as above
+        if (outcome.kind === "stream") return { ...outcome, body: unframed(frames, LIMITS.remoteSilenceMsMax) };
+        await frames.cancel();
+        return outcome;
+      } catch (cause) {
+        return unknown(cause);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+}
+
+interface Settle {
+  one(index: number, outcome: CallOutcome): void;
+  rest(outcome: CallOutcome): void;
+}
+
+async function refusalOf(response: Response): Promise<(ProtocolRange & { reason: string }) | null> {
+  try {
+    const { reason, min, max } = (await response.json()) as Record<string, unknown>; // safe because: each member is looked at
+    return typeof reason === "string" && typeof min === "number" && typeof max === "number"
+      ? { reason, min, max }
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+function joinedEnd(head: Uint8Array): Uint8Array<ArrayBuffer> {
+  const end = endFrame();
+  const out = new Uint8Array(head.byteLength + end.byteLength);
+  out.set(head);
+  out.set(end, head.byteLength);
+  return out;
+}
+
+function streamOf(
+  head: Uint8Array<ArrayBuffer>,
+  body: AsyncIterable<Uint8Array>,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const frames = framedPieces(body);
+  let begun = false;
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        if (!begun) {
+          begun = true;
+          controller.enqueue(head);
+          return;
+        }
+        const { done, value } = await frames.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await frames.return(undefined);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

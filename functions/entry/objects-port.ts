@@ -1,0 +1,99 @@
+import { objectsServer } from "../../durable/remote/http-server.ts";
+import type { RemotePorts } from "../../durable/remote/remote-ports.ts";
+import { serveCalls } from "../../durable/remote/serve-calls.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
+import { publicKeyOf } from "../../shared/crypto/ed25519-jwk.ts";
+import { edgeVerifier, objectsUri, readEdgeKey } from "../../shared/crypto/edge-token.ts";
+import { signerService } from "../adapters/signer/signer-service.ts";
+import type { Deps } from "../context.ts";
+import { LOOPBACK_HOSTS } from "./embedded-env.ts";
+import { EnvUnusable } from "./env-unusable.ts";
+import { host } from "./host.ts";
+
+type Parts = Pick<
+  Deps,
+  | "archive"
+  | "batches"
+  | "cell"
+  | "cellStore"
+  | "clock"
+  | "controlDb"
+  | "jobQueue"
+  | "ledgerOrigin"
+  | "policies"
+  | "sessions"
+  | "signer"
+  | "stores"
+  | "tasks"
+  | "telemetry"
+  | "tenants"
+>;
+
+/** `x` of the JWK of a seed in base64url. */
+export const edgePublicKey = (seed: string): string => publicKeyOf(readEdgeKey(seed) ?? new Uint8Array()).x;
+
+export interface ObjectsPortOptions {
+  listen: { host: string; port: number };
+  /** Public keys of edges (`x` of their JWK). */
+  keys: readonly string[];
+  tls: { cert: string; key: string } | null;
+}
+
+/**
+ * Opens the port on which edges reach this cell's objects, apart from the one that callers have: it knows words of edges
+ * and no tenant's credential. Beyond this machine it serves TLS only. Throws `EnvUnusable`, `PortInUse`.
+ */
+export async function openObjectsPort(
+  parts: Parts,
+  { listen, keys, tls }: ObjectsPortOptions,
+): Promise<{ port: number; stop(): Promise<void> }> {
+  const { archive, jobQueue, signer, cell, clock, telemetry } = parts;
+  if (tls === null && !LOOPBACK_HOSTS.includes(listen.host))
+    throw new EnvUnusable("BAILIWICK_OBJECTS_LISTEN beyond loopback goes with TLS_CERT and TLS_KEY");
+  if (archive === null || jobQueue === null || signer === null)
+    throw new Error("a cell without archive, queue or signer has no objects to serve");
+  const ports: RemotePorts = {
+    tenant: parts.tenants,
+    session: parts.sessions,
+    task: parts.tasks,
+    batch: parts.batches,
+    cell: parts.cellStore,
+    policy: parts.policies,
+    control: parts.controlDb,
+    archive,
+    queue: jobQueue,
+    signer: signerService(signer),
+    host: {
+      facts: async () => ({
+        cell: cell.id,
+        jurisdiction: cell.jurisdiction,
+        release: cell.release,
+        ledger_origin: parts.ledgerOrigin,
+        archive: archive.placement,
+        queue: jobQueue.placement,
+        stores: parts.stores,
+      }),
+    },
+  };
+  const onFailure = (cause: unknown, { of, method }: { of: string; method: string }) =>
+    telemetry.log.error("objects.failed", cause, { call: `${of}.${method}` });
+  const server = objectsServer({
+    calls: serveCalls(ports, onFailure),
+    verify: edgeVerifier(keys, objectsUri(cell.id)),
+    nowMs: () => clock.now(),
+    onFailure,
+  });
+  const listening = await host.serve({
+    ...listen,
+    tls,
+    handle: (request) => server.handle(request),
+    onError: (cause) => telemetry.log.error("objects.connection", cause),
+  });
+  return {
+    port: listening.port,
+    async stop() {
+      await server.close();
+      await listening.stop(LIMITS.serverCloseMsMax);
+    },
+  };
+}
