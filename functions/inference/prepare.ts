@@ -18,8 +18,7 @@ export interface Carried {
 export async function prepareInference(deps: Deps, call: Undecided, view: View): Promise<Prepared> {
   const body = call.body as JsonObject; // safe because: the operation's schema is an object
   if (view.surface === "oip.infer") checkTensors(body);
-  const named = (call.params as { deployment?: string } | undefined)?.deployment;
-  const features = featuresOf(view.surface, body, call, named ?? String(body.model));
+  const features = featuresOf(view.surface, body, call, String(body.model));
   const brought = await deps.tenantCredentials.providers(deps, call);
   const offered = candidatesFor(call.snapshot, call.snapshot.tenants[call.tenant.id] ?? null, {
     model: features.model,

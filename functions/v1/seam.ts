@@ -1,8 +1,7 @@
 import type { Context } from "hono";
-import { utf8 } from "../../shared/crypto/utf8.ts";
 import type { Call, Deps, Incoming } from "../context.ts";
 import { attributionOf } from "../pipeline/attribution.ts";
-import { parseBody, readBody, requireMedia } from "../pipeline/body.ts";
+import { readBody } from "../pipeline/body.ts";
 import type { BodyLease } from "../pipeline/body-room.ts";
 import { bodySent } from "../pipeline/body-sent.ts";
 import { asProblem, problemResponse } from "../pipeline/problem-response.ts";
@@ -15,6 +14,7 @@ import { governed, type Input, refuseState } from "./governed.ts";
 import { type Identified, identify } from "./identify.ts";
 import { parseInput, queryObject } from "./input.ts";
 import type { Operation, Reply } from "./operation.ts";
+import { isFramed, readJson } from "./read-json.ts";
 
 /**
  * The one way into an operation: authenticate, validate, decide, enforce, execute, answer. What a store calls stale is
@@ -65,15 +65,15 @@ async function answer(
   const query = operation.query ? parseInput(operation.query, queryObject(request.url), "query") : undefined;
   let rawBody = new Uint8Array() as Uint8Array;
   let body: unknown;
-  const framed = operation.framed?.of(incoming.headers) === true ? operation.framed : null;
-  if (operation.media !== null && framed === null) {
-    requireMedia(incoming.headers, operation.media);
-  }
+  const other = isFramed(operation, incoming.headers);
   if (operation.media !== null && operation.kind !== "upload") {
     const bounds = { bytesMax: operation.bodyBytesMax, lease: stay.lease };
     rawBody = await step(incoming.span, "read", () => readBody(request, bounds));
-    if (framed !== null) rawBody = utf8(JSON.stringify(framed.read(rawBody, incoming.headers)));
-    body = operation.body ? parseInput(operation.body, parseBody(rawBody), "body") : undefined;
+    if (operation.body) {
+      const read = readJson(operation, rawBody, { headers: incoming.headers, path, other });
+      rawBody = read.rawBody;
+      body = parseInput(operation.body, read.json, "body");
+    }
   }
   // A body may take its time to arrive; a call whose body is not there yet holds up no drain, and begins none after it.
   refuseDraining(operation, deps);

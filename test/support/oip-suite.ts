@@ -1,9 +1,12 @@
 import { expect, it } from "vitest";
+import { oipEngine as directOipEngine } from "../../functions/engines/oip/engine.ts";
 import { EngineFailed, type LocalEngine, type LocalRequest } from "../../gpu-workers/engines/engine.ts";
 import { oipEngine } from "../../gpu-workers/engines/oip.ts";
 import { OipClient } from "../../gpu-workers/engines/oip-client.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
+import { type Dialect, EngineError, type EngineRequest } from "../../shared/contracts/ports/engine.ts";
 import { textTensor } from "../../shared/oip/tensor.ts";
+import { engineOptions } from "./engine-options.ts";
 
 const TEXTS = ["ab", "ä€", ""];
 /** What the servers' model computes: bytes added up in eight places, as a unit vector. */
@@ -15,9 +18,9 @@ const vectorOf = (text: string): number[] => {
 };
 const live = () => new AbortController().signal;
 
-async function answerOf(engine: LocalEngine, body: JsonObject) {
+async function answerOf(engine: LocalEngine, body: JsonObject, dialect: Dialect = "openai.embeddings") {
   const request: LocalRequest = {
-    ...{ task: "t", dialect: "openai.embeddings", model: "embedder", stream: false, body, traceparent: "00-1-2-01" },
+    ...{ task: "t", dialect, model: "embedder", stream: false, body, traceparent: "00-1-2-01" },
   };
   const parts: Uint8Array[] = [];
   for await (const event of engine.execute(request, live())) if (event.kind === "chunk") parts.push(event.raw);
@@ -35,9 +38,9 @@ export function oipSuite(under: () => { url: URL; binary: boolean }): void {
     expect(await client.ready(["nothing"], live())).toBe(false);
   });
 
-  it("is described with the dialect that its model can serve", async () => {
+  it("is described with the dialects that its model can serve", async () => {
     expect(await engine().describe(live())).toMatchObject({
-      ...{ kind: "oip", models: [{ id: "embedder", digest: null }], dialects: ["openai.embeddings"] },
+      ...{ kind: "oip", models: [{ id: "embedder", digest: null }], dialects: ["oip.infer", "openai.embeddings"] },
     });
   });
 
@@ -53,6 +56,44 @@ export function oipSuite(under: () => { url: URL; binary: boolean }): void {
     }
     // The protocol tells no tokens, so none are stated.
     expect(body.usage).toBeUndefined();
+  });
+
+  const input = { name: "text", datatype: "BYTES", shape: [TEXTS.length, 1], data: TEXTS };
+  const held = (answer: JsonObject) => {
+    expect(answer).toMatchObject({
+      model_name: "embedder",
+      id: "mine",
+      outputs: [{ name: "vector", datatype: "FP32" }],
+    });
+    const [output] = answer.outputs as [JsonObject]; // safe because: the line above
+    const bytes = Buffer.from(String(output.data_base64 ?? ""), "base64");
+    const numbers = output.data ?? [...new Float32Array(Uint8Array.from(bytes).buffer)];
+    const wanted = TEXTS.flatMap(vectorOf);
+    expect(output.shape).toEqual([TEXTS.length, 8]);
+    for (const [i, number] of (numbers as number[]).entries()) expect(number).toBeCloseTo(wanted[i] ?? 0, 5); // safe because: FP32 has numbers
+  };
+
+  it.each([false, true])("answers tensors over a worker, as bytes: %s", async (binary_data_output) => {
+    const told = engine();
+    await told.describe(live());
+    held(await answerOf(told, { id: "mine", inputs: [input], parameters: { binary_data_output } }, "oip.infer"));
+  });
+
+  it.each([false, true])("answers tensors on the direct lane, as bytes: %s", async (binary_data) => {
+    const direct = directOipEngine(engineOptions(under().url.href));
+    const body = { id: "mine", inputs: [input], outputs: [{ name: "vector", parameters: { binary_data } }] };
+    const request: EngineRequest = {
+      ...{ task: "t", dialect: "oip.infer", model: "embedder", stream: false, traceparent: "00-1-2-01" },
+      ...{ tracestate: null, secret: null, body: { ...body, model: "embedder" } },
+    };
+    for await (const event of direct.execute(request, live()))
+      if (event.kind === "body") held(JSON.parse(Buffer.from(event.raw).toString()));
+    expect(await direct.health(live())).toEqual({ ready: true, reason: null });
+    const wrong = { ...request, model: "nothing", body: { ...request.body, model: "nothing" } };
+    const failing = async () => {
+      for await (const event of direct.execute(wrong, live())) expect(event.kind).not.toBe("body");
+    };
+    await expect(failing()).rejects.toBeInstanceOf(EngineError);
   });
 
   it("refuses a tensor that the model does not take, before it is sent", async () => {

@@ -50,6 +50,8 @@ export function predictSuite(lab: Lab): void {
       expect(answer.model).toBe("identity");
       expect([...(answer.outputs.get("x")?.bytes ?? [])]).toEqual([...bytes]);
       expect(answer.outputs.get("y")).toMatchObject({ datatype: "BYTES", shape: [1] });
+      const foreign = await lab.ask("/v2/models/nothing-like-it/infer", { key: apiKey, body, headers });
+      expect([foreign.status, await foreign.json()]).toMatchObject([404, { error: { code: "model_not_found" } }]);
     });
 
     it.each([

@@ -56,6 +56,14 @@ export function surfacesSuite(lab: Lab): void {
       const embedded = await vectors.embeddings.create({ model: "embed", input: "a" });
       expect(embedded.data[0]?.embedding).toEqual([...EMBEDDING]);
     });
+
+    it("take the model from the path alone, as Azure does, so that no other one is asked", async () => {
+      const { apiKey } = await lab.newTenant();
+      const ask = (model: string, body: object) =>
+        lab.json(`/openai/deployments/${model}/chat/completions?api-version=1`, { key: apiKey, body });
+      expect(await ask("echo", { messages: [user("a")] })).toMatchObject({ model: "echo" });
+      expect(await ask("paced", { model: "echo", messages: [user("a")] })).toMatchObject({ model: "paced" });
+    });
   });
 
   describe("the ai SDK", () => {
