@@ -50,6 +50,8 @@ export const createFile = operation({
       if (part.filename === null) await form.field(part);
       else if (part.name !== "file" || form.filename !== null)
         throw invalid("file", "A form has exactly one file, named `file`.");
+      // Names end up in headers, terminals and logs of whoever lists them.
+      else if (/\p{Cc}/u.test(part.filename)) throw invalid("file", "A file's name has no control characters.");
       else {
         form.filename = part.filename;
         form.bytes = await stored(putContent(objects, sealing, id, content.over(part.body)));

@@ -3,6 +3,7 @@ import { ProblemError } from "../../problem.ts";
 import { refusedAttempt } from "../identify.ts";
 import { NO_INPUT } from "../input.ts";
 import { operation } from "../operation.ts";
+import { noWorker } from "./no-worker.ts";
 import { workerConnection } from "./worker-connection.ts";
 
 const BEARER = /^bearer +(\S+)$/i;
@@ -38,8 +39,7 @@ export const connectWorker = operation({
     const token = tokenOf(headers);
     const parts = deps.workers;
     const claims = token === null || parts === null ? null : await parts.tokens.readWorker(token, deps.clock.now());
-    if (parts === null || !claims?.ok)
-      throw await refusedAttempt(deps, { request, runtime }, new ProblemError("unauthenticated"));
+    if (parts === null || !claims?.ok) throw await refusedAttempt(deps, { request, runtime }, noWorker());
     if (!runtime.upgrade || !speaks(headers))
       throw new ProblemError("invalid-request", {
         detail: `This address speaks WebSocket, subprotocol ${WORKER_PROTOCOL}.`,

@@ -7,6 +7,7 @@ import type { Call, Deps, WorkerParts } from "../../context.ts";
 import { ProblemError } from "../../problem.ts";
 import { refusedAttempt } from "../identify.ts";
 import { operation, value } from "../operation.ts";
+import { noWorker } from "./no-worker.ts";
 
 /** What the cell writes into its home proves that a worker was started beside it. */
 const BESIDE = "worker:beside-the-cell";
@@ -34,7 +35,7 @@ export const createWorkerToken = operation({
     const { pool, worker } = call.body;
     const parts = deps.workers;
     const claims = parts === null ? null : await claimsOf(deps, parts, call);
-    if (parts === null || claims === null) throw await refusedAttempt(deps, call, new ProblemError("unauthenticated"));
+    if (parts === null || claims === null) throw await refusedAttempt(deps, call, noWorker());
     const now = deps.clock.now();
     const expires = now + LIMITS.workerTokenLifeMs;
     const token = await parts.tokens.signWorker({ ...claims, worker, pool }, { now, expires });

@@ -83,6 +83,8 @@ export function filesSuite(lab: Lab): void {
       expect(await send(form({ purpose: "batch" }))).toEqual([400, "invalid_request"]);
       expect(await send(form({ file: new Blob(["x"]) }))).toEqual([400, "invalid_request"]);
       expect(await send(form({ file: new Blob(["x"]), purpose: "other" }))).toEqual([400, "invalid_request"]);
+      const broken = form({ file: new File(["x"], "a\r\nset-cookie: x"), purpose: "batch" });
+      expect(await send(broken)).toEqual([400, "invalid_request"]);
       expect((await client.files.list()).data).toEqual([]);
     });
 
