@@ -254,6 +254,8 @@ export const LIMITS = {
   outboxDeliveredMsMax: 7 * DAY,
   /** A year and a month to compare it with, of tasks and activity; bills and the ledger stay (migration 5 holds it too). */
   readModelMsMax: 400 * DAY,
+  /** Events that no release could read so far: as long as what they would have become; the ledger has them for ever (migration 7). */
+  parkedEventMsMax: 400 * DAY,
   /** Rows of one table that one statement deletes: well below the statement's time. */
   retentionBatchMax: 1_000,
   /** Batches of one tenant in one visit, so that the largest holds up no other; who has more is visited again at once. */
@@ -723,6 +725,8 @@ export const LIMITS = {
   movedManifestBytesMax: 16 * MiB,
   /** The widest table has 20. */
   movedColumnsMax: 64,
+  /** What one call of an import writes for, of the ten minutes that a call may take. */
+  movedImportMs: 20 * SECOND,
   /** Who asked for a move waits so long before asking again whether what runs has ended. */
   movedRetryMs: 1_000,
   /** A body of some KiB is written within 1 ms of its headers; ten times that is lost in the way to another region. */

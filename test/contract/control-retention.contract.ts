@@ -26,6 +26,14 @@ const activity = `insert into audit_activity (ledger_seq, at, kind, outcome, act
 const bill = `insert into usage_billing (ledger_seq, task_id, entry, day, ${scopes}, estimated, requests, tokens_in,
     tokens_out, tokens_cached, cost_nusd, usage)
   values (1, 't', 'charge', '2001-01-01', 'w', 'p', 'e', false, 1, 1, 1, 0, 1, '[]')`;
+const metrics = `insert into runtime_metrics (event_seq, from_ms, to_ms, metrics)
+  select n, 0, $1::bigint - (403 - n) * ${DAY_MS}::bigint, '{}' from generate_series(1, $2::integer) n`;
+const parked = `insert into parked_events (event_id, type, reason, event, parked_ms)
+  select 'e' || n, 'unknown', 'r', '{}', $1::bigint - (403 - n) * ${DAY_MS}::bigint from generate_series(1, $2::integer) n`;
+/** Of a task that is not here, written so many days ago. */
+const lone = `insert into router_decisions (task_id, ${scopes}, route, lane, chosen_by, reasons, snapshot_digest, event_seq,
+    projected_ms) select 'lone_' || n, 'w', 'p', 'e', 'local', 'direct', 'ordered', '[]', 'd', n,
+    $1::bigint - (403 - n) * ${DAY_MS}::bigint from generate_series(1, $2::integer) n`;
 /** Delivered so many days ago, or not yet. */
 const outbox = `insert into control_outbox (kind, action, attribution, detail, created_ms, next_ms, delivered_ms)
   values ('data.changed', $2, '{}', '{}', 0, 9000000000000000, $1::bigint)`;
@@ -84,6 +92,22 @@ export function controlRetentionContract(name: string, harness: ControlDbHarness
       expect(await left(tenant, "router_decisions", "task_id")).toEqual(["task_2", "task_3"]);
       expect(await left(tenant, "audit_activity", "event_seq")).toEqual([3, 4]);
       expect(await count(tenant, "usage_billing")).toBe(1);
+    });
+
+    it("forgets metrics, parked events and decisions without a task after 400 days", async () => {
+      // Of 402, 401, 400 and 399 days.
+      const tenant = await newTenant(
+        statement(metrics, nowMs, 4),
+        statement(parked, nowMs, 4),
+        statement(lone, nowMs, 4),
+        statement(task("'task_' || n", "1"), nowMs, 1),
+        statement(decision),
+        statement("update router_decisions set projected_ms = 0 where task_id = 'task_1'"),
+      );
+      await wholeRound();
+      expect(await left(tenant, "runtime_metrics", "event_seq")).toEqual([3, 4]);
+      expect(await left(tenant, "parked_events", "event_id")).toEqual(["e3", "e4"]);
+      expect(await left(tenant, "router_decisions", "task_id")).toEqual(["lone_3", "lone_4", "task_1"]);
     });
 
     it("deletes more than a visit's bound in further visits, so that no statement grows with the table", async () => {
@@ -154,16 +178,28 @@ export function controlRetentionContract(name: string, harness: ControlDbHarness
         statement(decision),
         statement(activity, nowMs, 4),
         statement(bill),
+        statement(metrics, nowMs, 4),
+        statement(parked, nowMs, 4),
+        statement(lone, nowMs, 4),
         statement(outbox, nowMs - 6 * DAY_MS, "young"),
         statement(outbox, null, "waiting"),
       );
-      for (const table of ["control_outbox", "router_decisions", "tasks", "audit_activity"])
+      for (const table of [
+        "control_outbox",
+        "router_decisions",
+        "tasks",
+        "audit_activity",
+        "runtime_metrics",
+        "parked_events",
+      ])
         await db.withTenant(tenant, [statement(`delete from ${table}`)]);
       expect(await count(tenant, "control_outbox")).toBe(2);
-      expect([await count(tenant, "tasks"), await count(tenant, "router_decisions")]).toEqual([1, 1]);
+      expect([await count(tenant, "tasks"), await count(tenant, "runtime_metrics")]).toEqual([1, 2]);
+      expect(await left(tenant, "router_decisions", "task_id")).toEqual(["lone_3", "lone_4", "task_1"]);
+      expect(await left(tenant, "parked_events", "event_id")).toEqual(["e3", "e4"]);
       // Of 402, 401, 400 and 399 days.
       expect(await left(tenant, "audit_activity", "event_seq")).toEqual([3, 4]);
-      for (const table of ["usage_billing", "keys", "tenants", "workspaces", "parked_events"])
+      for (const table of ["usage_billing", "keys", "tenants", "workspaces"])
         await expect(db.withTenant(tenant, [statement(`delete from ${table}`)])).rejects.toMatchObject({
           constraint: "insufficient_privilege",
         });

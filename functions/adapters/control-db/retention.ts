@@ -16,8 +16,21 @@ const ACTIVITY = `with gone as (delete from audit_activity where at < to_timesta
     and event_seq in (select event_seq from audit_activity order by event_seq limit $2::integer) returning event_seq)
   select count(*)::integer as deleted from gone`;
 
+const METRICS = `with gone as (delete from runtime_metrics where to_ms < $1::bigint
+    and event_seq in (select event_seq from runtime_metrics order by event_seq limit $2::integer) returning event_seq)
+  select count(*)::integer as deleted from gone`;
+const PARKED = `with gone as (delete from parked_events where event_id in (select event_id from parked_events
+    where parked_ms < $1::bigint order by parked_ms limit $2::integer) returning event_id)
+  select count(*)::integer as deleted from gone`;
+/** Whose task never came, or was parked. */
+const LONE_DECISIONS = `with gone as (delete from router_decisions where task_id in (select d.task_id from router_decisions d
+    where d.projected_ms < $1::bigint and not exists (select from tasks t where t.task_id = d.task_id)
+    order by d.projected_ms limit $2::integer) returning task_id)
+  select count(*)::integer as deleted from gone`;
+
 /**
- * Deletes what has had its day: delivered rows of the outbox, and read models of tasks and activity; bills stay. Each
+ * Deletes what has had its day: delivered rows of the outbox, read models of tasks, decisions, activity and metrics, and
+ * events that were parked, which the ledger has; bills stay. Each
  * call goes over one page of tenants, in bounded batches, and answers whether nothing is left; then it rests for
  * `retentionEveryMs`. A tenant that fails waits for the next round. Rejects as `ControlDb` does.
  */
@@ -37,6 +50,9 @@ export function retention({ db, clock }: { db: ControlDb; clock: Clock }): () =>
       batch(OUTBOX, LIMITS.outboxDeliveredMsMax),
       batch(TASKS, LIMITS.readModelMsMax),
       batch(ACTIVITY, LIMITS.readModelMsMax),
+      batch(METRICS, LIMITS.readModelMsMax),
+      batch(PARKED, LIMITS.parkedEventMsMax),
+      batch(LONE_DECISIONS, LIMITS.readModelMsMax),
     ];
     for (let batches = 0; batches < LIMITS.retentionBatchesMax; batches++) {
       const answers = await db.withTenant(tenant, statements);
