@@ -1,5 +1,5 @@
 import { type Cell, type CellRuntime, startCell } from "../support/cell.ts";
-import type { Target } from "./targets.ts";
+import type { Target } from "./process-target.ts";
 
 /**
  * Everything on: authentication, admission, durable ledger, settlement. Only the quotas are raised, so that the cell is
@@ -13,6 +13,7 @@ providers:
   "models.yml": `
 models:
   instant: { provider: mock, model: instant, prices: { input: "0.15", output: "0.60" } }
+  paced: { provider: mock, model: paced, prices: { input: "0.15", output: "0.60" } }
   slow: { provider: mock, model: slow, prices: { input: "0.15", output: "0.60" } }
 `,
   "policies.yml": `
@@ -36,6 +37,7 @@ export async function startCellTarget(runtime: CellRuntime, upstream: string, te
       url: `${cell.url}/v1`,
       tenants: keys.map((key) => ({ authorization: `Bearer ${key}` })),
       pid: cell.pid,
+      version: `Bailiwick on ${runtime}, everything on, quotas raised`,
       async stop() {
         await cell.stop();
       },

@@ -7,7 +7,7 @@ import { CellId, KeyId, TenantId } from "../../shared/contracts/ids.ts";
 import { mintApiKey } from "../../shared/crypto/api-key.ts";
 import { CellProcess } from "../support/cell-process.ts";
 import { freePort } from "../support/free-port.ts";
-import type { Target } from "./targets.ts";
+import type { Target } from "./process-target.ts";
 
 /** The global entry before the instant upstream, in a cell's place: against `direct` it is what forwarding adds. */
 export async function startGlobalTarget(upstream: string): Promise<Target> {
@@ -26,6 +26,7 @@ export async function startGlobalTarget(upstream: string): Promise<Target> {
     url: `http://127.0.0.1:${port}/v1`,
     tenants: [{ authorization: `Bearer ${mintApiKey(names, random(), random()).text}` }],
     pid: process.pid,
+    version: "Bailiwick's global entry on Deno, which forwards to the mock upstream",
     async stop() {
       await process.stop();
       rmSync(folder, { recursive: true, force: true });

@@ -21,10 +21,13 @@ export class HttpReader {
   #answer: Answer = { status: 0, bodyBytes: 0, tail: "" };
   readonly #onHead: () => void;
   readonly #onAnswer: (answer: Answer) => void;
+  readonly #onBody: ((bytes: Buffer) => void) | undefined;
 
-  constructor(onHead: () => void, onAnswer: (answer: Answer) => void) {
+  /** `onBody` sees the bytes of a body as they come, cut anywhere. */
+  constructor(onHead: () => void, onAnswer: (answer: Answer) => void, onBody?: (bytes: Buffer) => void) {
     this.#onHead = onHead;
     this.#onAnswer = onAnswer;
+    this.#onBody = onBody;
   }
 
   feed(bytes: Buffer): void {
@@ -95,6 +98,7 @@ export class HttpReader {
 
   #body(bytes: Buffer): void {
     this.#answer.bodyBytes += bytes.length;
+    this.#onBody?.(bytes);
     const tail = bytes.toString("latin1", Math.max(0, bytes.length - TAIL_BYTES));
     this.#answer.tail = (this.#answer.tail + tail).slice(-TAIL_BYTES);
   }

@@ -25,10 +25,14 @@ export interface LoadResult {
   head_ms: { p50: number; p99: number };
 }
 
-const percentile = (sorted: Float64Array, share: number): number =>
-  sorted.length === 0 ? 0 : (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
+/** Half and all but a hundredth of what was seen lie below these; 0 for nothing. */
+export function percentile(seen: readonly number[]): { p50: number; p90: number; p99: number; max: number } {
+  const sorted = Float64Array.from(seen).sort();
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: sorted.at(-1) ?? 0 };
+}
 
-const STREAM_END = "data: [DONE]\n\n";
+export const STREAM_END = "data: [DONE]\n\n";
 
 /** Closed loop: each connection sends its next request when the last answer is complete. */
 async function load(spec: LoadSpec): Promise<LoadResult> {
@@ -86,25 +90,19 @@ async function load(spec: LoadSpec): Promise<LoadResult> {
   process.send?.("measured");
   await workers;
 
-  const sorted = Float64Array.from(latencies).sort();
-  const sortedHeads = Float64Array.from(heads).sort();
   return {
-    requests: sorted.length,
+    requests: latencies.length,
     failures,
     failure_example: example,
     seconds,
-    per_second: sorted.length / seconds,
-    latency_ms: {
-      p50: percentile(sorted, 0.5),
-      p90: percentile(sorted, 0.9),
-      p99: percentile(sorted, 0.99),
-      max: sorted.at(-1) ?? 0,
-    },
-    head_ms: { p50: percentile(sortedHeads, 0.5), p99: percentile(sortedHeads, 0.99) },
+    per_second: latencies.length / seconds,
+    latency_ms: percentile(latencies),
+    head_ms: percentile(heads),
   };
 }
 
-function requestBytes(url: URL, spec: LoadSpec, index: number): Buffer {
+/** One request of connection `index` as bytes, so that a run encodes it once. */
+export function requestBytes(url: URL, spec: Pick<LoadSpec, "headers" | "body">, index: number): Buffer {
   const headers = {
     host: url.host,
     "content-type": "application/json",

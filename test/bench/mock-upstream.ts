@@ -1,5 +1,5 @@
 /// An OpenAI-compatible upstream that answers at once, run by Deno in a process of its own: `deno run --allow-net … <port>`.
-/// The model name says how: `instant`, or `slow` (one frame a second until the client has had `SLOW_FRAMES`).
+/// The model name says how: `instant`, `paced` (one token each 20 ms, the first at once) or `slow` (one a second).
 
 declare const Deno: {
   args: string[];
@@ -10,7 +10,10 @@ declare const Deno: {
 };
 
 export const FRAMES = 20;
-const SLOW_FRAMES = 30;
+const SLOW_FRAMES = 12;
+const SLOW_MS = 1000;
+const PACED_FRAMES = 50;
+const PACED_MS = 20;
 const encoder = new TextEncoder();
 const chunk = (model: string, delta: object, finish: string | null, usage?: object) =>
   encoder.encode(
@@ -34,6 +37,8 @@ const framesOf = (model: string, count: number) => [
   done,
 ];
 const instantFrames = framesOf("instant", FRAMES);
+/// The role travels with the first token, so that the first frame is one.
+const pacedFrames = framesOf("paced", PACED_FRAMES).slice(1);
 const slowFrames = framesOf("slow", SLOW_FRAMES);
 const unary = encoder.encode(
   JSON.stringify({
@@ -57,17 +62,19 @@ function instantStream(): ReadableStream<Uint8Array> {
   });
 }
 
-function slowStream(): ReadableStream<Uint8Array> {
+function timedStream(frames: readonly Uint8Array[], each_ms: number): ReadableStream<Uint8Array> {
   let at = 0;
   let timer: ReturnType<typeof setInterval> | undefined;
   return new ReadableStream({
     start(controller) {
-      timer = setInterval(() => {
-        const frame = slowFrames[at++];
+      const next = () => {
+        const frame = frames[at++];
         if (frame) return controller.enqueue(frame);
         clearInterval(timer);
         controller.close();
-      }, 1000);
+      };
+      next();
+      timer = setInterval(next, each_ms);
     },
     cancel() {
       clearInterval(timer);
@@ -75,15 +82,22 @@ function slowStream(): ReadableStream<Uint8Array> {
   });
 }
 
+function streamOf(model: string | undefined): ReadableStream<Uint8Array> {
+  if (model === "paced") return timedStream(pacedFrames, PACED_MS);
+  return model === "slow" ? timedStream(slowFrames, SLOW_MS) : instantStream();
+}
+
 Deno.serve(
   { hostname: "127.0.0.1", port: Number(Deno.args[0]), onListen: () => console.log("ready") },
   async (request) => {
     if (request.method !== "POST")
-      return Response.json({ object: "list", data: ["instant", "slow"].map((id) => ({ id, object: "model" })) });
+      return Response.json({
+        object: "list",
+        data: ["instant", "paced", "slow"].map((id) => ({ id, object: "model" })),
+      });
     const body = await request.text();
-    if (!body.includes('"stream":true'))
-      return new Response(unary, { headers: { "content-type": "application/json" } });
-    return new Response(body.includes('"model":"slow"') ? slowStream() : instantStream(), {
+    if (!/"stream":\s*true/.test(body)) return new Response(unary, { headers: { "content-type": "application/json" } });
+    return new Response(streamOf(/"model":\s*"(?:openai\/)?(\w+)"/.exec(body)?.[1]), {
       headers: { "content-type": "text/event-stream" },
     });
   },

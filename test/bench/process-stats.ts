@@ -29,6 +29,14 @@ export function cpuSeconds(pid: number): number {
   return ticks / TICKS_PER_SECOND;
 }
 
+/** Processor seconds of the whole machine so far, and those in which it had nothing to do; stolen time counts as used. */
+export function machineSeconds(): { total: number; idle: number } {
+  const fields = (/^cpu\s+(.+)$/m.exec(read("/proc/stat") ?? "")?.[1] ?? "").split(" ").map(Number);
+  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = fields;
+  const total = user + nice + system + idle + iowait + irq + softirq + steal;
+  return { total: total / TICKS_PER_SECOND, idle: (idle + iowait) / TICKS_PER_SECOND };
+}
+
 /** Sum over the tree of a memory line of `/proc/<pid>/status`, in bytes: `VmHWM` is the peak, `VmRSS` the present. */
 export function memoryBytes(pid: number, line: "VmHWM" | "VmRSS"): number {
   let total = 0;

@@ -1,6 +1,7 @@
 import { type Cell, startCell } from "../../support/cell.ts";
 import { PoolWorker } from "../../support/pool-worker.ts";
-import { startMock, type Target } from "../targets.ts";
+import { startMock } from "../mock.ts";
+import type { Target } from "../process-target.ts";
 
 /** One engine, reached over both lanes: from the edge by HTTP, and by worker processes that pull its work. */
 export interface BenchWorld {
