@@ -66,6 +66,18 @@ export class AlarmIndex {
     );
   }
 
+  /** Names of one class whose alarm is at this time or before it, the earliest first. */
+  upTo(className: string, at_ms: number, limit: number): string[] {
+    return this.#opened()
+      .sql.all<{ name: string }>(
+        "SELECT name FROM alarms WHERE class = ? AND at_ms <= ? ORDER BY at_ms LIMIT ?",
+        className,
+        at_ms,
+        limit,
+      )
+      .map(({ name }) => name);
+  }
+
   async close(): Promise<void> {
     await this.#file?.close();
   }

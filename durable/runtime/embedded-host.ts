@@ -26,6 +26,8 @@ export interface EmbeddedHostOptions {
 }
 
 export interface EmbeddedHost extends ObjectHost {
+  /** Objects of a class whose alarm comes within this time, at most so many, the earliest first. */
+  expected(of: ObjectClass, withinMs: number, limit: number): string[];
   /** Runs the alarms that are due now and resolves when they have ended; the host also does so by itself. */
   runDueAlarms(): Promise<void>;
   /** Refuses new calls, answers the waiting ones, closes every file and frees the home directory. Idempotent. */
@@ -180,6 +182,7 @@ export function openEmbeddedHost(options: EmbeddedHostOptions): EmbeddedHost {
       if (!outcome) throw new Error("a provisioning call was answered without an outcome");
       return outcome;
     },
+    expected: (of, withinMs, limit) => host.alarms.upTo(of.name, clock.now() + withinMs, limit),
     runDueAlarms: () => alarms.runDue(),
     close() {
       closing ??= close();

@@ -6,6 +6,7 @@ import type {
   DetachedTask,
   FenceRefusal,
   LeasedTask,
+  LeaseOptions,
   LeaseTaskRefusal,
   LogEnd,
   LogHead,
@@ -37,6 +38,9 @@ export const DETACHED_SCHEMA: readonly string[] = [
   "CREATE TABLE log_part (first INTEGER PRIMARY KEY, frames INTEGER NOT NULL, sealed BLOB NOT NULL)",
 ];
 
+/** Which process has the lease, where it is the one that keeps the objects. Null: another one, and it ends by time. */
+export const HOLDER_SCHEMA: readonly string[] = ["ALTER TABLE detached ADD COLUMN holder TEXT"];
+
 type Row = {
   phase: "queued" | "running" | "done";
   fence: number;
@@ -51,9 +55,10 @@ type Row = {
   head: string | null;
   frames: number;
   ended: LogEnd | null;
+  holder: string | null;
 };
 const ROW =
-  "SELECT phase, fence, attempts, lease_until_ms, cancel, deadline_ms, expires_ms, callback, bytes, job, head, frames, ended FROM detached";
+  "SELECT phase, fence, attempts, lease_until_ms, cancel, deadline_ms, expires_ms, callback, bytes, job, head, frames, ended, holder FROM detached";
 
 export const detachedRow = (sql: Sql): Row | undefined => sql.get<Row>(ROW);
 
@@ -122,13 +127,14 @@ export function detachedCall(sql: Sql): Result<Uint8Array, { reason: "not_found"
 export function leaseTask(
   sql: Sql,
   env: CoreEnv,
-  { life_ms: lifeMs, held: again }: { life_ms: number; held: boolean },
+  { life_ms: lifeMs, held: again, holder }: LeaseOptions,
+  here: string | null = null,
 ): Result<LeasedTask, LeaseTaskRefusal> {
   const row = detachedRow(sql);
   if (!row) return err({ reason: "not_found" });
   if (row.phase === "done")
     return err({ reason: row.attempts > LIMITS.detachedAttemptsMax ? "exhausted" : "finished" });
-  if (row.phase === "running" && row.lease_until_ms > env.now)
+  if (row.phase === "running" && row.lease_until_ms > env.now && !isFormer(row, here))
     return err({ reason: "leased", retry_after_ms: row.lease_until_ms - env.now });
   const next: Row = {
     ...row,
@@ -136,12 +142,14 @@ export function leaseTask(
     fence: row.fence + 1,
     attempts: row.attempts + (again ? 0 : 1),
     lease_until_ms: env.now + lifeMs,
+    holder: holder ?? null,
   };
   sql.run(
-    "UPDATE detached SET phase = 'running', fence = ?, attempts = ?, lease_until_ms = ?",
+    "UPDATE detached SET phase = 'running', fence = ?, attempts = ?, lease_until_ms = ?, holder = ?",
     next.fence,
     next.attempts,
     next.lease_until_ms,
+    next.holder,
   );
   clearTimer(sql, "send", "");
   clearTimer(sql, "carry", "");
@@ -154,12 +162,27 @@ export function leaseTask(
 export const unseenFrames = (sql: Sql, seen: number): number =>
   sql.get<{ n: number | null }>("SELECT SUM(frames) AS n FROM log_part WHERE first > ?", seen)?.n ?? 0;
 
+/** Whether a process that has ended has the lease: its home has another one now. */
+const isFormer = (row: Row, here: string | null): boolean =>
+  here !== null && row.holder !== null && row.holder !== here;
+
+/** Gives back what a former process had, so that nobody waits for its lease to end. Answers whether it had it. */
+export function loseFormer(sql: Sql, env: CoreEnv, here: string): boolean {
+  const row = detachedRow(sql);
+  if (row?.phase !== "running" || !isFormer(row, here)) return false;
+  giveBack(sql, env.now, row);
+  return true;
+}
+
 /** The row when `fence` has the task now; a lease that ran out but that nobody else took still holds. */
 export function held(sql: Sql, fence: number): Result<Row, FenceRefusal> {
   const row = detachedRow(sql);
   if (!row) return err({ reason: "not_found" });
   return row.phase === "running" && row.fence === fence ? ok(row) : err({ reason: "fenced" });
 }
+
+/** A lease that lost no more of its life than this is not written anew. */
+const RENEW_SHARE = 0.1;
 
 export function renewTask(
   sql: Sql,
@@ -170,8 +193,11 @@ export function renewTask(
   const row = held(sql, fence);
   if (!row.ok) return row;
   const until = env.now + lifeMs;
-  sql.run("UPDATE detached SET lease_until_ms = ?", until);
-  setTimer(sql, { kind: "lost", key: "", due_ms: until });
+  // One that was prolonged a moment ago costs no write.
+  if (until - row.value.lease_until_ms >= lifeMs * RENEW_SHARE) {
+    sql.run("UPDATE detached SET lease_until_ms = ?", until);
+    setTimer(sql, { kind: "lost", key: "", due_ms: until });
+  }
   return ok({ cancel: row.value.cancel === 1 });
 }
 

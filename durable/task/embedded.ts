@@ -5,16 +5,17 @@ import { putResult, readResult } from "./core.ts";
 import { taskObjectName } from "./name.ts";
 import { taskClass } from "./object-class.ts";
 import * as run from "./run.ts";
-import { taskLogs } from "./watching/log-store.ts";
+import { type TaskHost, type TaskLogParts, taskLogs } from "./watching/log-store.ts";
 
 const notFound = err({ reason: "not_found" } as const);
 
 /** The port over objects in this process. `of` is this host's `taskObjectClass`. */
-export function embeddedTaskStore(host: ObjectHost, of: ObjectClass = taskClass): TaskStore {
-  const logs = taskLogs({
+export function embeddedTaskStore(host: ObjectHost, of: ObjectClass = taskClass, parts: TaskLogParts = {}): TaskStore {
+  const objects: TaskHost = {
     call: (name, body) => host.call(of, name, body),
     provision: (name, body) => host.provision(of, name, body),
-  });
+  };
+  const logs = taskLogs(objects, parts);
   return {
     async putPayload(tenant, task, payload) {
       await host.provision(of, taskObjectName(tenant, task), (sql, env) => run.putPayload(sql, env, payload));

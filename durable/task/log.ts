@@ -36,6 +36,27 @@ export function appendLog(
   return ok({ cancel: cancel === 1 });
 }
 
+/**
+ * Takes over parts that were durable elsewhere, in order, whoever wrote them: nobody had a later lease then. What is here
+ * already, or of a task that has ended, changes nothing. Answers the last frame that they hold.
+ */
+export function foldParts(sql: Sql, parts: readonly LogPart[]): number {
+  const last = parts.at(-1);
+  if (last === undefined) return 0;
+  const row = detachedRow(sql);
+  if (row && row.phase !== "done" && row.head !== null) {
+    let { frames } = row;
+    for (const part of parts) {
+      if (part.from !== frames + 1) continue;
+      if (frames === row.frames) dropUnseen(sql, frames);
+      sql.run("INSERT INTO log_part (first, frames, sealed) VALUES (?, ?, ?)", part.from, part.frames, part.sealed);
+      frames += part.frames;
+    }
+    if (frames > row.frames) sql.run("UPDATE detached SET frames = ?", frames);
+  }
+  return last.from + last.frames - 1;
+}
+
 const dropUnseen = (sql: Sql, seen: number): void => sql.run("DELETE FROM log_part WHERE first > ?", seen);
 
 export function closeLog(sql: Sql, env: CoreEnv, fence: number, end: LogEnd): Result<null, FenceRefusal> {

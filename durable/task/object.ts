@@ -1,6 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
 import type { CallbackEnd } from "../../shared/contracts/callback.ts";
-import type { DetachedTask, LiveFrames, LogEnd, LogHead, LogPart } from "../../shared/contracts/ports/task-log.ts";
+import type {
+  DetachedTask,
+  LeaseOptions,
+  LiveFrames,
+  LogEnd,
+  LogHead,
+  LogPart,
+} from "../../shared/contracts/ports/task-log.ts";
 import type { StoredResult, TaskPayload } from "../../shared/contracts/ports/task-store.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { DurableState } from "../runtime/durable-object.ts";
@@ -67,7 +74,7 @@ export class TaskObject extends DurableObject {
   detachedCall() {
     return this.#logs.detachedCall(SELF);
   }
-  leaseTask(options: { life_ms: number; held: boolean }) {
+  leaseTask(options: LeaseOptions) {
     return this.#logs.leaseTask(SELF, options);
   }
   renewTask(fence: number, options: { life_ms: number; wait_ms: number }) {

@@ -87,6 +87,8 @@ export type HostParts = Omit<
     pools?: { enrolment: string | null; queue?: JobQueue } | null;
     /** Whether a task's run is waited for by whoever began it: where nothing else keeps the host at work on it. */
     runsAreAwaited?: boolean;
+    /** See `RunHostParts`. */
+    runsHolder?: string;
     /** Room for the bodies of all calls; without it that of a process of its own. */
     bodiesBytesMax?: number;
     egress: Egress;
@@ -109,6 +111,7 @@ export function composeCell({
   defer,
   pools = null,
   runsAreAwaited = false,
+  runsHolder,
   ...parts
 }: HostParts): { deps: Deps; handle: Handler; runner: Runner; batches: BatchRunner; pull: BundlePull } {
   const { clock, ids, config, cell, tenants, keyring, telemetry, policies: store } = parts;
@@ -171,7 +174,10 @@ export function composeCell({
       if (!Object.hasOwn(snapshot.providers, engine)) metrics.set("bailiwick_breaker_state", { provider: engine }, 0);
     deps.router.retain(snapshot);
   });
-  const runs = runHost(deps, OPERATIONS, { channels, awaited: runsAreAwaited });
+  const runs = runHost(deps, OPERATIONS, {
+    ...{ channels, awaited: runsAreAwaited },
+    ...(runsHolder === undefined ? {} : { holder: runsHolder }),
+  });
   if (pools !== null) {
     const { enrolment } = pools;
     deps.workers = { tokens, runs, enrolment, reports: deps.poolWatch, serviceAccount: serviceAccounts(egress) };

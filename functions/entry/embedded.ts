@@ -11,7 +11,6 @@ import { HomeLocked } from "../../durable/runtime/home-lock.ts";
 import { policyStore } from "../../durable/runtime/policy-layers.ts";
 import { sessionClass } from "../../durable/session/core.ts";
 import { embeddedSessionStore } from "../../durable/session/embedded.ts";
-import { embeddedTaskStore } from "../../durable/task/embedded.ts";
 import { taskObjectClass } from "../../durable/task/object-class.ts";
 import { embeddedTenantPolicies, embeddedTenantStore } from "../../durable/tenant/embedded.ts";
 import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
@@ -56,6 +55,7 @@ import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { type EmbeddedEnv, LOOPBACK_HOSTS, readEmbeddedEnv } from "./embedded-env.ts";
 import { placesOf } from "./embedded-places.ts";
+import { embeddedTasks } from "./embedded-tasks.ts";
 import { EnvUnusable } from "./env-unusable.ts";
 import {
   edgeKey,
@@ -205,6 +205,8 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
       else telemetry.log.error("object.failed", cause, { class: where.class });
     },
   });
+  const incarnation = ids.base62(16);
+  const tasks = embeddedTasks(home, { objects, taskClass, incarnation, log: telemetry.log });
   const tenants = embeddedTenantStore(objects, tenantClass);
   const cellStore = embeddedCellStore(objects, { cell: own.id, region: own.region, release }, cellObjects);
   await keySigner.keys();
@@ -227,7 +229,8 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     config,
     tenants,
     sessions: embeddedSessionStore(objects),
-    tasks: embeddedTaskStore(objects, taskClass),
+    tasks: tasks.store,
+    runsHolder: incarnation,
     batches: embeddedBatchStore(objects, batchClass),
     cellStore,
     policies: policyStore({
@@ -272,6 +275,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
 
   composed.resolve(runner);
   composedBatches.resolve(batches);
+  tasks.begin();
   const known = readKeys(home);
   const tenant = TenantId.parse(FIRST_TENANT);
   const api = mint(deps, tenant);
@@ -324,7 +328,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     if (ended > 0) telemetry.log.warn("drain.ended_calls", { calls: ended });
     await Promise.all([server.stop(LIMITS.serverCloseMsMax), edges?.stop()]);
     config.close();
-    await objects.close();
+    await tasks.close(objects);
     await queue.close();
     await keySigner.close();
     await db.close();

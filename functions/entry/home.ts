@@ -45,6 +45,8 @@ export function rootSecret(home: string, bytes: (count: number) => Uint8Array): 
 
 /** Jobs for workers of this machine, which read them from it. */
 export const QUEUE_FILE = "queue.sqlite";
+/** Parts of tasks' logs that their objects do not have yet. */
+export const LOG_JOURNAL_FILE = "task-logs.sqlite";
 /** Proves that a worker was started beside the cell, by whoever can read the home. */
 export const WORKER_SECRET_FILE = "worker-secret";
 

@@ -15,6 +15,7 @@ const USAGE = `npm run bench:queue [-- options]
   --seconds 8        measured time of each throughput run
   --streams 1000     streams that are open at once
   --lines 2000       lines of each batch
+  --only live        nothing but the live streams
   --smoke            one short run of each, to see that everything works`;
 
 const { values } = parseArgs({
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "8" },
     streams: { type: "string", default: "1000" },
     lines: { type: "string", default: "2000" },
+    only: { type: "string" },
     smoke: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -31,6 +33,7 @@ if (values.help) {
   console.log(USAGE);
   process.exit(0);
 }
+if (values.only !== undefined && values.only !== "live") throw new Error(`--only ${values.only} is not known`);
 const size = (asked: string, smoke: number): number => (values.smoke ? smoke : Number(asked));
 const fixed = (value: number, digits = 1): string => value.toFixed(digits);
 const note = (text: string): void => void process.stderr.write(`${text}\n`);

@@ -1,9 +1,13 @@
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { LiveFrames } from "../../../shared/contracts/ports/task-log.ts";
 
+/** Called with the frame up to which there may be something to read that is durable; 0: look at the recent ones. */
+export type Wake = (readable: number) => void;
+const ANYTHING = Number.POSITIVE_INFINITY;
+
 /** What one task's watchers share: recent frames that are not durable yet, and who is to be woken. */
 interface Watched {
-  wakes: Set<() => void>;
+  wakes: Set<Wake>;
   from: number;
   frames: Uint8Array[];
   bytes: number;
@@ -17,7 +21,7 @@ export class LogHub {
   readonly #writers = new Map<string, number>();
 
   /** Calls `wake` after each change of the log until the answered function is called; null at `watchersMax`. */
-  join(name: string, wake: () => void): (() => void) | null {
+  join(name: string, wake: Wake): (() => void) | null {
     let watched = this.#watched.get(name);
     if (!watched) {
       watched = { wakes: new Set(), from: 1, frames: [], bytes: 0 };
@@ -52,7 +56,7 @@ export class LogHub {
       watched.bytes -= watched.frames.shift()?.byteLength ?? watched.bytes;
       watched.from++;
     }
-    this.changed(name);
+    this.#wake(name, 0);
   }
 
   /** Frames from `next` on that are at hand, none when they are not. */
@@ -61,8 +65,18 @@ export class LogHub {
     return !watched || next < watched.from ? [] : watched.frames.slice(next - watched.from);
   }
 
+  /** The task may have changed in any way. */
   changed(name: string): void {
-    for (const wake of this.#watched.get(name)?.wakes ?? []) wake();
+    this.#wake(name, ANYTHING);
+  }
+
+  /** Frames up to this one are durable, and nothing else changed: whoever was shown them need not read them. */
+  durable(name: string, upTo: number): void {
+    this.#wake(name, upTo);
+  }
+
+  #wake(name: string, readable: number): void {
+    for (const wake of this.#watched.get(name)?.wakes ?? []) wake(readable);
   }
 
   /** Resolves when the task is cancelled, at the latest after `waitMs`. */

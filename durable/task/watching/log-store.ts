@@ -3,17 +3,19 @@ import type {
   DetachedState,
   DetachedTask,
   FenceRefusal,
+  LeaseOptions,
   LiveFrames,
   LogEnd,
   LogHead,
   LogPart,
 } from "../../../shared/contracts/ports/task-log.ts";
-import { err, type Result } from "../../../shared/contracts/result.ts";
+import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import type { ObjectBody } from "../../runtime/object-class.ts";
 import * as callbacks from "../callback.ts";
 import * as core from "../detached.ts";
 import * as log from "../log.ts";
 import { LogHub } from "./hub.ts";
+import type { PartJournal } from "./part-journal.ts";
 import { watch } from "./watch.ts";
 
 /** How one task's object is reached from here. */
@@ -24,9 +26,29 @@ export interface TaskHost {
 
 const notFound = err({ reason: "not_found" } as const);
 
-/** The port by object name, over objects of this process; who watches is told in memory. */
-export function taskLogs(host: TaskHost) {
+/** Who writes a log, as the task's object last accepted it, and the next frame. */
+interface Writer {
+  fence: number;
+  next: number;
+  cancel: boolean;
+}
+
+export interface TaskLogParts {
+  journal?: PartJournal | null;
+  /** Names this process, which alone keeps these objects: leases that name another one are over. */
+  incarnation?: string | null;
+}
+
+/**
+ * The port by object name, over objects of this process; who watches is told in memory. With a journal, parts behind the
+ * first one are made durable there, and come into the task's file with the next step that the object takes: whatever
+ * reads or changes a task sees its whole log.
+ */
+export function taskLogs(objects: TaskHost, { journal = null, incarnation = null }: TaskLogParts = {}) {
   const hub = new LogHub();
+  /** Whose parts the journal takes. Bodies change it: they run in the order in which leases are given. */
+  const writers = new Map<string, Writer>();
+  const host: TaskHost = journal === null ? objects : folding(objects, journal);
   /** What changed is durable: whoever watches may read it. */
   async function changing<T>(
     name: string,
@@ -36,14 +58,33 @@ export function taskLogs(host: TaskHost) {
     if (outcome.ok) hub.changed(name);
     return outcome;
   }
+  /** Whoever wrote the log writes no more of it, or did not have it. */
+  function over<T extends Result<unknown, unknown>>(name: string, outcome: T): T {
+    if (outcome.ok) writers.delete(name);
+    return outcome;
+  }
+  /** What a write that failed left is not known: the next part is judged by the object. */
+  async function ownEnd<T>(name: string, wrote: Promise<T>): Promise<T> {
+    try {
+      return await wrote;
+    } catch (cause) {
+      writers.delete(name);
+      throw cause;
+    }
+  }
   return {
     async detach(name: string, task: DetachedTask): Promise<void> {
       await host.provision(name, (sql, env) => core.detach(sql, env, task));
     },
     detached: async (name: string) => (await host.call(name, core.detachedState)) ?? notFound,
     detachedCall: async (name: string) => (await host.call(name, core.detachedCall)) ?? notFound,
-    leaseTask: async (name: string, options: { life_ms: number; held: boolean }) =>
-      (await host.call(name, (sql, env) => core.leaseTask(sql, env, options))) ?? notFound,
+    async leaseTask(name: string, options: LeaseOptions) {
+      const leased = await host.call(name, (sql, env) => {
+        // From here on the journal takes nothing of an earlier fence.
+        return over(name, core.leaseTask(sql, env, options, incarnation));
+      });
+      return leased ?? notFound;
+    },
     async renewTask(
       name: string,
       fence: number,
@@ -61,7 +102,7 @@ export function taskLogs(host: TaskHost) {
       fence: number,
       options: { retry_ms: number; attempted: boolean },
     ): Promise<Result<null, FenceRefusal>> {
-      const outcome = await changing(name, (sql, env) => core.releaseTask(sql, env, fence, options));
+      const outcome = await changing(name, (sql, env) => over(name, core.releaseTask(sql, env, fence, options)));
       // Whoever waits for a cancellation learns that there is nothing left to cancel.
       if (outcome.ok) hub.cancelled(name);
       return outcome;
@@ -71,13 +112,35 @@ export function taskLogs(host: TaskHost) {
       hub.show(name, fence, live);
     },
     async appendLog(name: string, fence: number, part: LogPart): Promise<Result<{ cancel: boolean }, FenceRefusal>> {
-      const outcome = await changing(name, (sql) => log.appendLog(sql, fence, part));
+      const { from, frames, unseen } = part;
+      const writer = writers.get(name);
+      const next = from + frames;
+      if (writer?.fence === fence && writer.next === from && unseen !== true) {
+        const durable = journal?.append(name, part) ?? null;
+        if (durable !== null) {
+          writer.next = next;
+          await ownEnd(name, durable);
+          hub.durable(name, next - 1);
+          return ok({ cancel: writer.cancel });
+        }
+      }
+      const wrote = host.call(name, (sql) => {
+        const outcome = log.appendLog(sql, fence, part);
+        const row = core.detachedRow(sql);
+        if (outcome.ok && unseen !== true && row)
+          writers.set(name, { fence, next: row.frames + 1, cancel: row.cancel === 1 });
+        else writers.delete(name);
+        return outcome;
+      });
+      const outcome = (await ownEnd(name, wrote)) ?? notFound;
+      if (!outcome.ok) return outcome;
       // From the first durable frame on its writer may show more.
-      if (outcome.ok) hub.writes(name, fence);
+      hub.writes(name, fence);
+      if (unseen !== true) hub.durable(name, next - 1);
       return outcome;
     },
     async closeLog(name: string, fence: number, end: LogEnd): Promise<Result<null, FenceRefusal>> {
-      const outcome = await changing(name, (sql, env) => log.closeLog(sql, env, fence, end));
+      const outcome = await changing(name, (sql, env) => over(name, log.closeLog(sql, env, fence, end)));
       if (!outcome.ok) return outcome;
       hub.ended(name);
       hub.cancelled(name);
@@ -91,7 +154,12 @@ export function taskLogs(host: TaskHost) {
         async (behind) => (await host.call(name, (sql, env) => log.readLog(sql, env, behind))) ?? notFound,
       ),
     async cancelTask(name: string): Promise<Result<DetachedState, { reason: "not_found" }>> {
-      const outcome = (await host.call(name, core.cancelTask)) ?? notFound;
+      const outcome =
+        (await host.call(name, (sql, env) => {
+          const writer = writers.get(name);
+          if (writer) writer.cancel = true;
+          return core.cancelTask(sql, env);
+        })) ?? notFound;
       if (outcome.ok) hub.cancelled(name);
       return outcome;
     },
@@ -102,3 +170,19 @@ export function taskLogs(host: TaskHost) {
     forgetTask: async (name: string) => (await host.call(name, core.forgetTask)) ?? notFound,
   };
 }
+
+/** Every step of a task takes over first what the journal has of its log. A step that is run again finds the same parts. */
+const folding = (objects: TaskHost, journal: PartJournal): TaskHost => ({
+  async call<T>(name: string, body: ObjectBody<T>): Promise<T | undefined> {
+    let upTo = 0;
+    const outcome = await objects.call(name, (sql, env) => {
+      upTo = log.foldParts(sql, journal.of(name));
+      return body(sql, env);
+    });
+    // An object that is not there (any more) has no use for them.
+    if (outcome === undefined) upTo = Number.MAX_SAFE_INTEGER;
+    if (upTo > 0) journal.folded(name, upTo);
+    return outcome;
+  },
+  provision: objects.provision,
+});

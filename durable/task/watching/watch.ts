@@ -23,10 +23,11 @@ export async function watch(
   if (!first.ok) return first;
   let next = after + 1;
   let headed = false;
-  let woken = true;
+  /** There may be something durable to read up to this frame. */
+  let readable = Number.POSITIVE_INFINITY;
   let wake: (() => void) | null = null;
-  const leave = hub.join(name, () => {
-    woken = true;
+  const leave = hub.join(name, (upTo) => {
+    readable = Math.max(readable, upTo);
     wake?.();
   });
   if (leave === null) return err({ reason: "too_many" });
@@ -39,14 +40,14 @@ export async function watch(
         next += frames.length;
         return;
       }
-      if (!woken) {
+      if (readable < next) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
         wake = null;
         continue;
       }
-      woken = false;
+      readable = 0;
       const page = await read(next - 1);
       // It expired while it was watched: what came is all there is, and it is not the end.
       if (!page.ok) throw new Error("the log is not kept any more");
@@ -61,7 +62,7 @@ export async function watch(
       }
       if (parts.length > 0) {
         // There may be more than one page.
-        woken = true;
+        readable = Number.POSITIVE_INFINITY;
         return;
       }
       if (end !== null) {

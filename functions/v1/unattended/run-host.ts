@@ -14,6 +14,8 @@ export interface RunHostParts {
   channels: WorkerChannels;
   /** Whether `carry` stays until the run is over: where nothing else keeps the process at work on it. */
   awaited: boolean;
+  /** Names this process where it keeps the objects too: whoever keeps them next goes on at once. */
+  holder?: string;
 }
 
 export type TakeRefusal = LeaseTaskRefusal | { reason: "canceled" } | { reason: "overloaded"; retry_after_ms: number };
@@ -68,7 +70,8 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
 
   async function lease(tenant: TenantId, task: TaskId, held: boolean): Promise<Result<LeasedTask, TakeRefusal>> {
     if (running >= LIMITS.detachedRunsMax) return err({ reason: "overloaded", retry_after_ms: RETRY_MS });
-    return deps.tasks.leaseTask(tenant, task, { life_ms: LIMITS.runLeaseMs, held });
+    const holder = parts.holder === undefined ? {} : { holder: parts.holder };
+    return deps.tasks.leaseTask(tenant, task, { life_ms: LIMITS.runLeaseMs, held, ...holder });
   }
 
   /** Leaves the task to its next run, unless somebody else has it already. */

@@ -92,6 +92,12 @@ export interface LeasedTask extends DetachedState {
   unseen: number;
 }
 
+export interface LeaseOptions {
+  life_ms: number;
+  held: boolean;
+  holder?: string;
+}
+
 export type LeaseTaskRefusal =
   | { reason: "not_found" }
   | { reason: "finished" }
@@ -120,13 +126,10 @@ export interface TaskLog {
   ): Promise<Result<Uint8Array, { reason: "not_found" } | { reason: "expired" }>>;
   /**
    * Takes the task for `life_ms`, under a fence higher than any before. Whoever gets it ends it, `cancel` or not. `held`: an
-   * earlier run is gone on with, so that this is no attempt of its own.
+   * earlier run is gone on with, so that this is no attempt of its own. `holder` names the process that carries it out,
+   * where it is the one that keeps the objects: the lease ends with it.
    */
-  leaseTask(
-    tenant: TenantId,
-    task: TaskId,
-    options: { life_ms: number; held: boolean },
-  ): Promise<Result<LeasedTask, LeaseTaskRefusal>>;
+  leaseTask(tenant: TenantId, task: TaskId, options: LeaseOptions): Promise<Result<LeasedTask, LeaseTaskRefusal>>;
   /** Prolongs the lease, then answers as soon as the task is to be cancelled, at the latest after `wait_ms`. */
   renewTask(
     tenant: TenantId,
