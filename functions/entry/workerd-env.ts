@@ -16,6 +16,7 @@ import { systemClock } from "../adapters/clock/system.ts";
 import type { PublicNetwork } from "../adapters/egress/workerd.ts";
 import type { SignerService } from "../adapters/signer/signer-service.ts";
 import { CELLS_VARIABLES } from "./cells-env.ts";
+import { isConfigPart, joinedConfig } from "./config-bindings.ts";
 import { EnvUnusable, parseVariables } from "./env-unusable.ts";
 import { LEDGER_VARIABLES } from "./ledger-env.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
@@ -106,7 +107,7 @@ export function readWorkerdEnv(bindings: Bindings): WorkerdEnv {
 }
 
 function parseWorkerdEnv(bindings: Bindings): WorkerdEnv {
-  const env = parseVariables(Env, bindings);
+  const env = parseVariables(Env, { ...bindings, BAILIWICK_CONFIG_JSON: joinedConfig(bindings) });
   if ((env.UPSTASH_REDIS_REST_URL === undefined) !== (env.UPSTASH_REDIS_REST_TOKEN === undefined))
     throw new EnvUnusable("UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN go together");
   if (env.BAILIWICK_PLATFORM === "cloudflare" && env.BAILIWICK_JURISDICTION === "local")
@@ -117,7 +118,7 @@ function parseWorkerdEnv(bindings: Bindings): WorkerdEnv {
   return Object.freeze({
     ...env,
     variable: (name: string) => {
-      if (Object.hasOwn(Env.shape, name)) return null;
+      if (Object.hasOwn(Env.shape, name) || isConfigPart(name)) return null;
       const value = bindings[name];
       return typeof value === "string" && value !== "" ? value : null;
     },

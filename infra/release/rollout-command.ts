@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { parse } from "yaml";
 import { z } from "zod";
+import { configBindings } from "../../functions/entry/config-bindings.ts";
 import { ROOT } from "../local/command.mjs";
 import { failedShare, Rings, rollout } from "./rollout.ts";
 import { smoke, smokePassed } from "./smoke.ts";
@@ -82,8 +83,8 @@ const outcome = await rollout(rings, {
     if (kind === "code") return command([join(ROOT, "infra/local/deploy.ts"), cell]);
     const text = process.env.BAILIWICK_CONFIG_JSON;
     if (!text) throw new Error("BAILIWICK_CONFIG_JSON is not set");
-    // A secret is versioned as code is, so that taking back is one command for both.
-    command([WRANGLER, "secret", "put", "BAILIWICK_CONFIG_JSON", "--env", cell], text);
+    // Secrets are versioned as code is, so that taking back is one command for both; all parts are one version.
+    command([WRANGLER, "secret", "bulk", "--env", cell], JSON.stringify(configBindings(text)));
   },
   async smoke(cell) {
     const results = await smoke({ url: endpoint(cell), key: secret("BAILIWICK_SMOKE_KEY", cell), model: values.model });

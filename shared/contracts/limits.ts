@@ -223,6 +223,10 @@ export const LIMITS = {
   walBytesMax: 4 * MiB,
   dataKeyCacheMsMax: 60 * SECOND,
   configBytesMax: 1 * MiB,
+  /** What one variable of a Worker holds (the platform: 5 KB). */
+  bindingBytesMax: 5_000,
+  /** 320 KB of configuration: 64 of the 128 variables that a Worker has, a cell of its own needs about 40. */
+  configPartsMax: 64,
   /** Configurations whose files the cell keeps: 100 × 1 MiB. */
   snapshotsKeptMax: 100,
   /** Failures that are told apart by source at one time; a flood from more addresses is counted without one. */

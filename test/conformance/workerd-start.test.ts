@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { configBindings } from "../../functions/entry/config-bindings.ts";
 import { startCell } from "../support/cell.ts";
 import { freePort } from "../support/free-port.ts";
 import { prepareWorkerd, workerdBinary } from "../support/workerd-cell.ts";
@@ -53,12 +54,38 @@ describe("a cell on workerd that starts", () => {
     ]);
   });
 
+  it("takes a configuration of a thousand models, in as many variables as it needs, none above what one holds", async () => {
+    const lines = Array.from({ length: 999 }, (_, n) => {
+      const prices = 'prices: { input: "0.4", output: "1.6", cached_input: "0.1" }';
+      return `  model-${n}: { provider: synthetic, model: synthetic-${n}, tier: 1, ${prices}, capabilities: [chat] }`;
+    });
+    const config = {
+      "providers.yml": "providers: { synthetic: { kind: synthetic } }",
+      "models.yml": `models:\n${lines.join("\n")}\n  last: { provider: synthetic, model: synthetic-last }\n`,
+    };
+    const variables = configBindings(JSON.stringify(config));
+    expect(Object.keys(variables).length).toBeGreaterThan(20);
+    const cell = await startCell({ runtime: "workerd", config });
+    onTestFinished(async () => void (await cell.stop()));
+    const headers = { authorization: `Bearer ${cell.apiKey}`, "content-type": "application/json" };
+    const response = await fetch(`${cell.url}/v1/chat/completions`, {
+      ...{ method: "POST", headers },
+      body: JSON.stringify({ model: "last", messages: [{ role: "user", content: "Hello" }] }),
+    });
+    expect([response.status, await response.json()]).toMatchObject([200, { model: "synthetic-last" }]);
+  });
+
   it.each([
     ["a root secret that is none", { BAILIWICK_ROOT_SECRET: "canary-secret" }, "BAILIWICK_ROOT_SECRET"],
     [
       "a configuration that does not compile",
       { BAILIWICK_CONFIG_JSON: '{"canary-file":"canary: ["}' },
       "ConfigUnusable",
+    ],
+    [
+      "a configuration of which a part is missing",
+      { BAILIWICK_CONFIG_JSON: `parts=2 sha256=${"0".repeat(64)}`, BAILIWICK_CONFIG_1: "{}" },
+      "BAILIWICK_CONFIG_2",
     ],
   ])("%s is a bare 503 and one line of log that names it and quotes no secret", async (_, env, named) => {
     const { response, text, log } = await firstAnswer(env);

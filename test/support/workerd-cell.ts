@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatKeyDocument } from "../../functions/adapters/signer/key-document.ts";
 import { firstPair } from "../../functions/adapters/signer/new-pair.ts";
+import { configBindings } from "../../functions/entry/config-bindings.ts";
 import { releaseOf } from "../../functions/entry/release.ts";
 import { mintBootstrap } from "../../infra/local/bootstrap.ts";
 import { ROOT } from "../../infra/local/command.mjs";
@@ -53,6 +54,7 @@ export async function prepareWorkerd(options: {
   const set = await secrets(home);
   const names = (own: boolean) =>
     Object.fromEntries(Object.entries(env).filter(([name]) => TEXT_BINDINGS.includes(name) === own));
+  const { BAILIWICK_CONFIG_JSON: whole = "", ...parts } = configBindings(JSON.stringify(options.config ?? {}));
   const file = join(home, "cell.capnp");
   writeFileSync(
     file,
@@ -66,12 +68,12 @@ export async function prepareWorkerd(options: {
         BAILIWICK_JURISDICTION: "local",
         BAILIWICK_ENDPOINT: `http://127.0.0.1:${port}`,
         BAILIWICK_RELEASE: releaseOf(ROOT).release,
-        BAILIWICK_CONFIG_JSON: JSON.stringify(options.config ?? {}),
+        BAILIWICK_CONFIG_JSON: whole,
         BAILIWICK_ROOT_SECRET: set.root,
         BAILIWICK_BOOTSTRAP: set.bootstrap,
         ...names(true),
       },
-      secrets: names(false),
+      secrets: { ...parts, ...names(false) },
       signer: { module: "signer.js", keys: set.signing },
       beside: workerdBucket(home),
       trusted: options.trusted,
