@@ -41,6 +41,8 @@ export async function simulate(seed: number): Promise<Outcome> {
     {
       edges: 1 + random.below(2),
       workers: 1 + random.below(3),
+      // With few free slots a worker asks its queue once a second, with more it waits there: most waits tell nothing new.
+      slots: random.chance(0.25) ? 1 + random.below(2) : 4 + random.below(3),
       publishes: random.chance(0.3),
       awaited: random.chance(0.5),
     },

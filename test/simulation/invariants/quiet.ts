@@ -1,6 +1,10 @@
 import { isProvisioned } from "../../../durable/runtime/migrate.ts";
 import { NodeSql } from "../../../durable/runtime/node-sql.ts";
 import type { SimulatedCell } from "../parts/cell.ts";
+import type { SimulatedDatabase } from "../parts/database.ts";
+
+/** What was found of a database, as long as nothing was committed to it since. */
+const known = new WeakMap<SimulatedDatabase, { commits: number; found: readonly string[] }>();
 
 /** Why the cell is not at rest yet: what is still open, held, leased or on its way. Empty: it is. */
 export function unrest(cell: SimulatedCell): string[] {
@@ -11,35 +15,44 @@ export function unrest(cell: SimulatedCell): string[] {
       found.push(`${key}: a commit is under way`);
       continue;
     }
-    const sql = new NodeSql(db);
-    if (!isProvisioned(sql)) continue;
-    const count = (text: string): number => sql.get<{ n: number }>(text)?.n ?? 0;
-    const claim = (n: number, what: string) => {
-      if (n > 0) found.push(`${key}: ${n} ${what}`);
-    };
-    if (key.startsWith("tenant/")) {
-      claim(count("SELECT count(*) AS n FROM task WHERE state = 0"), "tasks are open");
-      claim(count("SELECT coalesce(sum(held_nusd), 0) AS n FROM budget_span"), "nano-dollars are held");
-      claim(
-        count("SELECT count(*) AS n FROM tenant t JOIN ledger l ON l.seq >= t.feed_seq"),
-        "entries are not delivered",
-      );
-      if (cell.shape.publishes)
-        claim(
-          count("SELECT max(0, (SELECT coalesce(max(seq) + 1, 0) FROM ledger) - size) AS n FROM log_checkpoint"),
-          "entries are not published",
-        );
-    }
-    if (key.startsWith("task/"))
-      claim(count("SELECT count(*) AS n FROM detached WHERE phase <> 'done'"), "detached tasks have not ended");
-    if (key.startsWith("batch/")) {
-      claim(
-        count("SELECT count(*) AS n FROM batch WHERE status IN ('validating','in_progress','finalizing','cancelling')"),
-        "batches have not ended",
-      );
-      claim(count("SELECT count(*) AS n FROM line"), "lines are outside of their batch");
-    }
+    const before = known.get(db);
+    const now = before?.commits === db.commits ? before.found : left(key, db, cell.shape.publishes);
+    known.set(db, { commits: db.commits, found: now });
+    found.push(...now);
   }
   if (cell.queue.size > 0) found.push(`${cell.queue.size} messages are in the queue`);
+  return found;
+}
+
+function left(key: string, db: SimulatedDatabase, publishes: boolean): string[] {
+  const found: string[] = [];
+  const sql = new NodeSql(db);
+  if (!isProvisioned(sql)) return found;
+  const count = (text: string): number => sql.get<{ n: number }>(text)?.n ?? 0;
+  const claim = (n: number, what: string) => {
+    if (n > 0) found.push(`${key}: ${n} ${what}`);
+  };
+  if (key.startsWith("tenant/")) {
+    claim(count("SELECT count(*) AS n FROM task WHERE state = 0"), "tasks are open");
+    claim(count("SELECT coalesce(sum(held_nusd), 0) AS n FROM budget_span"), "nano-dollars are held");
+    claim(
+      count("SELECT count(*) AS n FROM tenant t JOIN ledger l ON l.seq >= t.feed_seq"),
+      "entries are not delivered",
+    );
+    if (publishes)
+      claim(
+        count("SELECT max(0, (SELECT coalesce(max(seq) + 1, 0) FROM ledger) - size) AS n FROM log_checkpoint"),
+        "entries are not published",
+      );
+  }
+  if (key.startsWith("task/"))
+    claim(count("SELECT count(*) AS n FROM detached WHERE phase <> 'done'"), "detached tasks have not ended");
+  if (key.startsWith("batch/")) {
+    claim(
+      count("SELECT count(*) AS n FROM batch WHERE status IN ('validating','in_progress','finalizing','cancelling')"),
+      "batches have not ended",
+    );
+    claim(count("SELECT count(*) AS n FROM line"), "lines are outside of their batch");
+  }
   return found;
 }

@@ -21,6 +21,8 @@ import { startWorker, type WorkerProcess } from "./worker.ts";
 export interface CellShape {
   edges: number;
   workers: number;
+  /** Jobs that one worker has in hand at most. */
+  slots: number;
   /** Whether ledgers are published; it is the dearest part of a run. */
   publishes: boolean;
   awaited: boolean;
@@ -144,6 +146,7 @@ export class SimulatedCell {
     const name = `worker-${at + 1}`;
     this.workers[at] = startWorker(name, {
       ...{ world: this.world, clock: this.clock, queue: this.queue, keeper: this.keeper, engines: this.engines },
+      slots: this.shape.slots,
       edge: this.anyEdge,
     });
     this.world.note(`${name} started`);

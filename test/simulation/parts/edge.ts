@@ -120,7 +120,10 @@ const HIDES: ReadonlySet<string> = new Set([
 export function logged(world: World, name: string, line: string): void {
   const { level, event, errors = [] } = JSON.parse(line);
   if (level !== "error" && level !== "warn") return;
-  world.note(`${name} logs ${event} ${JSON.stringify(errors).slice(0, 900)}`);
+  const told = errors
+    .map(({ name: of, message }: { name: string; message: string }) => `${of}: ${message}`)
+    .join(" ← ");
+  world.note(`${name} logs ${event} ${told.slice(0, 300)}`);
   const cause = errors.at(-1);
   // Whoever did not hear that a task was left to its run settles it beside that run: one of them comes second.
   // And a run that was stopped until somebody else had ended its task finds nothing of it.

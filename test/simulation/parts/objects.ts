@@ -1,4 +1,3 @@
-import { DatabaseSync } from "node:sqlite";
 import type { AlarmIndex, IndexedAlarm } from "../../../durable/runtime/alarm-index.ts";
 import { AlarmRunner } from "../../../durable/runtime/alarm-runner.ts";
 import type { EmbeddedObject } from "../../../durable/runtime/embedded-object.ts";
@@ -18,14 +17,15 @@ import { runTick } from "../../../durable/runtime/tick.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Clock } from "../../../shared/contracts/ports/clock.ts";
 import type { Process, World } from "../world/world.ts";
+import { giveDatabase, type SimulatedDatabase, takeDatabase } from "./database.ts";
 
 /** What survives every crash: one database an object, and when each is to be woken. */
 export class Disk {
-  readonly databases = new Map<string, DatabaseSync>();
+  readonly databases = new Map<string, SimulatedDatabase>();
   readonly alarms = new Map<string, IndexedAlarm>();
 
   close(): void {
-    for (const db of this.databases.values()) db.close();
+    for (const db of this.databases.values()) giveDatabase(db);
     this.databases.clear();
   }
 }
@@ -88,6 +88,8 @@ class SimulatedObject {
     const sql = this.#sql;
     this.#sql = null;
     if (sql?.inTransaction) {
+      const db = this.#host.options.disk.databases.get(keyOf(this.of, this.name));
+      if (db) db.commits++;
       if (kept) sql.leave();
       else sql.abandon();
     }
@@ -116,7 +118,7 @@ class SimulatedObject {
         this.#answer(calls);
         return;
       }
-      db = new DatabaseSync(":memory:");
+      db = takeDatabase(this.of);
       disk.databases.set(key, db);
     }
     if (this.#sql === null) {
@@ -150,6 +152,7 @@ class SimulatedObject {
         return this.crash(kept);
       }
       sql.leave();
+      db.commits++;
       if (reindexes && this.#queue.length === 0) this.#host.index(key, this, wanted);
       if (this.#provisioned) onCommit(this.of, this.name, sql);
       else this.#forget(key);
@@ -160,8 +163,9 @@ class SimulatedObject {
 
   #forget(key: string): void {
     const { disk } = this.#host.options;
-    this.#sql?.close();
     this.#sql = null;
+    const db = disk.databases.get(key);
+    if (db) giveDatabase(db);
     disk.databases.delete(key);
     disk.alarms.delete(key);
   }

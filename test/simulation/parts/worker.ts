@@ -19,6 +19,8 @@ export interface WorkerSurroundings {
   clock: Clock;
   queue: SimulatedQueue;
   keeper: Process;
+  /** Jobs that one worker has in hand at most. */
+  slots: number;
   engines: Engines;
   /** One of the living edges, or null. */
   edge: () => Edge | null;
@@ -35,15 +37,13 @@ export interface WorkerProcess {
 export function startWorker(name: string, around: WorkerSurroundings): WorkerProcess {
   const { world, clock } = around;
   const process = new Process(name);
-  const before = world.current;
-  world.current = process;
   const remote = remotePort<Omit<JobQueue, "placement">>(world, queuePath, () => ({
     process: around.keeper,
     port: around.queue,
   }));
   let socket: SocketEnd | null = null;
   const worker = new Worker({
-    ...{ cell: new URL("http://cell.example.com"), pool: POOL, worker: name, concurrency: 2, clock },
+    ...{ cell: new URL("http://cell.example.com"), pool: POOL, worker: name, concurrency: around.slots, clock },
     queue: {
       placement: around.queue.placement,
       send: (job) => remote.send(job),
@@ -81,8 +81,8 @@ export function startWorker(name: string, around: WorkerSurroundings): WorkerPro
       return socket as unknown as WebSocket;
     },
   });
-  void worker.run();
-  world.current = before;
+  // As itself: what it sets going ends with it.
+  world.after(0, process, () => void worker.run());
   return { process, worker, socket: () => socket };
 }
 

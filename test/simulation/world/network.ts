@@ -1,3 +1,4 @@
+import { copied } from "./copied.ts";
 import type { Process, World } from "./world.ts";
 
 /** The other side did not answer: whether it did what was asked is not known. */
@@ -150,7 +151,7 @@ export function bridged<T>(
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return deliver((controller) => controller.close(), true);
-        const copy = structuredClone(value);
+        const copy = copied(value);
         deliver((controller) => controller.enqueue(copy), false);
       }
     };
@@ -167,7 +168,7 @@ export function remotePort<T extends object>(
 ): T {
   const call = (method: string, given: unknown[]) => {
     const from = world.current;
-    const copied = structuredClone(given);
+    const sent = copied(given);
     const name = `${from.name} → ${path.name}.${method}`;
     let found: ReturnType<typeof target> = null;
     // Asked once, when the request arrives: whoever is there then does all of it.
@@ -179,7 +180,7 @@ export function remotePort<T extends object>(
       if (found === null) throw path.failure("it is gone");
       const body: unknown = Reflect.get(found.port, method);
       if (typeof body !== "function") throw new TypeError(`no method ${method}`);
-      const value: unknown = await Reflect.apply(body, found.port, copied);
+      const value: unknown = await Reflect.apply(body, found.port, sent);
       return carried(world, value, process, from, path.failure);
     });
   };
@@ -194,7 +195,7 @@ function carried(world: World, value: unknown, from: Process, to: Process, failu
   if (value instanceof ReadableStream) return bridged(world, value, from, to, failure);
   if (isRecord(value) && value.value instanceof ReadableStream)
     return { ...value, value: bridged(world, value.value, from, to, failure) };
-  return structuredClone(value);
+  return copied(value);
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;

@@ -1,3 +1,5 @@
+import { imported, type Known, knownNow } from "./sync-crypto.ts";
+
 /** Who owns time, while a simulation runs. */
 export interface TimeOwner {
   /** Unix milliseconds, with fractions. */
@@ -9,7 +11,8 @@ export interface TimeOwner {
 
 /** One operation of WebCrypto, whose answer is given out when it is its turn. */
 interface CryptoCall {
-  done: Promise<unknown>;
+  /** What it comes to; a promise of it where only the platform's threads know. */
+  outcome: Known | Promise<Known>;
   resolve(value: unknown): void;
   reject(cause: unknown): void;
 }
@@ -17,15 +20,8 @@ interface CryptoCall {
 const realSetImmediate = globalThis.setImmediate;
 const RealDate = globalThis.Date;
 const realPerformanceNow = performance.now.bind(performance);
-const realSetTimeout = globalThis.setTimeout;
 let owner: TimeOwner | null = null;
 const cryptoCalls: CryptoCall[] = [];
-
-/** Wall-clock milliseconds of the machine, for whoever measures the simulation. */
-export const realNowMs = (): number => realPerformanceNow();
-/** Real time for what watches the simulation from outside. */
-export const realTimeout = (run: () => void, delayMs: number): ReturnType<typeof setTimeout> =>
-  realSetTimeout(run, delayMs);
 
 /** From now on this owner decides about time; null gives it back to the machine. */
 export function ownTime(next: TimeOwner | null): void {
@@ -33,19 +29,56 @@ export function ownTime(next: TimeOwner | null): void {
   cryptoCalls.length = 0;
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => realSetImmediate(resolve));
+/**
+ * Runs every microtask there is. Node's own, which it calls behind each callback of its loop: whatever runs as one of the
+ * loop's tasks may call it, and hundreds of times as often as the loop itself turns.
+ */
+// safe because: Node has it, and a simulation does not begin where it is missing
+const runMicrotasks = Reflect.get(process, "_tickCallback") as () => void;
+if (typeof runMicrotasks !== "function") throw new Error("this version of Node does not let its microtasks be run");
 
 /**
- * Resolves when everything that could run has run: no microtask is left, and every call of WebCrypto was answered, one at
- * a time in the order of the calls, so that threads of the platform decide nothing.
+ * Runs everything that can run: until no microtask is left, and every call of WebCrypto was answered, one at a time in
+ * the order of the calls, so that threads of the platform decide nothing. A promise: to be called again behind it.
  */
-export async function quiet(): Promise<void> {
-  await turn();
-  for (let next = cryptoCalls.shift(); next; next = cryptoCalls.shift()) {
-    const { done, resolve, reject } = next;
-    await done.then(resolve, reject);
-    await turn();
+export function drain(): Promise<void> | null {
+  runMicrotasks();
+  for (let next = cryptoCalls[0]; next; next = cryptoCalls[0]) {
+    const call = next;
+    if (call.outcome instanceof Promise)
+      return call.outcome.then((known) => {
+        call.outcome = known;
+      });
+    cryptoCalls.shift();
+    if (call.outcome.ok) call.resolve(call.outcome.value);
+    else call.reject(call.outcome.cause);
+    runMicrotasks();
   }
+  return null;
+}
+
+/** Calls `step` again and again as a task of the loop, until it answers true; waits for the promises that it answers. */
+export function repeat(step: () => boolean | Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const go = (): void => {
+      try {
+        for (;;) {
+          const next = step();
+          if (next === true) {
+            resolve();
+            return;
+          }
+          if (next !== false) {
+            next.then(() => realSetImmediate(go), reject);
+            return;
+          }
+        }
+      } catch (cause) {
+        reject(cause);
+      }
+    };
+    realSetImmediate(go);
+  });
 }
 
 const mine = (): TimeOwner => {
@@ -84,8 +117,26 @@ class VirtualDate extends RealDate {
   }
 }
 
+const settledOf = (done: Promise<unknown> | null, key: readonly unknown[]): Promise<Known> =>
+  Promise.resolve(done).then(
+    (value): Known => {
+      imported(value, key);
+      return { ok: true, value };
+    },
+    (cause: unknown): Known => ({ ok: false, cause }),
+  );
+
 const SUBTLE =
   "encrypt decrypt sign verify digest importKey exportKey generateKey deriveBits deriveKey wrapKey unwrapKey";
+
+/** Without its stack, which says nothing of whoever waited and is most of what it costs. */
+function timedOut(): DOMException {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  const cause = new DOMException("The operation timed out.", "TimeoutError");
+  Error.stackTraceLimit = stackTraceLimit;
+  return cause;
+}
 
 /** Replaces clock, timers and randomness of this process. Before any module that keeps one of them is loaded. */
 function install(): void {
@@ -103,7 +154,7 @@ function install(): void {
   set(performance, "now", () => (owner === null ? realPerformanceNow() : owner.now()));
   set(AbortSignal, "timeout", (ms: number) => {
     const controller = new AbortController();
-    setTimeout(() => controller.abort(new DOMException("The operation timed out.", "TimeoutError")), ms);
+    setTimeout(() => controller.abort(timedOut()), ms);
     return controller.signal;
   });
   const { getRandomValues } = crypto;
@@ -117,10 +168,12 @@ function install(): void {
     const real: unknown = Reflect.get(subtle, name);
     if (typeof real !== "function") continue;
     set(subtle, name, (...given: unknown[]) => {
-      const done: Promise<unknown> = Reflect.apply(real, subtle, given);
+      const known = owner === null ? null : knownNow(name, given);
+      const done: Promise<unknown> | null = known === null ? Reflect.apply(real, subtle, given) : null;
       if (owner === null) return done;
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-      cryptoCalls.push({ done, resolve, reject });
+      const outcome = known ?? settledOf(done, name === "importKey" ? given : []);
+      cryptoCalls.push({ outcome, resolve, reject });
       return promise;
     });
   }

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { Random } from "./random.ts";
-import { ownTime, quiet, type TimeOwner } from "./virtual-time.ts";
+import { drain, ownTime, repeat, type TimeOwner } from "./virtual-time.ts";
 
 /** 2026-01-01T00:00:00Z: when every simulated cell begins. */
 export const BEGIN_MS = 1_767_225_600_000;
@@ -137,13 +137,19 @@ export class World {
     process.on("unhandledRejection", failed);
     try {
       this.current = this.outside;
-      begin().catch(failed);
-      await quiet();
-      while (this.violations.length === 0 && !over()) {
+      let begun = false;
+      await repeat(() => {
+        if (!begun) {
+          begun = true;
+          begin().catch(failed);
+        }
+        const left = drain();
+        if (left !== null) return left;
+        if (this.violations.length > 0 || over()) return true;
         const event = this.#next();
         if (event === null) {
           this.violated("the run ends", "nothing is left to happen");
-          break;
+          return true;
         }
         this.current = event.process;
         if (++this.events > eventsMax) this.violated("the run ends", `more than ${eventsMax} events`);
@@ -152,8 +158,8 @@ export class World {
         } catch (cause) {
           failed(cause);
         }
-        await quiet();
-      }
+        return false;
+      });
     } finally {
       process.off("unhandledRejection", failed);
       ownTime(null);
