@@ -89,10 +89,16 @@ export class AlarmIndex {
 
   #open(recover: boolean, foldersChanged: string[]): SqliteFile {
     const file = new SqliteFile(this.#path, { files: this.#files, foldersChanged, recover, checkpoints: "sqlite" });
-    file.sql.run(
-      "CREATE TABLE IF NOT EXISTS alarms (class TEXT NOT NULL, name TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (class, name)) WITHOUT ROWID",
-    );
-    file.sql.run("CREATE INDEX IF NOT EXISTS alarms_at ON alarms (at_ms)");
+    try {
+      file.sql.run(
+        "CREATE TABLE IF NOT EXISTS alarms (class TEXT NOT NULL, name TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (class, name)) WITHOUT ROWID",
+      );
+      file.sql.run("CREATE INDEX IF NOT EXISTS alarms_at ON alarms (at_ms)");
+    } catch (cause) {
+      // It holds the file's lock: the next look could not open it. Whoever asked is told the cause.
+      file.discard().catch(() => undefined);
+      throw cause;
+    }
     return file;
   }
 }

@@ -7,6 +7,8 @@ import { type PendingCall, pendingCall } from "./pending-call.ts";
 
 /** The longest delay that timers take is 2^31 ms; looking once an hour costs nothing. */
 const LOOK_AGAIN_MS = 3_600_000;
+/** Whose alarms are looked for when the index itself cannot be read. */
+const INDEX = { class: "alarms", name: "" } as const;
 
 export interface AlarmRunnerOptions {
   index: AlarmIndex;
@@ -65,8 +67,7 @@ export class AlarmRunner {
   #due(): IndexedAlarm[] {
     const now = this.#options.clock.now();
     const free = LIMITS.alarmsAtOnceMax - this.#firing.size;
-    return this.#options.index
-      .earliest(LIMITS.alarmsAtOnceMax)
+    return (this.#earliest(LIMITS.alarmsAtOnceMax) ?? [])
       .filter((alarm) => alarm.at_ms <= now && !this.#firing.has(keyOf(alarm)))
       .slice(0, Math.max(free, 0));
   }
@@ -76,14 +77,32 @@ export class AlarmRunner {
     this.#cancelTimer = null;
     this.#timerAt = Number.POSITIVE_INFINITY;
     if (this.#stopped || this.#firing.size >= LIMITS.alarmsAtOnceMax) return;
-    const next = this.#options.index.earliest(this.#firing.size + 1).find((alarm) => !this.#firing.has(keyOf(alarm)));
+    const now = this.#options.clock.now();
+    const found = this.#earliest(this.#firing.size + 1);
+    // An index on a broken disk is looked at again by itself; an alarm that is set meanwhile does not wait for that.
+    const next =
+      found === null
+        ? { at_ms: now + LIMITS.outboxRetryMsMin }
+        : found.find((alarm) => !this.#firing.has(keyOf(alarm)));
     if (!next) return;
-    const delay = Math.min(Math.max(next.at_ms - this.#options.clock.now(), 0), LOOK_AGAIN_MS);
     this.#timerAt = next.at_ms;
-    this.#cancelTimer = this.#options.timer.set(() => {
-      for (const alarm of this.#due()) this.#fire(alarm);
-      this.#arm();
-    }, delay);
+    this.#cancelTimer = this.#options.timer.set(
+      () => {
+        for (const alarm of this.#due()) this.#fire(alarm);
+        this.#arm();
+      },
+      Math.min(Math.max(next.at_ms - now, 0), LOOK_AGAIN_MS),
+    );
+  }
+
+  /** Null, which is told, when the index cannot be read: no caller waits for this, so nothing may escape. */
+  #earliest(limit: number): IndexedAlarm[] | null {
+    try {
+      return this.#options.index.earliest(limit);
+    } catch (cause) {
+      this.#options.onError(cause, INDEX);
+      return null;
+    }
   }
 
   #fire(alarm: IndexedAlarm): void {

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ok } from "../../shared/contracts/result.ts";
 import { type ObjectsHome, objectsHome } from "../../test/support/objects-home.ts";
 import type { EmbeddedHost } from "./embedded-host.ts";
+import { hostFiles } from "./host-files.ts";
 import { dropEverything } from "./migrate.ts";
 import type { ObjectClass } from "./object-class.ts";
 import type { CoreEnv, Sql } from "./sql.ts";
@@ -120,5 +121,37 @@ describe("alarms of the embedded host", { timeout: 60_000 }, () => {
     host = home.open({ openObjectsMax: 8 });
     await host.runDueAlarms();
     expect(new Set(done.effects)).toEqual(new Set(names.map((name) => `${name} a`)));
+  });
+
+  it("outlive an index that cannot be read for a while: the process goes on and looks again by itself", async () => {
+    await host.close();
+    let broken = false;
+    const fails = () => {
+      if (broken) throw new Error("the disk is broken");
+    };
+    host = home.open({
+      files: {
+        ...hostFiles,
+        exists(path) {
+          fails();
+          return hostFiles.exists(path);
+        },
+        open(path) {
+          const file = hostFiles.open(path);
+          return { close: () => file.close(), sync: async () => (fails(), file.sync()) };
+        },
+      },
+    });
+    await host.provision(timed, "x", wake("a", 1_000));
+    home.clock.advance(1_000);
+    broken = true;
+    // What would escape here is nobody's to catch: it would end the process, with every tenant in it.
+    await host.runDueAlarms();
+    await host.runDueAlarms();
+    expect(done.effects).toEqual([]);
+    expect(home.errors.map(String)).toContain("Error: the disk is broken");
+    broken = false;
+    home.clock.advance(LIMITS.outboxRetryMsMax);
+    await vi.waitFor(() => expect(done.effects).toEqual(["x a"]), { timeout: 20_000 });
   });
 });
