@@ -1,9 +1,10 @@
 import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
 import type { LookupFunction } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { type Egress, EgressRefused } from "../../../shared/contracts/ports/egress.ts";
+import { addressFamily } from "./address.ts";
 import { type GetAnswer, getThroughHops, postOnce, type SendOnce } from "./hops.ts";
 import { bareHost, mayName, PUBLIC_ONLY, type TargetRules } from "./target.ts";
 
@@ -16,6 +17,7 @@ export interface HostEgressOptions {
   resolve?: ResolveName;
 }
 
+const HTTPS_PORT = 443;
 const systemResolve: ResolveName = (hostname, family) => lookup(hostname, { all: true, family });
 const FAMILIES: Readonly<Record<string, number>> = { IPv4: 4, IPv6: 6 };
 
@@ -63,16 +65,25 @@ function sendOnce(rules: TargetRules, options: HostEgressOptions): SendOnce {
   const guarded = guardedLookup(rules, options.resolve ?? systemResolve);
   return (url, headers, bytesMax, signal, sent) =>
     new Promise<GetAnswer>((resolve, reject) => {
-      const send = url.protocol === "https:" ? httpsRequest : httpRequest;
-      const request: ClientRequest = send(
+      const host = bareHost(url.hostname);
+      // `node:https` would read the machine's certificate store by itself, which the embedded cell's permissions refuse.
+      const secure = () =>
+        connectTls({
+          ...{ host, port: Number(url.port || HTTPS_PORT), lookup: guarded, ALPNProtocols: ["http/1.1"] },
+          // An address is no server name (RFC 6066 §3).
+          ...(addressFamily(host) === 0 ? { servername: host } : {}),
+        });
+      const connection =
+        url.protocol === "https:" ? { defaultPort: HTTPS_PORT, createConnection: secure } : { agent: false as const };
+      const request: ClientRequest = httpRequest(
         {
-          host: bareHost(url.hostname),
-          port: url.port,
+          host,
+          port: url.port || (url.protocol === "https:" ? HTTPS_PORT : undefined),
           path: url.pathname + url.search,
           method: sent ? "POST" : "GET",
           headers: sent ? { ...headers, "content-length": String(sent.byteLength) } : headers,
           lookup: guarded,
-          agent: false,
+          ...connection,
           signal,
         },
         (response) => {
