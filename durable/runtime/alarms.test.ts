@@ -138,7 +138,11 @@ describe("alarms of the embedded host", { timeout: 60_000 }, () => {
         },
         open(path) {
           const file = hostFiles.open(path);
-          return { close: () => file.close(), sync: async () => (fails(), file.sync()) };
+          const sync = async () => {
+            fails();
+            await file.sync();
+          };
+          return { close: () => file.close(), sync };
         },
       },
     });

@@ -74,6 +74,11 @@ export const LIMITS = {
   grantsMax: 64,
 
   // --- admission
+  /**
+   * What a call leaves as a debt that used more than was reserved. A bucket that is full later than that was written
+   * under a clock that has been set back since.
+   */
+  rateDebtMsMax: 10 * MINUTE,
   admitArrayMax: 64,
   /**
    * Joined calls of one isolate to one tenant's object that are on their way at a time. One object answers some hundred

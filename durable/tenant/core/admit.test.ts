@@ -110,6 +110,19 @@ describe("admit", () => {
     expect(t.admit(admitRequest(taskId(3), t.env.now, { rates, idempotency: claim(1) })).ok).toBe(true);
   });
 
+  it("goes on at the usual rate when the clock was set back, so that a corrected clock locks no tenant out for hours", () => {
+    const t = openTenant();
+    const rates = [bucket({ limit: 60, burst: 60 })];
+    expect(t.admit(admitRequest(taskId(1), NOON, { rates })).ok).toBe(true);
+    t.env.now -= 6 * HOUR;
+    expect(t.admit(admitRequest(taskId(2), t.env.now, { rates })).ok).toBe(true);
+    // Nothing is given away either: that one left the bucket empty.
+    const refused = t.admit(admitRequest(taskId(3), t.env.now, { rates }));
+    expect(refused).toMatchObject({ ok: false, error: { reason: "rate_limited", retry_after_ms: 1_000 } });
+    t.env.now += 1_000;
+    expect(t.admit(admitRequest(taskId(4), t.env.now, { rates })).ok).toBe(true);
+  });
+
   it("never lets 200 calls hold more than a hard budget, so concurrency overspends nothing", () => {
     const t = openTenant({ budgets: [budget({ limit_nusd: nanoUsd(100_000_000) })] });
     const holds = nanoUsd(1_500_000);

@@ -1,3 +1,4 @@
+import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { RateBucket, RateState } from "../../../shared/contracts/ports/tenant-store.ts";
 import { KnownRows } from "../../runtime/known.ts";
 import type { Sql } from "../../runtime/sql.ts";
@@ -7,7 +8,7 @@ const BUCKETS_MAX = 10;
 
 /**
  * A bucket is one number: the time at which it is full again (the generic cell rate algorithm). Drawing moves it by
- * units × per_ms ÷ limit; it may lie at most burst units in the future. Limits may change between calls.
+ * units × per_ms ÷ limit; it may lie at most burst units and a bounded debt in the future. Limits may change between calls.
  */
 interface Drawn {
   bucket: RateBucket;
@@ -102,7 +103,11 @@ function plan(sql: Sql, nowMs: number, rates: readonly RateBucket[], tokens: num
     const id = ids[at] ?? "";
     const unitMs = bucket.per_ms / Math.max(bucket.limit, 1e-9);
     const units = Math.min(bucket.unit === "requests" ? 1 : tokens, bucket.burst);
-    const fullMs = Math.max(nowMs, stored[at] ?? 0) + units * unitMs;
+    const storedMs = stored[at] ?? 0;
+    // No debt reaches further: the clock was set back since. Such a bucket has this draw and is then empty.
+    const ahead = storedMs > nowMs + bucket.burst * unitMs + LIMITS.rateDebtMsMax;
+    const fromMs = ahead ? nowMs + (bucket.burst - units) * unitMs : Math.max(nowMs, storedMs);
+    const fullMs = fromMs + units * unitMs;
     return { bucket, id, unitMs, units, fullMs };
   });
 }
@@ -121,7 +126,7 @@ function stateOf({ bucket, unitMs, fullMs }: Drawn, nowMs: number): RateState {
 const writeFull = (sql: Sql, full: readonly (readonly [id: string, fullMs: number])[]): void =>
   FULL.throughAll(sql, () => sql.run(WRITES[full.length] ?? "", ...full.flat()), full);
 
-/** Replaces what was reserved by what was used. An overrun is a debt that the next draws wait for. */
+/** Replaces what was reserved by what was used. An overrun is a debt that the next draws wait for, for a bounded time. */
 export function correctTokens(sql: Sql, nowMs: number, draws: readonly TokenDraw[], used: number): void {
   if (draws.length === 0) return;
   const stored = fullAt(
@@ -133,7 +138,8 @@ export function correctTokens(sql: Sql, nowMs: number, draws: readonly TokenDraw
     const byMs = (used - units) * unitMs;
     // What is given back to a bucket that is full again, and so forgotten, changes nothing.
     if (byMs === 0 || (byMs < 0 && fullMs === 0)) return [];
-    return [[id, byMs < 0 ? fullMs + byMs : Math.max(fullMs, nowMs) + byMs]];
+    const debtMs = Math.max(fullMs, nowMs + LIMITS.rateDebtMsMax);
+    return [[id, byMs < 0 ? fullMs + byMs : Math.min(Math.max(fullMs, nowMs) + byMs, debtMs)]];
   });
   if (corrected.length > 0) writeFull(sql, corrected);
 }
