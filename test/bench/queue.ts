@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT } from "../../infra/local/command.mjs";
-import { batchLines, firstTokens, liveStreams, relayed } from "./queue/runs.ts";
+import { liveStreams } from "./queue/live.ts";
+import { batchLines, firstTokens, relayed } from "./queue/runs.ts";
 import { startBenchWorld } from "./queue/world.ts";
 
 /**
@@ -40,6 +41,45 @@ const note = (text: string): void => void process.stderr.write(`${text}\n`);
 
 const world = await startBenchWorld();
 try {
+  const measured = values.only === "live" ? null : await lanes();
+  note("live streams …");
+  const live = await liveStreams(world, size(values.streams, 20));
+  const rows = [
+    ...(measured?.rows ?? []),
+    [
+      "live streams, queue lane",
+      `${live.live_at_once} of ${live.streams} at once, ${live.lost} lost, ${live.doubled} doubled; ${live.tokens_received} of ${live.tokens_sent} tokens came`,
+    ],
+    [
+      "memory of a live stream",
+      `cell ${fixed(live.before.cell_mib, 0)} → ${fixed(live.during.cell_mib, 0)} MiB, ${fixed(live.cell_kib_per_stream, 0)} KiB each; workers ${fixed(live.before.workers_mib, 0)} → ${fixed(live.during.workers_mib, 0)} MiB, ${fixed(live.workers_kib_per_stream, 0)} KiB each`,
+    ],
+    [
+      "CPU of the cell for live streams",
+      `${fixed(live.cell_cpu_ms_per_begin, 1)} ms a stream until all were open (${fixed(live.begin_seconds)} s), then ${fixed(live.cell_cpu_us_per_token, 0)} µs a token`,
+    ],
+  ];
+  console.log(`\n| what | figure |\n|---|---|\n${rows.map((row) => `| ${row.join(" | ")} |`).join("\n")}\n`);
+  const folder = join(ROOT, "test/bench/results");
+  mkdirSync(folder, { recursive: true });
+  const at = new Date().toISOString();
+  const file = join(folder, `queue-${at.replace(/[:.]/g, "-")}.json`);
+  const machine = {
+    ...{ cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memory_bytes: totalmem() },
+    load: loadavg(),
+  };
+  writeFileSync(file, `${JSON.stringify({ at, machine, ...measured?.figures, live }, null, 2)}\n`);
+  console.log(`Written to ${file}`);
+  if (live.lost + live.doubled > 0) {
+    note(`${live.lost} streams were lost, ${live.doubled} doubled: ${JSON.stringify(live.lost_example)}`);
+    process.exitCode = 1;
+  }
+} finally {
+  await world.stop();
+}
+
+/** Everything but the live streams. */
+async function lanes() {
   note("time to the first token …");
   const first = await firstTokens(world, size(values.calls, 10));
   note("tokens relayed …");
@@ -50,9 +90,6 @@ try {
   note("batches …");
   const lines = size(values.lines, 40);
   const batches = [await batchLines(world, "direct", lines), await batchLines(world, "queue", lines)];
-  note("live streams …");
-  const live = await liveStreams(world, size(values.streams, 20));
-
   const rows = [
     ["time to first token, direct lane", `${fixed(first.direct_ms.p50)} ms p50, ${fixed(first.direct_ms.p99)} ms p99`],
     ["time to first token, queue lane", `${fixed(first.queue_ms.p50)} ms p50, ${fixed(first.queue_ms.p99)} ms p99`],
@@ -65,23 +102,6 @@ try {
       `batch of ${all} lines, ${lane} lane`,
       `${fixed(lines_per_s)} lines/s`,
     ]),
-    [
-      `live streams, queue lane`,
-      `${live.live_at_once} of ${live.streams} at once, ${live.lost} lost; cell ${fixed(live.before.cell_mib, 0)} → ${fixed(live.during.cell_mib, 0)} MiB, ${fixed(live.cell_kib_per_stream, 0)} KiB a stream; workers ${fixed(live.before.workers_mib, 0)} → ${fixed(live.during.workers_mib, 0)} MiB`,
-    ],
   ];
-  console.log(`\n| what | figure |\n|---|---|\n${rows.map((row) => `| ${row.join(" | ")} |`).join("\n")}\n`);
-  const folder = join(ROOT, "test/bench/results");
-  mkdirSync(folder, { recursive: true });
-  const at = new Date().toISOString();
-  const file = join(folder, `queue-${at.replace(/[:.]/g, "-")}.json`);
-  const machine = { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memory_bytes: totalmem() };
-  writeFileSync(file, `${JSON.stringify({ at, machine, first_token: first, relay, batches, live }, null, 2)}\n`);
-  console.log(`Written to ${file}`);
-  if (live.lost > 0) {
-    note(`${live.lost} streams were lost: ${JSON.stringify(live.lost_example)}`);
-    process.exitCode = 1;
-  }
-} finally {
-  await world.stop();
+  return { rows, figures: { first_token: first, relay, batches } };
 }

@@ -1,10 +1,9 @@
-import { cpuSeconds, memoryBytes } from "../process-stats.ts";
+import { cpuSeconds } from "../process-stats.ts";
 import { percentile, type Streamed, streamed } from "./streamed.ts";
 import type { BenchWorld } from "./world.ts";
 
 type Lane = "direct" | "queue";
 const MODEL: Readonly<Record<Lane, string>> = { direct: "direct", queue: "queued" };
-const MIB = 1024 * 1024;
 
 /** Throws unless all streams were whole: figures of broken ones say nothing. */
 function whole(all: readonly Streamed[]): readonly Streamed[] {
@@ -65,36 +64,6 @@ export async function relayed(world: BenchWorld, lane: Lane, concurrency: number
       ),
     },
     cell_cpu_us_per_token: ((cpuSeconds(pid) - cpu) / tokens) * 1e6,
-  };
-}
-
-/** Streams that are all open at once, a token a second each; memory is read while all of them are. */
-export async function liveStreams(world: BenchWorld, count: number) {
-  const { cell, workers } = world;
-  const memory = () => ({
-    cell_mib: memoryBytes(cell.pid, "VmRSS") / MIB,
-    workers_mib: workers.reduce((sum, { pid }) => sum + memoryBytes(pid, "VmRSS"), 0) / MIB,
-  });
-  const before = memory();
-  let begun = 0;
-  const streams = Array.from({ length: count }, async (_, index) => {
-    // Not all in one moment: the machine's backlog is not what is measured.
-    await new Promise((resolve) => setTimeout(resolve, (index / count) * 8_000));
-    return streamed(world, "queued-slow", () => void begun++);
-  });
-  const live = await eventually(
-    async () => begun,
-    (n) => n === count,
-    28_000,
-  );
-  const during = memory();
-  const all = await Promise.all(streams);
-  const lost = all.filter(({ complete }) => !complete);
-  return {
-    ...{ streams: count, live_at_once: live, lost: lost.length, before, during },
-    lost_example:
-      lost[0] === undefined ? null : { status: lost[0].status, tokens: lost[0].tokens, error: lost[0].error },
-    cell_kib_per_stream: ((during.cell_mib - before.cell_mib) * 1024) / count,
   };
 }
 

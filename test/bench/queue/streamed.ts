@@ -16,8 +16,19 @@ export interface Streamed {
 const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
 const TOKEN = /"content":"[^"]/g;
 
+export interface Heard {
+  /** The first event that carries text has come. */
+  first?(): void;
+  /** Whole events, as they came. */
+  text?(events: string): void;
+}
+
 /** One chat stream, timed at its client; never rejects. */
-export function streamed({ cell, key }: BenchWorld, model: string, onFirst: () => void = () => {}): Promise<Streamed> {
+export function streamed(
+  { cell, key }: Pick<BenchWorld, "cell" | "key">,
+  model: string,
+  heard: Heard = {},
+): Promise<Streamed> {
   const startMs = performance.now();
   const body = JSON.stringify({ model, stream: true, messages: [{ role: "user", content: "Say twenty words." }] });
   return new Promise((resolve) => {
@@ -25,6 +36,7 @@ export function streamed({ cell, key }: BenchWorld, model: string, onFirst: () =
     let first = Number.NaN;
     let tokens = 0;
     let tail = "";
+    let partial = "";
     const over = () =>
       resolve({
         ...{ status, first_ms: first, whole_ms: performance.now() - startMs, tokens },
@@ -42,12 +54,17 @@ export function streamed({ cell, key }: BenchWorld, model: string, onFirst: () =
     asked.on("response", (response) => {
       status = response.statusCode ?? 0;
       response.setEncoding("utf8").on("data", (text: string) => {
-        const found = text.match(TOKEN)?.length ?? 0;
+        const held = partial + text;
+        const whole = held.lastIndexOf("\n\n") + 2;
+        const events = whole < 2 ? "" : held.slice(0, whole);
+        partial = held.slice(events.length);
+        const found = events.match(TOKEN)?.length ?? 0;
         if (found > 0 && Number.isNaN(first)) {
           first = performance.now() - startMs;
-          onFirst();
+          heard.first?.();
         }
         tokens += found;
+        heard.text?.(events);
         tail = (tail + text).slice(-1_024);
       });
       response.on("end", over);

@@ -20,12 +20,13 @@ const config = (upstream: string): Record<string, string> => ({
 providers:
   mock: { kind: openai, base_url: "${upstream}", locality: local }
   pool: { kind: pool, pool: local }
+  live: { kind: pool, pool: live }
 `,
   "models.yml": `
 models:
   direct: { provider: mock, model: instant, prices: { input: "0.15", output: "0.60" } }
   queued: { provider: pool, model: instant, prices: { input: "0.15", output: "0.60" } }
-  queued-slow: { provider: pool, model: slow, prices: { input: "0.15", output: "0.60" } }
+  queued-live: { provider: live, model: live, prices: { input: "0.15", output: "0.60" } }
 `,
   "policies.yml": `
 rates:
@@ -50,7 +51,7 @@ export async function startBenchWorld(): Promise<BenchWorld> {
     while (workers.length < WORKERS)
       workers.push(
         await PoolWorker.start({
-          ...{ name: `w${workers.length}`, cell, models: "instant,slow", concurrency: CONCURRENCY },
+          ...{ name: `w${workers.length}`, cell, models: "instant", concurrency: CONCURRENCY },
           engineUrl: new URL("/", mock.url).href,
         }),
       );
