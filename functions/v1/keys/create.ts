@@ -6,6 +6,7 @@ import { NOTHING_PREPARED, operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 import { keyChange } from "./key-change.ts";
 import { mint } from "./mint.ts";
+import { requireGranted } from "./require-granted.ts";
 import { keyObject } from "./view.ts";
 
 /** The only answer that ever holds the secret: the tenant's object keeps a digest. */
@@ -30,6 +31,8 @@ export const createKey = operation({
   prepare: (_deps, { body }) => ({ ...NOTHING_PREPARED, grants: body.roles }),
   async execute(deps, call) {
     const { actor, body, tenant } = call;
+    const granted = body.scopes ?? actor.granted;
+    requireGranted(call, granted);
     const expires = body.expires_at === null ? null : (Date.parse(body.expires_at) as UnixMs); // safe because: the schema is RFC 3339
     if (expires !== null && expires <= deps.clock.now())
       throw new ProblemError("invalid-request", { param: "expires_at", detail: "The expiry has passed." });
@@ -57,7 +60,7 @@ export const createKey = operation({
         subject: body.subject ?? `key:${minted.kid}`,
         kind: body.kind,
         roles: body.roles,
-        granted: body.scopes,
+        granted,
         cell_operator: false,
         expires_ms: expires,
       }),

@@ -8,6 +8,7 @@ import { unwrap } from "../refusals.ts";
 import { requireCellOperator } from "../tenants/target.ts";
 import { keyChange } from "./key-change.ts";
 import { mint } from "./mint.ts";
+import { requireGranted } from "./require-granted.ts";
 import { keyObject } from "./view.ts";
 
 /** Path of one key; an id that cannot exist is answered like one that does not. */
@@ -43,6 +44,7 @@ export const rotateKey = operation({
     const before = call.prepared as KeyRecord | null; // safe because: `prepare` found it
     // Who operates the cell is the cell's own set-up to say: an administrator of its tenant does not become one by rotation.
     if (before?.cell_operator) requireCellOperator(call);
+    requireGranted(call, before?.granted ?? []);
     const minted = mint(deps, tenant.id);
     const successor = { kid: minted.kid, digest: minted.digest, overlap_ms: body.overlap_s * 1000 };
     const key = unwrap(await deps.tenants.rotateKey(tenant.id, keyChange(call), params.kid, successor), {

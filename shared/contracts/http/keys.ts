@@ -13,7 +13,7 @@ const subject = z
   .regex(/^[\x21-\x7e]+$/);
 const rotationOverlapSMax = LIMITS.keyRotationOverlapMsMax / 1000;
 
-/** `POST /v1/keys`. Scopes that are absent are the caller's own. */
+/** `POST /v1/keys`. What is absent is the caller's own: workspace, project, environment, and what its credential grants. */
 export const CreateKey = z
   .strictObject({
     name: DisplayName,
@@ -23,11 +23,10 @@ export const CreateKey = z
     subject: subject.optional().meta({ description: "Who the key speaks for; absent: `key:<id>`." }),
     kind: kind.default("service"),
     roles: z.array(Role).min(1).max(LIMITS.rolesMax),
-    scopes: z
-      .array(Scope)
-      .max(LIMITS.grantsMax)
-      .default(["*"])
-      .meta({ description: "`<namespace>:<verb>`; `*` grants whatever the roles allow." }),
+    scopes: z.array(Scope).max(LIMITS.grantsMax).optional().meta({
+      description:
+        "`<namespace>:<verb>`; `*` grants whatever the roles allow. None that the caller's credential lacks; absent: what it has.",
+    }),
     expires_at: TimestampInput.nullable().default(null),
   })
   .meta({

@@ -165,7 +165,6 @@ describe("our own resources", () => {
   it("fill what a key request leaves out with the least it can mean", () => {
     expect(keys.CreateKey.parse({ name: "n", roles: ["developer"] })).toMatchObject({
       kind: "service",
-      scopes: ["*"],
       expires_at: null,
     });
     expect(keys.RotateKey.parse({})).toEqual({ overlap_s: 86_400 });

@@ -118,6 +118,35 @@ export function identitySuite(lab: Lab): void {
       expect(refused.headers.get("www-authenticate")).toContain("insufficient_scope");
     });
 
+    it("lets a narrowed credential hand out no more than it has, by making a key or by taking one over", async () => {
+      const tenant = await lab.newTenant();
+      const narrow = await lab.newKey(tenant, { roles: ["admin"], scopes: ["key:write", "model:*"] });
+      const wide = await lab.newKey(tenant, { roles: ["admin"] });
+      const make = (scopes?: string[]) =>
+        lab.ask("/v1/keys", {
+          key: narrow.secret,
+          body: { name: "x", roles: ["developer"], ...(scopes ? { scopes } : {}) },
+        });
+      for (const scopes of [["*"], ["inference:invoke"], ["key:*"], ["model:read", "ledger:read"]]) {
+        const refused = await make(scopes);
+        const { error, reasons } = await refused.json();
+        expect([refused.status, error.code, error.param, reasons]).toEqual([
+          403,
+          "forbidden",
+          "scopes",
+          ["scope_not_held"],
+        ]);
+      }
+      const taken = await lab.ask(`/v1/keys/${wide.id}/rotate`, { key: narrow.secret, body: { overlap_s: 0 } });
+      expect(taken.status).toBe(403);
+      expect((await models({ authorization: `Bearer ${wide.secret}` })).status).toBe(200);
+      expect((await (await make(["model:read", "model:*"])).json()).scopes).toEqual(["model:read", "model:*"]);
+      const own = await (await make()).json();
+      expect(own.scopes).toEqual(["key:write", "model:*"]);
+      const next = await lab.ask(`/v1/keys/${own.id}/rotate`, { key: narrow.secret, body: { overlap_s: 0 } });
+      expect(next.status).toBe(201);
+    });
+
     it("lets only operators of the cell see and make tenants", async () => {
       const [mine, other] = [await lab.newTenant(), await lab.newTenant()];
       expect((await lab.ask("/v1/tenants", { key: mine.adminKey, body: { name: "x" } })).status).toBe(403);
