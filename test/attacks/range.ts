@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { type ForwardingKey, forwardingKey } from "../../shared/crypto/forwarding.ts";
 import { marker, startLab, type Tenant, user } from "../support/lab.ts";
 import { said } from "./attack.ts";
 import { token } from "./forge.ts";
@@ -6,7 +7,15 @@ import { HostileEngine } from "./hostile-engine.ts";
 import { AttackedIssuer, AUDIENCE } from "./issuer.ts";
 import { Sink } from "./sink.ts";
 
+const FORWARDING_TEXT = `${"B".repeat(42)}A`;
+/** Of the global entry, whose part an attacker plays who has seen its headers. */
+export const FORWARDING_KEY: ForwardingKey = keyOf(FORWARDING_TEXT);
 export const CHAT = "/v1/chat/completions";
+function keyOf(text: string): ForwardingKey {
+  const key = forwardingKey(text);
+  if (key === null) throw new Error("no key");
+  return key;
+}
 const TENANT_ISSUERS = ["127.0.0.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", hostname()];
 
 /** A cell, what surrounds it, and the people of three tenants: all that attacks need. */
@@ -16,6 +25,8 @@ export interface Range {
   readonly victim: Tenant;
   /** An administrator and a developer of a tenant of their own. */
   readonly mallory: Tenant;
+  /** A tenant whose calls may come through the global entry. */
+  readonly traveller: Tenant;
   /** Identity provider of tenant `acme`, and one that no tenant of this cell trusts for it. */
   readonly issuer: AttackedIssuer;
   readonly foreign: AttackedIssuer;
@@ -55,6 +66,7 @@ export async function startRange(): Promise<Range & { stop(): Promise<void> }> {
   const rest = async () => void (await Promise.all([issuer.stop(), foreign.stop(), sink.stop(), engine.stop()]));
   const lab = await startLab({
     runtime: "deno",
+    env: { BAILIWICK_FORWARDING_KEYS: FORWARDING_TEXT },
     config: (files) => ({
       ...files,
       "tenants.yml": `${files["tenants.yml"]}${tenants(issuer.issuer, foreign.issuer, inward)}`,
@@ -65,14 +77,16 @@ export async function startRange(): Promise<Range & { stop(): Promise<void> }> {
     await rest();
     throw cause;
   });
-  const [victim, mallory] = [await lab.newTenant(), await lab.newTenant()];
+  const [victim, mallory, traveller] = [await lab.newTenant(), await lab.newTenant(), await lab.newTenant()];
+  const transit = { key: lab.cell.adminKey, method: "PATCH", body: { transit: "allowed" } };
+  await lab.json(`/v1/tenants/${traveller.id}`, transit);
   const claims = (changed: object = {}) => {
     const now = Math.floor(Date.now() / 1000);
     const good = { iss: issuer.issuer, aud: AUDIENCE, sub: "user-1", iat: now, exp: now + 600 };
     return { ...good, scope: "inference:invoke model:read task:read", roles: ["dev"], ...changed };
   };
   return {
-    ...{ lab, victim, mallory, issuer, foreign, sink, engine, inward, claims },
+    ...{ lab, victim, mallory, traveller, issuer, foreign, sink, engine, inward, claims },
     token: (changed, header) => token(issuer.keys.ES256, claims(changed), header),
     async chat(credential, body = {}) {
       const mark = marker();

@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { FAMILIES } from "./families.ts";
+import { OWASP_API, OWASP_LLM } from "./owasp.ts";
+import { page } from "./page.ts";
+import { PAGE } from "./run.ts";
+
+describe("docs/attacks.md", () => {
+  it("says of every attack and every cell of the matrix that what was seen is what must be seen", () => {
+    expect(readFileSync(PAGE, "utf8")).toBe(page(null));
+  });
+
+  it("names each attack once", () => {
+    const names = FAMILIES.flatMap(({ id, attacks }) => attacks.map((attack) => `${id}/${attack.id}`));
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it.each([...OWASP_API, ...OWASP_LLM])(
+    "has attacks of $id $title, or says that it is out of scope",
+    ({ id, about }) => {
+      const tried = FAMILIES.flatMap(({ attacks }) => attacks.filter(({ owasp }) => owasp.includes(id)));
+      if (!about.startsWith("Out of scope")) expect(tried.length).toBeGreaterThanOrEqual(2);
+    },
+  );
+});
