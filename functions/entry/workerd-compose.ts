@@ -41,6 +41,7 @@ import { logSink } from "./log-sink.ts";
 import { otlpExporters } from "./otlp.ts";
 import { enginesLie } from "./residency.ts";
 import { STANDARD_CONFIG } from "./standard-config.ts";
+import { summedMetrics } from "./summed-metrics.ts";
 import { placed, queueOf, type WorkerdEnv } from "./workerd-env.ts";
 import { archiveOf, ledgerSignerOf } from "./workerd-ledger.ts";
 import { afterwards, controlDbUpkeep, type Execution, watchedControlDb } from "./workerd-upkeep.ts";
@@ -48,6 +49,8 @@ import { afterwards, controlDbUpkeep, type Execution, watchedControlDb } from ".
 /** Rows in an outbox, finished spans and due metrics wait this long for more of their kind. */
 const DRAIN_DELAY_MS = 1_000;
 const FLUSH_DELAY_MS = 500;
+/** Counters go to the cell's object: one call of an isolate in so long, however many calls it answers. */
+const TELL_DELAY_MS = 5_000;
 const FLUSH_MS_MAX = 5_000;
 
 /** One isolate's cell. */
@@ -123,6 +126,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
   const directory = await directoryOf(env, reach, { clock, onFault }, { alone: true });
   const tenants = remoteTenantStore(placed(env, env.TENANT));
   const cellStore = remoteCellStore(placed(env, env.CELL), { cell: cell.id, region: cell.region, release });
+  const counted = summedMetrics(telemetry, cellStore);
   const degradation = new Degradation(telemetry, config);
   const neon = controlDbOf(env);
   const db = neon === null ? null : degradation.watch(neon);
@@ -163,7 +167,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     control: controlRepository({ db: controlDb, clock }),
     controlDb,
     preauth: preauthLimiter(env, () => config.current().rates.preauth_per_minute, failed("preauth.degraded")),
-    telemetry,
+    telemetry: { ...telemetry, summed: counted.exposition },
     dependencies: dependenciesOf({ db: controlDb, config, cellStore }),
     degraded: () => degradation.names(),
     lifecycle: createLifecycle(),
@@ -186,6 +190,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
       if (!(await upkeep())) outboxUsed = true;
     });
   }
+  const tellLater = afterwards(clock.now, TELL_DELAY_MS, () => counted.tell().catch(failed("metrics.untold")));
   const flushLater =
     env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
       ? null
@@ -210,6 +215,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
       if (directory?.due) context.waitUntil(directory.refresh());
       if (pull.due) context.waitUntil(pull.run());
       flushLater?.(context);
+      tellLater(context);
       if (!outboxUsed || !drainLater) return;
       outboxUsed = false;
       drainLater(context);

@@ -22,6 +22,7 @@ function redact(route: Route, locality: "local" | "api", body: JsonObject) {
     },
     beforeReading() {},
     exposition: () => "",
+    sums: () => new Map(),
     flush: async () => {},
   };
   return {

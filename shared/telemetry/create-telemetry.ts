@@ -6,6 +6,7 @@ import { createLog } from "./log-line.ts";
 import type { ConnectMetrics } from "./metric-exporter.ts";
 import { MetricRegistry } from "./metric-registry.ts";
 import { METRICS } from "./metric-table.ts";
+import { sumsOf } from "./sums.ts";
 import { createTracer, type Sampling } from "./tracer.ts";
 
 export interface TelemetryOptions {
@@ -57,7 +58,8 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     metrics,
     log,
     beforeReading: (gauge) => void gauges.push(gauge),
-    exposition: () => exposition(current()),
+    exposition: (sums) => exposition(current(), sums),
+    sums: () => sumsOf(metrics),
     async flush(timeoutMs) {
       await Promise.all([exporter?.flush(timeoutMs), metricExporter?.flush(timeoutMs)]);
     },

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { configBindings } from "../../functions/entry/config-bindings.ts";
 import { startCell } from "../support/cell.ts";
 import { freePort } from "../support/free-port.ts";
@@ -37,9 +37,13 @@ async function firstAnswer(env: Record<string, string>) {
 }
 
 describe("a cell on workerd that starts", () => {
+  let cell: Awaited<ReturnType<typeof startCell>>;
+  beforeAll(async () => {
+    cell = await startCell({ runtime: "workerd" });
+  });
+  afterAll(async () => void (await cell?.stop()));
+
   it("brings its configuration along, so that a first deployment answers", async () => {
-    const cell = await startCell({ runtime: "workerd" });
-    onTestFinished(async () => void (await cell.stop()));
     const response = await fetch(`${cell.url}/v1/chat/completions`, {
       method: "POST",
       headers: { authorization: `Bearer ${cell.apiKey}`, "content-type": "application/json" },
@@ -54,6 +58,29 @@ describe("a cell on workerd that starts", () => {
     ]);
   });
 
+  it("goes on counting where the isolates before it ended, so that no rate falls with a deployment", async () => {
+    const counted = async () => {
+      const response = await fetch(`${cell.url}/metrics`, { headers: { authorization: `Bearer ${cell.adminKey}` } });
+      const [, count] =
+        /^bailiwick_admissions_total\{[^}]*outcome="admitted"[^}]*\} (\d+)$/m.exec(await response.text()) ?? [];
+      return Number(count ?? 0);
+    };
+    const ask = async () => {
+      const response = await fetch(`${cell.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${cell.apiKey}`, "content-type": "application/json" },
+        body: JSON.stringify({ model: "synthetic-small", messages: [{ role: "user", content: "Hello" }] }),
+      });
+      await response.text();
+    };
+    await ask();
+    const before = await counted();
+    expect(before).toBeGreaterThan(0);
+    await cell.restart();
+    await ask();
+    expect(await counted()).toBe(before + 1);
+  });
+
   it("takes a configuration of a thousand models, in as many variables as it needs, none above what one holds", async () => {
     const lines = Array.from({ length: 999 }, (_, n) => {
       const prices = 'prices: { input: "0.4", output: "1.6", cached_input: "0.1" }';
@@ -65,10 +92,10 @@ describe("a cell on workerd that starts", () => {
     };
     const variables = configBindings(JSON.stringify(config));
     expect(Object.keys(variables).length).toBeGreaterThan(20);
-    const cell = await startCell({ runtime: "workerd", config });
-    onTestFinished(async () => void (await cell.stop()));
-    const headers = { authorization: `Bearer ${cell.apiKey}`, "content-type": "application/json" };
-    const response = await fetch(`${cell.url}/v1/chat/completions`, {
+    const large = await startCell({ runtime: "workerd", config });
+    onTestFinished(async () => void (await large.stop()));
+    const headers = { authorization: `Bearer ${large.apiKey}`, "content-type": "application/json" };
+    const response = await fetch(`${large.url}/v1/chat/completions`, {
       ...{ method: "POST", headers },
       body: JSON.stringify({ model: "last", messages: [{ role: "user", content: "Hello" }] }),
     });

@@ -71,7 +71,7 @@ export const metrics = operation({
       kind: "bytes",
       status: 200,
       contentType: "text/plain; version=0.0.4; charset=utf-8",
-      body: deps.telemetry.exposition(),
+      body: (await deps.telemetry.summed?.()) ?? deps.telemetry.exposition(),
     };
   },
 });

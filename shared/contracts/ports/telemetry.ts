@@ -34,7 +34,11 @@ export interface Telemetry {
   /** Runs `gauge` each time before metrics are read: for values that change as time passes, without a call. */
   beforeReading(gauge: () => void): void;
   /** Prometheus text exposition. */
-  exposition(): string;
+  exposition(sums?: Readonly<Record<string, number>>): string;
+  /** Counters and histograms of this isolate so far, by names that are the same in every isolate. They only rise. */
+  sums(): ReadonlyMap<string, number>;
+  /** The exposition of all isolates of the cell; absent where there is one. Never rejects. */
+  summed?(): Promise<string>;
   /** Sends what is queued, within the given time. */
   flush(timeoutMs: number): Promise<void>;
 }
