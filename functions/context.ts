@@ -24,6 +24,7 @@ import type { Signer } from "../shared/contracts/ports/signer.ts";
 import type { LogMeter } from "../shared/contracts/ports/task-log.ts";
 import type { TaskStore } from "../shared/contracts/ports/task-store.ts";
 import type { Span, Telemetry } from "../shared/contracts/ports/telemetry.ts";
+import type { TenantMoves } from "../shared/contracts/ports/tenant-moves.ts";
 import type { Access, RecordedDecision, TenantState, TenantStore } from "../shared/contracts/ports/tenant-store.ts";
 import type { PublicKey } from "../shared/crypto/ed25519-jwk.ts";
 import type { ForwardingKey } from "../shared/crypto/forwarding.ts";
@@ -115,6 +116,8 @@ export interface Deps {
   archive: ObjectStore | null;
   /** Null where the cell holds no signing keys, and so signs no evidence. */
   signer: Signer | null;
+  /** Null where tenants cannot be moved: a host that does not know its objects by name, or signs nothing. */
+  moves: TenantMoves | null;
   /** Names the deployment in its logs: a log's origin is this, `/` and the tenant's id, or `_cell`. */
   ledgerOrigin: string;
   /** What the keys of one log's archive begin with, as its publisher has it; a tenant's id, or `_cell`. */

@@ -26,6 +26,7 @@ const HEAVY = [
   "test/conformance/restart.test.ts",
   "test/conformance/backup.test.ts",
   "test/conformance/residency.test.ts",
+  "test/conformance/tenant-move.test.ts",
   "test/conformance/foreign-calls.test.ts",
   "test/conformance/approvals.test.ts",
   "test/conformance/policies-readme.test.ts",

@@ -59,6 +59,10 @@ const ENDED: ReadonlySet<string> = new Set(["failed", "completed", "expired", "c
 /** In which a batch still takes up somebody's time. */
 const ACTIVE = "status IN ('validating', 'in_progress', 'finalizing', 'cancelling')";
 
+/** Batches that are not at their end. */
+export const activeBatches = (sql: Sql): number =>
+  sql.get<{ n: number }>(`SELECT count(*) AS n FROM batch WHERE ${ACTIVE}`)?.n ?? 0;
+
 export const hasEnded = ({ status }: { status: string }): boolean => ENDED.has(status);
 
 export const batchRow = (sql: Sql, id: string): BatchRow | undefined =>

@@ -1,26 +1,11 @@
-import { z } from "zod";
-import { LIMITS } from "../../shared/contracts/limits.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import type { RowsCursor, TableRows } from "../../shared/contracts/tenant-move.ts";
 import { decodeBase64, encodeBase64 } from "../../shared/crypto/log/base64.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
 
-/** Bytes stand as base64 in a list of one, which no other value is. */
-const Value = z.union([z.string(), z.number(), z.null(), z.tuple([z.string()])]);
-/** Rows of one table, as they travel between databases of one schema. */
-export const TableRows = z.strictObject({
-  table: z.string(),
-  columns: z.array(z.string()).max(LIMITS.movedColumnsMax),
-  rows: z.array(z.array(Value)),
-});
-export type TableRows = z.infer<typeof TableRows>;
-
-/** Where a dump goes on: behind this row of this table. */
-export interface RowsCursor {
-  table: string;
-  after: SqlValue[] | null;
-}
-
-const ROWS_A_STEP = 64;
+type RowValue = TableRows["rows"][number][number];
+/** The longest rows are of 2 MiB. */
+const ROWS_A_STEP = 16;
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /** Every table of the object but the schema's own, in the order in which they are dumped: `first` … others … `last`. */
@@ -82,13 +67,10 @@ export function dumpRows(
       for (const row of rows) {
         out.rows.push(columns.map(({ name }) => valueOut(row[name] ?? null)));
         bytes += sizeOf(row);
+        after = place.map((_, n) => row[`_place${n}`] ?? null);
+        if (bytes >= bytesMax) return { tables: [...tables, out], next: { table, after } };
       }
-      const last = rows.at(-1);
-      if (last === undefined) break;
-      after = place.map((_, n) => last[`_place${n}`] ?? null);
-      if (bytes < bytesMax) continue;
-      tables.push(out);
-      return { tables, next: { table, after } };
+      if (rows.length < ROWS_A_STEP) break;
     }
     tables.push(out);
   }
@@ -114,8 +96,7 @@ function rowsAfter(
   );
 }
 
-const valueOut = (value: SqlValue): z.infer<typeof Value> =>
-  value instanceof Uint8Array ? [encodeBase64(value)] : value;
+const valueOut = (value: SqlValue): RowValue => (value instanceof Uint8Array ? [encodeBase64(value)] : value);
 
 function sizeOf(row: SqlRow): number {
   let bytes = 0;
@@ -156,5 +137,5 @@ export function restoreRows(
   return ok(null);
 }
 
-const valueIn = (value: z.infer<typeof Value>): SqlValue | undefined =>
+const valueIn = (value: RowValue): SqlValue | undefined =>
   Array.isArray(value) ? (decodeBase64(value[0]) ?? undefined) : value;

@@ -18,7 +18,7 @@ export {
   requestApproval,
   runApproval,
 } from "./core/approvals.ts";
-export { arrive, complete, discard, holdsEntries, settleIn, writePart } from "./core/arrive.ts";
+export { arrive, complete, discard, holdsEntries, isWritten, settleIn, writePart } from "./core/arrive.ts";
 export { deleteBudget, listBudgets, putBudget } from "./core/budget-admin.ts";
 export { credential, deleteCredential, listCredentials, putCredential } from "./core/credentials.ts";
 export { decision, decisions, keepAlone } from "./core/decisions.ts";

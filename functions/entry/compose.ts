@@ -48,10 +48,14 @@ type CellsParts = Pick<Deps, "directory" | "forwardingKeys">;
 const ALONE: CellsParts = { directory: () => null, forwardingKeys: [] };
 
 /** What evidence takes; a host without an archive or keys publishes none. */
-type EvidenceParts = Pick<Deps, "archive" | "signer" | "ledgerOrigin" | "logPrefix" | "stores" | "releaseLinks">;
+type EvidenceParts = Pick<
+  Deps,
+  "archive" | "signer" | "moves" | "ledgerOrigin" | "logPrefix" | "stores" | "releaseLinks"
+>;
 const NO_EVIDENCE: EvidenceParts = {
   archive: null,
   signer: null,
+  moves: null,
   ledgerOrigin: "unpublished.invalid",
   logPrefix: (name) => `${name}/`,
   stores: [],

@@ -28,6 +28,7 @@ import { hostTimer } from "../../shared/telemetry/export-timer.ts";
 import { systemClock } from "../adapters/clock/system.ts";
 import { folderConfigSource } from "../adapters/config-source/folder.ts";
 import { nodeFolderHost } from "../adapters/config-source/folder-host.ts";
+import { movedScopes } from "../adapters/control-db/moved-scopes.ts";
 import { drain } from "../adapters/control-db/outbox-drain.ts";
 import { pgliteControlDb } from "../adapters/control-db/pglite-worker.ts";
 import { postgresControlDb } from "../adapters/control-db/postgres.ts";
@@ -46,6 +47,7 @@ import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
 import { fileSigner } from "../adapters/signer/file.ts";
 import { SIGNING_KEYS_FILE } from "../adapters/signer/key-file.ts";
 import { recordedSigner } from "../adapters/signer/recorded.ts";
+import { tenantMoves } from "../cells/moving/tenant-moves.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
 import { mint } from "../v1/keys/mint.ts";
 import { firstKeys, mirrorTenants, provisionTenants } from "./bootstrap.ts";
@@ -70,10 +72,11 @@ import {
   writeKeys,
 } from "./home.ts";
 import { host, hostSecret, PortInUse } from "./host.ts";
-import { logParts, logPrefix, s3Options } from "./ledger.ts";
+import { logOrigin, logParts, logPrefix, s3Options } from "./ledger.ts";
 import { bucketOf } from "./ledger-env.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
+import { embeddedMovedObjects } from "./moved-objects.ts";
 import { nativeHashing } from "./native-hashing.ts";
 import { edgePublicKey, openObjectsPort } from "./objects-port.ts";
 import { otlpExporters } from "./otlp.ts";
@@ -257,6 +260,16 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     pools: { enrolment: workerSecret(home, ids.bytes), queue },
     archive,
     signer,
+    moves: tenantMoves({
+      ...{ cell: own, clock, ids, store: archive, keyring, signer, cellStore, logPrefix },
+      objects: embeddedMovedObjects(objects, home, {
+        ...{ tenant: tenantClass, session: sessionClass, task: taskClass, batch: batchClass },
+      }),
+      logOrigin: logOrigin(env.BAILIWICK_LEDGER_ORIGIN, own.id),
+      retentionDays: env.BAILIWICK_LEDGER_RETENTION_DAYS,
+      scopes: movedScopes(db),
+      directory: () => directory?.current() ?? null,
+    }),
     ledgerOrigin: env.BAILIWICK_LEDGER_ORIGIN,
     logPrefix,
     stores: [

@@ -104,6 +104,7 @@ function joined(parts: Uint8Array[], size: number): Uint8Array {
 const ACCEPTED = {
   "application/json": ["application/json"],
   "multipart/form-data": ["multipart/form-data"],
+  "application/octet-stream": ["application/octet-stream"],
   "application/gzip": ["application/gzip", "application/x-gzip", "application/vnd.openpolicyagent.bundles"],
 } as const;
 

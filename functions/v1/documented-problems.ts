@@ -11,6 +11,7 @@ const IDENTIFIED: readonly ProblemSlug[] = [
   "forbidden",
   "data-residency-mismatch",
   "tenant-suspended",
+  "tenant-moving",
   "rate-limited",
   "store-unavailable",
 ];

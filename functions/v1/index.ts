@@ -53,7 +53,10 @@ import { taskEventStream } from "./tasks/events.ts";
 import { getTaskEvidence } from "./tasks/evidence.ts";
 import { getTask } from "./tasks/get.ts";
 import { createTenant } from "./tenants/create.ts";
+import { exportTenant, releaseTenant } from "./tenants/export.ts";
 import { getTenant } from "./tenants/get.ts";
+import { activateTenant, importTenant, putImportPart } from "./tenants/import.ts";
+import { cancelMove, getMove, leaveCell } from "./tenants/leave.ts";
 import { listTenants } from "./tenants/list.ts";
 import { updateTenant } from "./tenants/update.ts";
 import { reportUsage } from "./usage/report.ts";
@@ -104,6 +107,14 @@ export const OPERATIONS: readonly Operation[] = [
   listTenants,
   getTenant,
   updateTenant,
+  leaveCell,
+  getMove,
+  cancelMove,
+  exportTenant,
+  releaseTenant,
+  putImportPart,
+  importTenant,
+  activateTenant,
   ...workspaceOperations,
   ...projectOperations,
   ...environmentOperations,

@@ -20,7 +20,7 @@ export type Kind = "unary" | "stream" | "upload" | "binary" | "socket";
 export type Gate = "public" | "operations" | "governed" | "worker";
 
 /** JSON, an archive as bytes, or a form that `execute` reads as it arrives (`kind: "upload"`, `call.upload`). */
-export type RequestMedia = "application/json" | "application/gzip" | "multipart/form-data";
+export type RequestMedia = "application/json" | "application/gzip" | "application/octet-stream" | "multipart/form-data";
 
 /** What `execute` answers: a value for the operation's schema, or bytes that are already in their wire form. */
 export type Reply =

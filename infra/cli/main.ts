@@ -25,6 +25,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     usage: "keys list|rotate|retire|revoke|forget [KID] [--home DIR | --document FILE]   (docs/keys.md)",
     load: async () => (await import("./keys.ts")).keys,
   },
+  tenant: {
+    summary: "move a tenant to another cell of its jurisdiction",
+    usage:
+      "tenant export TENANT --to CELL --out FILE --transfer-key FILE | import TENANT FILE --keys FILE --transfer-key FILE | release TENANT FILE --out FILE | activate TENANT --receipt FILE --keys FILE | status TENANT | stay TENANT | key | keys FILE…   (docs/cells.md)",
+    load: async () => (await import("./tenant.ts")).tenant,
+  },
   verify: {
     summary: "verify a task's evidence, an export of the ledger or a log's archive, offline",
     usage:

@@ -124,6 +124,7 @@ export const PROBLEMS = {
     false,
   ),
   "already-exists": problem(409, "invalid_request_error", "already_exists", "A resource with this name exists", false),
+  "move-refused": problem(409, "invalid_request_error", "move_refused", "The tenant cannot be moved this way now"),
   "idempotency-in-progress": problem(
     409,
     "invalid_request_error",
@@ -246,6 +247,7 @@ export const PROBLEMS = {
     "ledger_halted",
     "The tenant's ledger and its archive disagree; nothing is admitted until they agree again",
   ),
+  "tenant-moving": problem(503, "api_error", "tenant_moving", "The tenant is moving to another cell"),
   "cell-unavailable": problem(503, "api_error", "cell_unavailable", "The cell of this tenant does not answer"),
   draining: problem(503, "api_error", "draining", "The cell is shutting down"),
   misconfigured: problem(503, "api_error", "misconfigured", "The cell is not configured"),

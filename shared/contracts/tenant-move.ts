@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { JURISDICTIONS } from "./cell-directory.ts";
 import { CellId, TenantId } from "./ids.ts";
+import { LIMITS } from "./limits.ts";
 
 /**
  * Where a tenant stands on its way to another cell. At its old home: `leaving` (nothing is admitted, what runs is
@@ -29,6 +30,22 @@ export interface TenantMove {
 /** Schema levels of the objects that an archive holds rows of; both cells must be at the same. */
 export const MOVED_CLASSES = ["tenant", "session", "task", "batch"] as const;
 export type MovedClass = (typeof MOVED_CLASSES)[number];
+
+/** Bytes stand as base64 in a list of one, which no other value is. */
+const RowValue = z.union([z.string(), z.number(), z.null(), z.tuple([z.string()])]);
+/** Rows of one table, as they travel between databases of one schema. */
+export const TableRows = z.strictObject({
+  table: z.string(),
+  columns: z.array(z.string()).max(LIMITS.movedColumnsMax),
+  rows: z.array(z.array(RowValue)),
+});
+export type TableRows = z.infer<typeof TableRows>;
+
+/** Where a dump of an object's rows goes on: behind this row of this table. */
+export interface RowsCursor {
+  table: string;
+  after: (string | number | Uint8Array | null)[] | null;
+}
 
 export const MANIFEST_PREDICATE = "https://bailiwick.example.com/evidence/tenant-move/v1";
 export const RECEIPT_PREDICATE = "https://bailiwick.example.com/evidence/tenant-release/v1";

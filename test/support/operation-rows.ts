@@ -35,6 +35,8 @@ export interface OperationRow {
   bytes?: { media: string; make(place: Place): Promise<Uint8Array> };
   /** A tenant of the configuration, because a tenant made at run time lacks what it takes. */
   configured?: string;
+  /** Its example takes more than one cell: which suite tries it. */
+  elsewhere?: string;
   /** Lives in the control database, which the workerd cell of the suites does not have: it answers 503 there. */
   needsControlDb?: true;
 }
@@ -100,6 +102,12 @@ const key = made("/v1/keys", { name: "row", roles: ["developer"] }, "kid");
 const budget = made("/v1/budgets", { period: "month", limit_usd: "1" }, "budget_id");
 const credential = made("/v1/credentials", { provider: "openai", name: "row", secret: "row-key" }, "credential_id");
 const ownTenant = async ({ tenant }: Place) => ({ tenant_id: tenant.id });
+const ofTwoCells: OperationRow = {
+  path: ownTenant,
+  byCellOperator,
+  nobodys: "tenants are moved by the cells' operators alone, whose they are or not",
+  elsewhere: "a move takes two cells: test/conformance/tenant-move.test.ts",
+};
 
 /** Of every tenant, from its first moment. */
 const PARENTS: Readonly<Record<string, object>> = {
@@ -260,6 +268,18 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "tenants.list": { byCellOperator: true },
   "tenants.get": { path: ownTenant },
   "tenants.update": { path: ownTenant },
+  "tenants.leave": ofTwoCells,
+  "tenants.move.get": ofTwoCells,
+  "tenants.move.cancel": ofTwoCells,
+  "tenants.export": ofTwoCells,
+  "tenants.release": ofTwoCells,
+  "tenants.import.part": {
+    ...ofTwoCells,
+    bytes: { media: "application/octet-stream", make: async () => new Uint8Array(1) },
+    path: async (place) => ({ ...(await ownTenant(place)), sha256: "ab".repeat(32) }),
+  },
+  "tenants.import": ofTwoCells,
+  "tenants.activate": ofTwoCells,
   ...scopeRows("workspace"),
   ...scopeRows("project", research),
   ...scopeRows("environment", summaries),

@@ -1,13 +1,13 @@
 import type { Attribution } from "../../../shared/contracts/ledger.ts";
 import { err, ok, type Result } from "../../../shared/contracts/result.ts";
-import type { TenantMove } from "../../../shared/contracts/tenant-move.ts";
+import type { TableRows, TenantMove } from "../../../shared/contracts/tenant-move.ts";
 import { encodeHex } from "../../../shared/crypto/hex.ts";
 import { leafHash } from "../../../shared/crypto/log/tree.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 import { sealedHead } from "../../runtime/log/seal.ts";
 import { checkpointRow } from "../../runtime/log/state.ts";
 import { dropEverything, migrate } from "../../runtime/migrate.ts";
-import { type RowsRefusal, restoreRows, type TableRows } from "../../runtime/object-rows.ts";
+import { type RowsRefusal, restoreRows } from "../../runtime/object-rows.ts";
 import type { CoreEnv, Migration, Sql, SqlRow } from "../../runtime/sql.ts";
 import { headOf, ledgerWriter } from "./ledger.ts";
 import { endMove, type MoveRow, moveOf, writeMove } from "./move-state.ts";
@@ -39,12 +39,17 @@ export function arrive(
   return ok({ applied: 0 });
 }
 
+/** Whether there is a tenant at all: the first part of one that arrives brings its row. */
+export const isWritten = (sql: Sql): boolean => sql.get("SELECT 1 AS found FROM tenant") !== undefined;
+
 /** What of a row is this cell's own. */
 function asHere(dataKey: string): (table: string, row: SqlRow) => SqlRow | null {
   return (table, row) => {
     if (table === "move") return null;
     // The read models of this cell have none of its events yet.
     if (table === "tenant") return { ...row, data_key: dataKey, feed_seq: 0, feed_failures: 0, feed_retry_ms: 0 };
+    // Whoever operated the old home operates nothing here.
+    if (table === "api_key") return { ...row, cell_operator: 0 };
     return table === "log_checkpoint" ? { ...row, version: null } : row;
   };
 }
@@ -60,8 +65,10 @@ export function writePart(
     const move = moveOf(sql);
     if (move?.phase !== "arriving") return err({ reason: "not_arriving" });
     if (part < move.applied) return ok(null);
+    if (part > move.applied) throw new RangeError("parts come in order");
     const written = restoreRows(sql, tables, asHere(dataKey));
     if (!written.ok) return written;
+    // A part without rows of this object is noted all the same, so that the writing goes on behind it.
     writeMove(sql, { ...move, applied: part + 1 });
     return ok(null);
   });

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
+import type { RowsCursor, TableRows } from "../../../shared/contracts/tenant-move.ts";
 import { LogLab, TENANT } from "../../../test/support/log-lab.ts";
 import { MemoryObjectStore } from "../../../test/support/memory-object-store.ts";
 import { openTenant } from "../../../test/support/tenant-core.ts";
 import { access, admitRequest, attribution, settleRequest, taskId } from "../../../test/support/tenant-fixtures.ts";
 import { dropEverything, migrate, SchemaTooNew } from "../../runtime/migrate.ts";
-import { dumpRows, type RowsCursor, schemaOf, type TableRows } from "../../runtime/object-rows.ts";
+import { dumpRows, schemaOf } from "../../runtime/object-rows.ts";
 import type { Sql } from "../../runtime/sql.ts";
 import {
   admit,

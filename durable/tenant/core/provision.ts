@@ -5,6 +5,7 @@ import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { writeBudget } from "./budget-admin.ts";
 import { insertKey } from "./keys.ts";
 import { LedgerWriter } from "./ledger.ts";
+import { moveOf } from "./move-state.ts";
 import { describeTenant, tenantState } from "./state.ts";
 
 /** First `upkeep` after this; nothing can be due earlier. */
@@ -20,7 +21,8 @@ export function provision(
   if (keys.length > LIMITS.keysPerTenantMax || budgets.length > LIMITS.budgetsPerTenantMax)
     throw new RangeError("more first keys or budgets than a tenant may have");
   return sql.transaction(() => {
-    if (sql.get("SELECT 1 AS found FROM tenant")) return err({ reason: "exists" } as const);
+    // One that is being written here has no row yet.
+    if (sql.get("SELECT 1 AS found FROM tenant") || moveOf(sql)) return err({ reason: "exists" } as const);
     const { name, privacy, content, transit } = settings;
     sql.run(
       `INSERT INTO tenant (one, id, name, privacy, content, transit, suspended, locked, created_ms, state_version,

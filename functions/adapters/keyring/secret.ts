@@ -74,17 +74,22 @@ export async function secretKeyring(roots: readonly Uint8Array[], clock: Clock):
     }
   }
 
+  async function wrap(root: Root, tenant: string, key: Uint8Array<ArrayBuffer>): Promise<string> {
+    const iv = crypto.getRandomValues(new Uint8Array(WRAPPED.nonceBytes));
+    const algorithm = { name: "AES-GCM", iv, additionalData: additionalData(root.id, tenant) };
+    const body = new Uint8Array(await crypto.subtle.encrypt(algorithm, root.wrap, key));
+    return encodeBase64url(Uint8Array.from([WRAPPED.version, ...root.id, ...iv, ...body]));
+  }
+
   return {
     macKeys: () => macKeys,
     statementKeys: () => statementKeys,
     workloadKeys: () => workloadKeys,
     callbackKeys: () => callbackKeys,
-    async createDataKey(tenant) {
-      const iv = crypto.getRandomValues(new Uint8Array(WRAPPED.nonceBytes));
-      const key = crypto.getRandomValues(new Uint8Array(32));
-      const algorithm = { name: "AES-GCM", iv, additionalData: additionalData(newest.id, tenant) };
-      const body = new Uint8Array(await crypto.subtle.encrypt(algorithm, newest.wrap, key));
-      return encodeBase64url(Uint8Array.from([WRAPPED.version, ...newest.id, ...iv, ...body]));
+    createDataKey: (tenant) => wrap(newest, tenant, crypto.getRandomValues(new Uint8Array(32))),
+    async wrapDataKey(tenant, key) {
+      if (key.length !== 32) throw new RangeError("keyring: a data key is 32 bytes");
+      return wrap(newest, tenant, key.slice());
     },
     async openDataKey(tenant, wrapped) {
       const name = `${tenant} ${wrapped}`;

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { CellDirectory } from "../../../shared/contracts/cell-directory.ts";
 import { CellId, KeyId, TenantId, type UnixMs } from "../../../shared/contracts/ids.ts";
-import type { TenantStore } from "../../../shared/contracts/ports/tenant-store.ts";
-import { mintApiKey } from "../../../shared/crypto/api-key.ts";
+import type { TenantState, TenantStore } from "../../../shared/contracts/ports/tenant-store.ts";
+import { ok } from "../../../shared/contracts/result.ts";
+import { apiKeyDigest, mintApiKey } from "../../../shared/crypto/api-key.ts";
 import { encodeBase64url } from "../../../shared/crypto/base64url.ts";
+import { tenantDigest } from "../../../shared/crypto/tenant-digest.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
-import { configOf, MAC_KEY, NOW } from "../../../test/support/identity.ts";
+import { configOf, keyOf as identityKey, MAC_KEY, NOW, tenantState } from "../../../test/support/identity.ts";
 import { issuerEgress } from "../../../test/support/issuer.ts";
 import { type DirectoryView, directoryView } from "../locate/directory-view.ts";
 import { createAuthenticator } from "./authenticator.ts";
@@ -49,6 +51,62 @@ async function answer(text: string, view: DirectoryView | null) {
   const { slug, extensions } = outcome.error;
   return { slug, home: extensions.members?.cell, base_url: extensions.members?.base_url, looked };
 }
+
+/** Where a tenant of the cell `minted` lives now. */
+const movedTo = (minted: string, now: string): DirectoryView => ({
+  ...VIEW,
+  moved: new Map([[tenantDigest(VIEW.salt, minted, "somebody"), now]]),
+});
+
+/** With a tenant's object that has the key of `keyOf(minted)`. */
+async function served(minted: string, view: DirectoryView, move?: TenantState["move"], then?: TenantState["move"]) {
+  const text = keyOf(minted);
+  const { record } = identityKey("somebody");
+  const key = { ...record, digest: apiKeyDigest(text), kid: KeyId.parse("0123456789ab") };
+  const states = [move, then].map((now) => ({ ...tenantState("somebody"), ...(now ? { move: now } : {}) }));
+  let looked = 0;
+  const tenants: Pick<TenantStore, "lookup"> = {
+    async lookup() {
+      const state = states[Math.min(looked++, 1)];
+      if (state === undefined) throw new Error("no state");
+      return ok({ state, key });
+    },
+  };
+  const authenticator = createAuthenticator({
+    cell: { id: "local", endpoint: "https://cell.example.com" },
+    ...{ config: configOf(), tenants, egress: issuerEgress([]).egress, directory: () => view },
+    keyring: { macKeys: () => (minted === "local" ? [new Uint8Array(32).fill(8)] : [MAC_KEY]) },
+  });
+  const context = { host: null, source: null, now: NOW as UnixMs }; // safe because: test moments are milliseconds
+  const ask = () => authenticator.authenticate(new Headers({ authorization: `Bearer ${text}` }), context);
+  const told: string[] = [];
+  for (const outcome of [await ask(), await ask()])
+    told.push(outcome.ok ? "served" : `${outcome.error.slug} ${outcome.error.extensions.members?.cell ?? ""}`.trim());
+  return { told, looked };
+}
+
+describe("a key of a tenant that moved", () => {
+  it("works in its new cell under the directory that says so, and in no other, whatever cell minted it", async () => {
+    expect((await served("us1", movedTo("us1", "local"))).told).toEqual(["served", "served"]);
+    expect(await served("us1", movedTo("eu9", "local"))).toEqual({ told: Array(2).fill("data-residency-mismatch us1"), looked: 0 });
+    const altered = { ...movedTo("us1", "local"), salt: "t".repeat(43) };
+    expect((await served("us1", altered)).looked).toBe(0);
+  });
+
+  it("is sent on by its old cell before anything is asked, also where that cell still has the tenant", async () => {
+    const told = ["data-residency-mismatch us1", "data-residency-mismatch us1"];
+    const left = { phase: "left", to: "us1" } as const;
+    expect(await served("local", movedTo("local", "us1"))).toEqual({ told, looked: 0 });
+    expect((await served("local", VIEW, left, left)).told).toEqual(told);
+  });
+
+  it("waits while the tenant is on its way, and no longer: what the edge remembers of it is looked up again", async () => {
+    const moving = ["tenant-moving", "tenant-moving"];
+    for (const phase of ["leaving", "frozen", "arriving", "arrived"] as const)
+      expect((await served("local", VIEW, { phase, to: "us1" }, { phase, to: "us1" })).told).toEqual(moving);
+    expect((await served("local", VIEW, { phase: "leaving", to: "us1" })).told).toEqual(["served", "served"]);
+  });
+});
 
 describe("a credential of another cell", () => {
   it("is told its home where the directory names it, whether it is a key or a token, and touches no tenant", async () => {

@@ -3,8 +3,9 @@ import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../../../shared
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { KeyRecord, TenantState } from "../../../shared/contracts/ports/tenant-store.ts";
 import { err, ok, type Result } from "../../../shared/contracts/result.ts";
-import { apiKeyDigest, verifyApiKey } from "../../../shared/crypto/api-key.ts";
+import { type ApiKeyNames, apiKeyDigest, parseApiKey, verifyApiKey } from "../../../shared/crypto/api-key.ts";
 import { constantTimeEqualText } from "../../../shared/crypto/constant-time-equal.ts";
+import { tenantDigest } from "../../../shared/crypto/tenant-digest.ts";
 import type { AuthContext, Authenticated, AuthenticatorDeps } from "./authenticator.ts";
 import { RecentMap } from "./recent-map.ts";
 import type { Denial } from "./refusal.ts";
@@ -48,19 +49,33 @@ export const keyInForce = (key: KeyRecord, now: number): boolean =>
  * checksum and MAC before their tenant's object is asked, once. Revocation takes effect in the store: a cached key's
  * versions no longer match there.
  */
-export function createKeyVerifier(deps: Pick<AuthenticatorDeps, "tenants" | "keyring">) {
+export function createKeyVerifier(deps: Pick<AuthenticatorDeps, "cell" | "tenants" | "keyring" | "directory">) {
   const known = new RecentMap<string, Known>({ max: LIMITS.credentialCacheMax, ageMsMax: LIMITS.credentialCacheMsMax });
 
   async function read(text: string, digest: string, now: number): Promise<Known | null> {
-    const names = verifyApiKey(text, deps.keyring.macKeys());
-    if (!names.ok) return null;
-    const found = await deps.tenants.lookup(names.value.tenant, names.value.kid);
+    const names = namesOf(text);
+    if (names === null) return null;
+    const found = await deps.tenants.lookup(names.tenant, names.kid);
     if (!found.ok || found.value.key === null) return null;
     const { key, state } = found.value;
     if (!constantTimeEqualText(key.digest, digest)) return null;
     const entry: Known = { key, who: actorOfKey(key, state) };
     known.set(digest, entry, now);
     return entry;
+  }
+
+  /**
+   * What a key names that this cell minted, or another one for a tenant which the signed directory says lives here now: its
+   * MAC is that cell's, and only tenants that moved here can be asked about in that way.
+   */
+  function namesOf(text: string): ApiKeyNames | null {
+    const own = verifyApiKey(text, deps.keyring.macKeys());
+    if (own.ok) return own.value;
+    const view = deps.directory?.() ?? null;
+    const parsed = view === null || own.error.reason !== "bad_mac" ? null : parseApiKey(text);
+    if (view === null || parsed?.ok !== true) return null;
+    const { cell, tenant } = parsed.value;
+    return view.moved.get(tenantDigest(view.salt, cell, tenant)) === deps.cell.id ? parsed.value : null;
   }
 
   /** Another tenant, for operators of the cell: their key is compared in its own tenant for this very call. */

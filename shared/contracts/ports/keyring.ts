@@ -10,6 +10,8 @@ export interface Keyring {
   callbackKeys(): readonly Uint8Array[];
   /** A fresh 256-bit data key, wrapped under the cell's key for `tenant` (base64url). */
   createDataKey(tenant: string): Promise<string>;
+  /** A tenant's data key as it came from another cell, wrapped under this cell's key for `tenant` (base64url). */
+  wrapDataKey(tenant: string, key: Uint8Array): Promise<string>;
   /** The data key; cached at most 60 s, which is the stated erasure delay. */
   openDataKey(tenant: string, wrapped: string): Promise<Uint8Array>;
 }

@@ -23,6 +23,7 @@ export function examplesSuite(lab: Lab): void {
       const missing = missingFor(row, lab);
       if (missing) skip(missing);
       if (row.socket) skip("a WebSocket: the suite of sockets opens it");
+      if (row.elsewhere) skip(row.elsewhere);
       if (row.byWorker) skip("it takes a worker's credential: the suite of the queue lane tries it");
       for (const [path, methods] of Object.entries(document.paths))
         for (const [method, operation] of Object.entries(methods)) {

@@ -1,0 +1,47 @@
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { ObjectStore } from "../../../shared/contracts/ports/object-store.ts";
+import { open } from "../../../shared/crypto/open.ts";
+import { sha256Hex } from "../../../shared/crypto/sha256.ts";
+import { type PartEntry, partContext, readPart } from "./part-format.ts";
+import { stagePrefix } from "./parts.ts";
+
+const key = (tenant: string, sha256: string): string => `${stagePrefix(tenant)}${sha256}`;
+
+/** Parts of an archive as they lie at the new home until they are written. */
+export class Staged {
+  readonly #store: ObjectStore;
+  readonly #tenant: string;
+
+  constructor(store: ObjectStore, tenant: string) {
+    this.#store = store;
+    this.#tenant = tenant;
+  }
+
+  /** The same part again changes nothing. */
+  async put(sha256: string, bytes: Uint8Array): Promise<void> {
+    await this.#store.put(key(this.#tenant, sha256), bytes);
+  }
+
+  async missing(digests: readonly string[]): Promise<string[]> {
+    const missing: string[] = [];
+    for (const sha256 of digests) if (!(await this.#store.head(key(this.#tenant, sha256))).ok) missing.push(sha256);
+    return missing;
+  }
+
+  /** The records of a part; null where it is not there, not the one that was signed, or does not open. */
+  async read(sha256: string, transferKey: Uint8Array, move: string, part: number): Promise<PartEntry[] | null> {
+    const got = await this.#store.get(key(this.#tenant, sha256));
+    if (!got.ok || sha256Hex(got.value.bytes) !== sha256) return null;
+    const opened = await open(transferKey, partContext(this.#tenant, move, part), got.value.bytes);
+    return opened.ok ? readPart(opened.value) : null;
+  }
+
+  async remove(): Promise<void> {
+    const prefix = stagePrefix(this.#tenant);
+    for (;;) {
+      const { keys, more } = await this.#store.list(prefix, { limit: LIMITS.objectListKeysMax });
+      for (const found of keys) await this.#store.delete(found);
+      if (!more || keys.length === 0) return;
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import { LeaveTenant, MovePath, TenantMoveObject } from "../../../shared/contracts/http/tenant-moves.ts";
+import { ProblemError } from "../../problem.ts";
+import { DELETE, JSON_INPUT, READ } from "../input.ts";
+import { operation, value } from "../operation.ts";
+import { MOVE_PROBLEMS, MOVE_RESOURCE, MOVING, moveObject, movesOf, step } from "./moving.ts";
+
+export const leaveCell = operation({
+  ...MOVING,
+  ...JSON_INPUT,
+  id: "tenants.leave",
+  method: "post",
+  path: "/v1/tenants/{tenant_id}/leave",
+  action: "tenant:suspend",
+  effect: "reversible-write",
+  retry: "safe",
+  kind: "unary",
+  params: MovePath,
+  body: LeaveTenant,
+  success: [200, TenantMoveObject, "Nothing of the tenant is admitted any more; what runs is finished."],
+  problems: [...MOVE_PROBLEMS],
+  summary: "Begin a tenant's move to another cell",
+  resource: MOVE_RESOURCE,
+  async execute(deps, call) {
+    const { tenant_id } = call.params;
+    const left = await step(movesOf(deps, call, tenant_id).leave(tenant_id, call.body.to, call.by));
+    return value(moveObject(tenant_id, left));
+  },
+});
+
+export const getMove = operation({
+  ...READ,
+  ...MOVING,
+  id: "tenants.move.get",
+  path: "/v1/tenants/{tenant_id}/move",
+  action: "tenant:suspend",
+  params: MovePath,
+  success: [200, TenantMoveObject, "Where the tenant stands on its way; 404 when it is live here."],
+  problems: [...MOVE_PROBLEMS],
+  summary: "Get a tenant's move",
+  resource: MOVE_RESOURCE,
+  async execute(deps, call) {
+    const { tenant_id } = call.params;
+    const move = await step(movesOf(deps, call, tenant_id).state(tenant_id));
+    if (move === null) throw new ProblemError("not-found");
+    return value(moveObject(tenant_id, move));
+  },
+});
+
+export const cancelMove = operation({
+  ...DELETE,
+  ...MOVING,
+  id: "tenants.move.cancel",
+  path: "/v1/tenants/{tenant_id}/move",
+  action: "tenant:suspend",
+  params: MovePath,
+  success: [
+    200,
+    TenantMoveObject,
+    "The move as it was. The tenant is live at its old home; at the new one nothing is left of it.",
+  ],
+  problems: [...MOVE_PROBLEMS],
+  summary: "Call a tenant's move off",
+  resource: MOVE_RESOURCE,
+  async execute(deps, call) {
+    const { tenant_id } = call.params;
+    const moves = movesOf(deps, call, tenant_id);
+    const move = await step(moves.state(tenant_id));
+    if (move === null) throw new ProblemError("not-found");
+    await step(moves.cancel(tenant_id, call.by));
+    return value(moveObject(tenant_id, move));
+  },
+});
