@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers";
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { CallOutcome, ObjectCall, ObjectTransport } from "./object-call.ts";
 
@@ -48,15 +48,28 @@ export class CallQueue {
     while (this.#waiting.length > 0 && this.#sending < LIMITS.remoteSendsMax) {
       const taken = this.#waiting.splice(0, Math.min(this.#transport.callsMax, LIMITS.remoteCallsMax));
       const outcomes = this.#transport.send(taken.map(({ call }) => call));
-      this.#sending++;
+      const leave = this.#enter();
       let open = taken.length;
       for (const [index, { settle }] of taken.entries())
         void outcomes[index]?.then((outcome) => {
           settle(outcome);
-          if (--open > 0) return;
-          this.#sending--;
-          if (this.#waiting.length > 0) this.#soon();
+          if (--open === 0) leave();
         });
     }
+  }
+
+  /** A place among the sends, given back at their end, and after a moment in any case: one slow object holds up no other. */
+  #enter(): () => void {
+    this.#sending++;
+    let left = false;
+    const leave = () => {
+      if (left) return;
+      left = true;
+      clearTimeout(timer);
+      this.#sending--;
+      if (this.#waiting.length > 0) this.#soon();
+    };
+    const timer = setTimeout(leave, LIMITS.remotePlaceMsMax);
+    return leave;
   }
 }

@@ -11,6 +11,9 @@ import type { ObjectCall, ObjectTransport } from "./object-call.ts";
 import { type Patience, patiently } from "./patient-calls.ts";
 import { type CellFacts, methodKind, REMOTE_CLASSES, type RemoteClassName, type RemotePorts } from "./remote-ports.ts";
 
+/** Objects answer within one commit of a disk; what is behind other ports may take seconds, and holds up nobody. */
+const JOINED: ReadonlySet<string> = new Set<RemoteClassName>(["tenant", "session", "task", "batch", "cell", "policy"]);
+
 type Watch = TaskStore["watchLog"];
 /** What `facts` says of both, without which neither port is whole. */
 type Placements = Pick<CellFacts, "archive" | "queue">;
@@ -23,7 +26,7 @@ export function connectPorts(transport: ObjectTransport, patience: Patience, pla
   const queue = new CallQueue(transport);
 
   async function ask(call: ObjectCall): Promise<unknown> {
-    const alone = methodKind(call.of, call.method) === "waits";
+    const alone = !JOINED.has(call.of) || methodKind(call.of, call.method) === "waits";
     const outcome = await patiently(
       call,
       async () => (alone ? await sentAlone(transport, call) : queue.call(call)),

@@ -71,12 +71,23 @@ export class FrameReader {
   }
 }
 
-/** Pieces as a byte stream with its end; what `pieces` throws breaks it off. */
-export async function* framedPieces(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  for await (const piece of pieces)
-    for (let at = 0; at < piece.byteLength; at += PIECE_BYTES_MAX)
-      yield framed(piece.subarray(at, at + PIECE_BYTES_MAX));
-  yield endFrame();
+/** One piece, in as many frames as it needs. */
+export function framedPiece(piece: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (piece.byteLength <= PIECE_BYTES_MAX) return framed(piece);
+  const frames: Uint8Array[] = [];
+  for (let at = 0; at < piece.byteLength; at += PIECE_BYTES_MAX)
+    frames.push(framed(piece.subarray(at, at + PIECE_BYTES_MAX)));
+  return joined(frames);
+}
+
+export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.byteLength;
+  }
+  return out;
 }
 
 /** The pieces again, as they come. Where `silenceMsMax` is given, a sender that is silent for so long has broken off. */

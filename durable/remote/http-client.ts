@@ -1,5 +1,5 @@
 import { LIMITS } from "../../shared/contracts/limits.ts";
-import { endFrame, FrameReader, framed, framedPieces, unframed } from "./framed-stream.ts";
+import { endFrame, FrameReader, framed, framedPiece, joined, unframed } from "./framed-stream.ts";
 import {
   CALLS_PATH,
   commonVersion,
@@ -124,7 +124,7 @@ export function httpTransport(options: HttpTransportOptions): ObjectTransport {
           ? setTimeout(() => stop.abort(new Error("no answer in time")), LIMITS.remoteAnswerMsMax)
           : undefined;
       try {
-        const sent = body === null ? joinedEnd(head) : streamOf(head, body);
+        const sent = body === null ? joined([head, endFrame()]) : streamOf(head, body);
         const response = await post(STREAM_PATH, { body: sent, signal: stop.signal });
         if (!(response instanceof Response)) return response;
         if (response.body === null) return unknown(new Error("an answer without a body"));
@@ -160,19 +160,11 @@ async function refusalOf(response: Response): Promise<(ProtocolRange & { reason:
   }
 }
 
-function joinedEnd(head: Uint8Array): Uint8Array<ArrayBuffer> {
-  const end = endFrame();
-  const out = new Uint8Array(head.byteLength + end.byteLength);
-  out.set(head);
-  out.set(end, head.byteLength);
-  return out;
-}
-
 function streamOf(
   head: Uint8Array<ArrayBuffer>,
   body: AsyncIterable<Uint8Array>,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const frames = framedPieces(body);
+  const pieces = body[Symbol.asyncIterator]();
   let begun = false;
   return new ReadableStream(
     {
@@ -182,12 +174,13 @@ function streamOf(
           controller.enqueue(head);
           return;
         }
-        const { done, value } = await frames.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
+        const { done, value } = await pieces.next();
+        if (!done) return controller.enqueue(framedPiece(value));
+        controller.enqueue(endFrame());
+        controller.close();
       },
       async cancel() {
-        await frames.return(undefined);
+        await pieces.return?.(undefined);
       },
     },
     { highWaterMark: 0 },

@@ -2,7 +2,7 @@ import { setImmediate, setTimeout } from "node:timers";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Result } from "../../shared/contracts/result.ts";
 import { faultOf } from "./faults.ts";
-import { endFrame, FrameReader, framed, framedPieces, unframed } from "./framed-stream.ts";
+import { endFrame, FrameReader, framed, framedPiece, joined, unframed } from "./framed-stream.ts";
 import {
   CALLS_PATH,
   JOINED_FROM,
@@ -137,7 +137,7 @@ export function objectsServer(options: ObjectsServerOptions): ObjectsServer {
     body: ReadableStream<Uint8Array>,
     ended: () => void,
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const source = framedPieces(pieces(body));
+    const source = body.getReader();
     let sent = false;
     let broken: ((cause: Error) => void) | null = null;
     const gone = new Promise<never>((_resolve, reject) => {
@@ -153,7 +153,7 @@ export function objectsServer(options: ObjectsServerOptions): ObjectsServer {
       ended();
     };
     streams.add(breakOff);
-    let next: ReturnType<typeof source.next> | null = null;
+    let next: ReturnType<typeof source.read> | null = null;
     return new ReadableStream({
       async pull(controller) {
         if (!sent) {
@@ -162,24 +162,24 @@ export function objectsServer(options: ObjectsServerOptions): ObjectsServer {
           return;
         }
         try {
-          next ??= source.next();
+          next ??= source.read();
           const piece = await Promise.race([next, gone, silence()]);
           // An empty frame says that there is nothing to say: who hears nothing at all asks again.
           if (piece === null) return controller.enqueue(framed(new Uint8Array()));
           next = null;
-          if (!piece.done) return controller.enqueue(piece.value);
+          if (!piece.done) return controller.enqueue(framedPiece(piece.value));
           leave();
+          controller.enqueue(endFrame());
           controller.close();
         } catch (cause) {
           leave();
-          void source.return(undefined).catch(() => {});
-          void body.cancel(cause).catch(() => {});
+          void source.cancel(cause).catch(() => {});
           throw cause;
         }
       },
       async cancel(cause) {
         leave();
-        await body.cancel(cause).catch(() => {});
+        await source.cancel(cause);
       },
     });
   }
@@ -264,14 +264,4 @@ function asTheyEnd(frames: readonly Promise<Uint8Array<ArrayBuffer>>[]): Readabl
     },
     { highWaterMark: 0 },
   );
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.byteLength;
-  }
-  return out;
 }

@@ -54,9 +54,9 @@ export function serveCalls(
 
   return {
     async call(call) {
-      const method = find(call);
       const kind = methodKind(call.of, call.method);
-      if (method === null || kind === "stream" || kind === "upload") return unknown(call);
+      const method = kind === "stream" || kind === "upload" ? null : find(call);
+      if (method === null) return unknown(call);
       return carriedOut(call, async () => ({
         kind: "answer",
         value: await method(...call.name, ...call.args),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PROTOCOL } from "../../durable/remote/http-protocol.ts";
 import { JURISDICTIONS } from "../../shared/contracts/cell-directory.ts";
 import { CellId } from "../../shared/contracts/ids.ts";
 import { decodeBase64url } from "../../shared/crypto/base64url.ts";
@@ -34,7 +35,7 @@ const Env = z.object({
   BAILIWICK_ENDPOINT: base.optional(),
   BAILIWICK_TENANT_EGRESS: z.enum(["public", "loopback"]).default("public"),
   BAILIWICK_DRAIN_NOTICE_MS: z.coerce.number().int().min(0).max(DRAIN_NOTICE_MS_MAX).default(0),
-  BAILIWICK_OBJECTS_VERSION_MAX: z.coerce.number().int().min(1).optional(),
+  BAILIWICK_OBJECTS_VERSION_MAX: z.coerce.number().int().min(PROTOCOL.min).optional(),
   TLS_CERT: z.string().min(1).optional(),
   TLS_KEY: z.string().min(1).optional(),
   ...CELLS_VARIABLES,

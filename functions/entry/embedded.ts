@@ -312,6 +312,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
         listen: env.BAILIWICK_OBJECTS_LISTEN,
         keys: [edgePublicKey(edgeKey(home, ids.bytes)), ...env.BAILIWICK_EDGE_KEYS],
         tls: tlsOf(env),
+        versionMax: env.BAILIWICK_OBJECTS_VERSION_MAX,
       })
     : null;
   const endpoint = env.BAILIWICK_ENDPOINT ?? cell.endpoint.replace(/:\d+$/, `:${server.port}`);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PROTOCOL } from "../../durable/remote/http-protocol.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { encodeBase64url } from "../../shared/crypto/base64url.ts";
 import { readEdgeKey } from "../../shared/crypto/edge-token.ts";
@@ -26,4 +27,5 @@ const edgeKeys = z.string().transform((text, issues) => {
 export const OBJECTS_VARIABLES = {
   BAILIWICK_OBJECTS_LISTEN: listen.optional(),
   BAILIWICK_EDGE_KEYS: edgeKeys.default(() => []),
+  BAILIWICK_OBJECTS_VERSION_MAX: z.coerce.number().int().min(PROTOCOL.min).optional(),
 };

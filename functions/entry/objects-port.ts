@@ -1,3 +1,4 @@
+import { PROTOCOL } from "../../durable/remote/http-protocol.ts";
 import { objectsServer } from "../../durable/remote/http-server.ts";
 import type { RemotePorts } from "../../durable/remote/remote-ports.ts";
 import { serveCalls } from "../../durable/remote/serve-calls.ts";
@@ -37,6 +38,8 @@ export interface ObjectsPortOptions {
   /** Public keys of edges (`x` of their JWK). */
   keys: readonly string[];
   tls: { cert: string; key: string } | null;
+  /** The newest version of the protocol that it speaks; the product's own where nothing is said. */
+  versionMax: number | undefined;
 }
 
 /**
@@ -45,7 +48,7 @@ export interface ObjectsPortOptions {
  */
 export async function openObjectsPort(
   parts: Parts,
-  { listen, keys, tls }: ObjectsPortOptions,
+  { listen, keys, tls, versionMax = PROTOCOL.max }: ObjectsPortOptions,
 ): Promise<{ port: number; stop(): Promise<void> }> {
   const { archive, jobQueue, signer, cell, clock, telemetry } = parts;
   if (tls === null && !LOOPBACK_HOSTS.includes(listen.host))
@@ -82,6 +85,7 @@ export async function openObjectsPort(
     verify: edgeVerifier(keys, objectsUri(cell.id)),
     nowMs: () => clock.now(),
     onFailure,
+    versions: { ...PROTOCOL, max: Math.min(PROTOCOL.max, versionMax) },
   });
   const listening = await host.serve({
     ...listen,

@@ -461,6 +461,8 @@ export const LIMITS = {
   remoteCallsMax: 64,
   /** Sends on their way at a time, of one edge: more in parallel only make them smaller. */
   remoteSendsMax: 4,
+  /** A commit takes a few milliseconds: a send that takes longer waits for something else. */
+  remotePlaceMsMax: 25,
   remoteCallsWaitingMax: 4_096,
   /** The largest call is a keyed result or a bundle with its base64: a few MiB; many of them may meet in one send. */
   remoteBodyBytesMax: 64 * MiB,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { embeddedCommand, ROOT } from "../../infra/local/command.mjs";
 import { CellProcess } from "./cell-process.ts";
 import { freePort } from "./free-port.ts";
+import { type SplitCell, type SplitOptions, startSplitCell } from "./split-cell.ts";
 import { prepareWorkerd, workerdBinary } from "./workerd-cell.ts";
 
 export type CellRuntime = "deno" | "node" | "workerd";
@@ -22,6 +23,11 @@ export interface CellOptions {
   trusted?: string;
   /** Variables of the embedded cell's process that the cell itself does not read, such as what a loader takes. */
   processEnv?: Record<string, string>;
+  /**
+   * So many edges in processes of their own, which callers reach in turn; the cell's own process keeps the objects. Without
+   * it one process is both.
+   */
+  edges?: number;
 }
 
 /** A whole cell as real processes, reached over HTTP like any other. */
@@ -37,6 +43,8 @@ export interface Cell {
   readonly pid: number;
   /** The variables or bindings that it was given beside its own. */
   readonly env: Readonly<Record<string, string>>;
+  /** Where each edge is reached by itself; without edges of its own, the cell's address. */
+  readonly edges: readonly string[];
   logs(): string;
   /** Drains it and answers its exit code; the home is removed when this cell made it. */
   stop(signal?: "SIGTERM" | "SIGINT"): Promise<number | null>;
@@ -49,7 +57,7 @@ export interface Cell {
   restart(): Promise<number | null>;
 }
 
-interface Keys {
+export interface Keys {
   tenant: string;
   api_key: string;
   admin_key: string;
@@ -61,6 +69,11 @@ export async function startCell(options: CellOptions): Promise<Cell> {
   const home = options.home ?? mkdtempSync(join(tmpdir(), "bailiwick-cell-"));
   const port = options.port ?? (await freePort());
   const url = `http://127.0.0.1:${port}`;
+  if (options.edges !== undefined && options.runtime !== "workerd")
+    return startSplitCell(
+      { ...options, runtime: options.runtime, edges: options.edges },
+      { home, own, port, launch: launchEmbedded },
+    );
   const launch =
     options.runtime === "workerd" ? await launchWorkerd(options, home, port) : launchEmbedded(options, home, port);
   const process = new CellProcess(launch, `${url}/healthz`);
@@ -75,6 +88,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
   return {
     runtime: options.runtime,
     url,
+    edges: [url],
     home,
     env: options.env ?? {},
     tenant: keys.tenant,
@@ -98,6 +112,13 @@ export async function startCell(options: CellOptions): Promise<Cell> {
       return code;
     },
   };
+}
+
+/** As `startCell`, with each of the processes at hand. */
+export async function startSplit(options: SplitOptions): Promise<SplitCell> {
+  const home = options.home ?? mkdtempSync(join(tmpdir(), "bailiwick-cell-"));
+  const port = options.port ?? (await freePort());
+  return startSplitCell(options, { home, own: options.home === undefined, port, launch: launchEmbedded });
 }
 
 function launchEmbedded(options: CellOptions, home: string, port: number) {

@@ -55,6 +55,8 @@ export const WITHOUT_DATABASE = { BAILIWICK_DATABASE_URL: "postgres://nobody@127
 
 export interface LabOptions {
   runtime: CellRuntime;
+  /** So many edges in processes of their own (`CellOptions`). */
+  edges?: number;
   /** Further variables of the cell. */
   env?: Record<string, string>;
   /** Changes to the configuration files. */
@@ -64,6 +66,7 @@ export interface LabOptions {
 /** Upstreams and cell, started now; `stop` drains the cell, answers its exit code and ends the upstreams. */
 export async function startLab({
   runtime,
+  edges,
   env = {},
   config = (files) => files,
 }: LabOptions): Promise<Lab & { stop(): Promise<number | null> }> {
@@ -72,6 +75,7 @@ export async function startLab({
   const endUpstreams = () => Promise.all([upstream.stop(), remote.stop()]);
   const cell = await startCell({
     runtime,
+    ...(edges === undefined ? {} : { edges }),
     config: config(testConfig({ local: upstream.url, api: remote.url }), upstream),
     env: { TEST_UPSTREAM_KEY, TEST_BUNDLE_SECRET: BUNDLE_SECRET, ...env },
     trusted: join(import.meta.dirname, "tls/authority.crt"),
@@ -118,13 +122,17 @@ async function workerdDatabase(): Promise<{ env: Record<string, string>; stop():
 }
 
 /** The same before the tests of a file, and stopped after them. Members are usable inside tests only. */
-export function createLab(runtime: CellRuntime): Lab {
+export function createLab(runtime: CellRuntime, edges?: number): Lab {
   let started: Awaited<ReturnType<typeof startLab>> | undefined;
   let database: Awaited<ReturnType<typeof workerdDatabase>> = null;
   let queues: Awaited<ReturnType<typeof startQueues>> | null = null;
   beforeAll(async () => {
     if (runtime === "workerd") [database, queues] = [await workerdDatabase(), await startQueues("local")];
-    started = await startLab({ runtime, env: { ...database?.env, ...queues?.env } });
+    started = await startLab({
+      runtime,
+      ...(edges === undefined ? {} : { edges }),
+      env: { ...database?.env, ...queues?.env },
+    });
   });
   afterAll(async () => {
     await started?.stop();

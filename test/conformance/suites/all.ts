@@ -74,10 +74,11 @@ export const ALL_SUITES: readonly Suite[] = [
   unauthorisedSuite,
 ];
 
-/** Runs suites against one cell of the given runtime. */
-export function conform(runtime: CellRuntime, suites: readonly Suite[] = ALL_SUITES): void {
-  describe(`the cell on ${runtime}`, () => {
-    const lab = createLab(runtime);
+/** Runs suites against one cell of the given runtime; with `edges`, so many of them before objects in another process. */
+export function conform(runtime: CellRuntime, suites: readonly Suite[] = ALL_SUITES, edges?: number): void {
+  const split = edges === undefined ? "" : `, with ${edges} edges and its objects in processes of their own`;
+  describe(`the cell on ${runtime}${split}`, () => {
+    const lab = createLab(runtime, edges);
     const documents = documented(lab);
     const silence = keepAlive(lab);
     for (const suite of suites) suite(lab);

@@ -1,0 +1,3 @@
+import { conform } from "./suites/all.ts";
+
+conform("deno", undefined, 2);
