@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "../../shared/contracts/json.ts";
 import { canonicalJson } from "../../shared/crypto/canonical-json.ts";
+import { observed } from "../crash/faults/observed.ts";
 import { type Cell, type CellRuntime, startCell } from "../support/cell.ts";
 import { eventually, type Lab, labOver, marker, type Tenant, user } from "../support/lab.ts";
 import { leafHex } from "../support/leaf-hex.ts";
@@ -58,6 +59,11 @@ describe.each(RUNTIMES)("a cell on %s that ends and comes back", (runtime) => {
     const usage = await lab.json("/v1/usage", { key: tenant.adminKey });
     const settled = log.filter((entry) => entry.kind === "task.closed").length;
     expect(usage.data[0]).toMatchObject({ requests: settled, cost_nusd: settled * 20_000 });
+    observed(
+      "calls-killed",
+      runtime,
+      `${acknowledged.length} answered calls are in ledger and usage; ${settled} settled in all`,
+    );
   });
 
   it("keeps the ledger gapless and chained across the crash", async () => {
@@ -92,6 +98,7 @@ describe.each(RUNTIMES)("a cell on %s that ends and comes back", (runtime) => {
     expect(again.headers.get("idempotent-replayed")).toBe("true");
     expect(await again.text()).toBe(first);
     expect(upstream.about(mark)).toHaveLength(1);
+    observed("keyed-killed", runtime, "the same bytes again, marked as replayed; the engine was asked once");
   });
 
   it("keeps keys, revocations, budgets and conversations over a restart", async () => {

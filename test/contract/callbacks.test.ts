@@ -4,6 +4,7 @@ import { TaskCallbackEvent } from "../../shared/contracts/http/task-callback.ts"
 import { TaskId } from "../../shared/contracts/ids.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import { observed } from "../crash/faults/observed.ts";
 import { CallbackReceiver } from "../support/callback-receiver.ts";
 import { type DetachedCell, detachedCell } from "../support/detached-cell.ts";
 import { eventually } from "../support/lab.ts";
@@ -256,6 +257,11 @@ describe("one tenant's callbacks", () => {
     receiver.answer = (response) => void response.writeHead(204).end();
     await again(late);
     expect(await until(late, ({ state }) => state !== "waiting")).toMatchObject({ state: "delivered", attempts: 1 });
+    observed(
+      "receiver-silent",
+      "one process",
+      `${stuck.length} receivers that never answer take their bounded share of the process; another one waits, and is told once they hang up`,
+    );
   });
 });
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { upstashRateLimiter } from "../../functions/adapters/rate-limit/upstash.ts";
 import type { UnixMs } from "../../shared/contracts/ids.ts";
+import { observed } from "../crash/faults/observed.ts";
 import { type RedisServer, redisBinary, startRedis } from "../support/redis.ts";
 import { startUpstashProxy, type UpstashProxy } from "../support/upstash-proxy.ts";
 import { rateLimiterContract } from "./rate-limiter.contract.ts";
@@ -81,6 +82,11 @@ describe.skipIf(binary === null)("over a real Redis", () => {
       proxy.mode = "up";
       now += 5_000;
       expect(await limiter.take(mode)).toMatchObject({ allowed: true, degraded: false });
+      observed(
+        "redis-away",
+        mode,
+        `${taken.filter(({ allowed }) => allowed).length} of ${taken.length} takes of a bucket of 10 allowed, all marked degraded, none failed`,
+      );
     },
   );
 

@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CallbackReceiver } from "../support/callback-receiver.ts";
-import { type Cell, startCell } from "../support/cell.ts";
+import { type Cell, type CellRuntime, startCell } from "../support/cell.ts";
 import { eventually, type Lab, labOver, WITHOUT_DATABASE } from "../support/lab.ts";
 import { testConfig } from "../support/test-config.ts";
 import { Upstream } from "../support/upstream.ts";
 import { verifiedBy } from "../support/verify-callback.ts";
+import { observed } from "./faults/observed.ts";
 
-describe("a callback whose cell is killed once it was delivered and before that is noted", () => {
+const RUNTIMES: readonly CellRuntime[] = ["deno", "node", "workerd"];
+
+describe.each(RUNTIMES)("a callback whose cell on %s is killed once it was delivered and before that is noted", (runtime) => {
   let upstream: Upstream;
   let receiver: CallbackReceiver;
   let cell: Cell;
@@ -14,10 +17,16 @@ describe("a callback whose cell is killed once it was delivered and before that 
   beforeAll(async () => {
     upstream = await new Upstream().start();
     receiver = await CallbackReceiver.start();
+    // workerd judges connected addresses itself, so there the receiver stands for the public network.
+    if (runtime === "workerd") receiver.named = "https://receiver.example.com";
     cell = await startCell({
-      runtime: "deno",
+      runtime,
       config: testConfig({ local: upstream.url }),
-      env: { TEST_UPSTREAM_KEY: "k", BAILIWICK_TENANT_EGRESS: "loopback", ...WITHOUT_DATABASE },
+      env:
+        runtime === "workerd"
+          ? { TEST_UPSTREAM_KEY: "k" }
+          : { TEST_UPSTREAM_KEY: "k", BAILIWICK_TENANT_EGRESS: "loopback", ...WITHOUT_DATABASE },
+      ...(runtime === "workerd" ? { publicNetwork: new URL(receiver.url).host } : {}),
     });
     lab = labOver(
       () => cell,
@@ -35,7 +44,7 @@ describe("a callback whose cell is killed once it was delivered and before that 
     const tenant = await lab.newTenant();
     // The receiver has it; the cell never hears that.
     receiver.answer = () => {};
-    const asked = { intent: "chat", model: "echo", input: "hi", callback_url: `${receiver.url}/hook` };
+    const asked = { intent: "chat", model: "echo", input: "hi", callback_url: `${receiver.named ?? receiver.url}/hook` };
     const { task_id: task } = await lab.json("/v1/tasks", { key: tenant.apiKey, body: asked });
     await receiver.count(1);
     await cell.kill9();
@@ -56,5 +65,11 @@ describe("a callback whose cell is killed once it was delivered and before that 
     const { data } = await lab.json("/v1/ledger?limit=100", { key: tenant.adminKey });
     const ends = data.filter(({ kind }: { kind: string }) => kind === "callback.ended");
     expect(ends).toMatchObject([{ detail: { task, outcome: "delivered", attempts: 2 } }]);
+    observed(
+      "callback-killed",
+      runtime,
+      `attempts ${[first, second].map(({ headers }) => headers["x-bailiwick-attempt"]).join(" and ")} under one delivery id, both verify; one entry of its end`,
+    );
+    observed("callback-doubled", runtime, "the receiver that never answered got the same id and bytes again");
   }, 180_000);
 });

@@ -8,6 +8,7 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import { type ControlDb, ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
 import { statement } from "../contract/control-db.contract.ts";
 import { neonHarness, postgresBinaries, postgresHarness } from "../support/control-db.ts";
+import { observed } from "./faults/observed.ts";
 
 const park = (id: string) =>
   statement(
@@ -80,6 +81,11 @@ describe.skipIf(bin === null)(
       await harness.postgres.start();
       expect(await parked(db, "crashed")).toEqual(["kept"]);
       expect(await db.ready()).toEqual({ ready: true, reason: null });
+      observed(
+        "postgres-cut",
+        "PostgreSQL",
+        "a transaction whose server crashed left nothing, what was acknowledged is there, the next call is served",
+      );
     }, 60_000);
 
     it("ends a statement that takes too long, so a stuck query never holds its connection", async () => {

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { HomeLocked } from "../../durable/runtime/home-lock.ts";
 import { objectsHome } from "../support/objects-home.ts";
 import { crashClass } from "./crash-class.ts";
+import { observed } from "./faults/observed.ts";
 
 const WRITER = fileURLToPath(new URL("./object-writer.ts", import.meta.url));
 const RUNTIMES: Readonly<Record<string, readonly [string, ...string[]]>> = {
@@ -76,6 +77,11 @@ describe.each(Object.keys(RUNTIMES))("the embedded host under kill -9 on %s", (r
       expect(home.errors).toEqual([]);
       await host.close();
       home.remove();
+      observed(
+        "object-writes-killed",
+        runtime,
+        `killed after ${enough} answers and more: ${acknowledged.length} acknowledged rows are there, every database is whole, every alarm came`,
+      );
     },
   );
 

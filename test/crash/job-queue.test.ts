@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { observed } from "./faults/observed.ts";
 
 const SCRIPT = fileURLToPath(new URL("./job-queue-process.ts", import.meta.url));
 /** The cell's two runtimes; workers are Node's. */
@@ -92,6 +93,11 @@ describe.each(["node", "deno"] as const)("a queue that a cell on %s shares with 
     await sender.kill();
     const kept = new Set(left());
     expect(sender.lines.filter((line) => !kept.has(line))).toEqual([]);
+    observed(
+      "queue-processes-killed",
+      runtime,
+      `killed after ${enough} answers: ${sender.lines.length} acknowledged sends are there`,
+    );
   });
 
   it("delivers every job to some worker though workers are killed at their work, and then the sender", async () => {
@@ -123,5 +129,10 @@ describe.each(["node", "deno"] as const)("a queue that a cell on %s shares with 
     expect(missing()).toEqual([]);
     // Left is at most what four workers held when they were killed, and what four senders had not heard of yet.
     expect(left().length).toBeLessThanOrEqual(4 * 3 + 4);
+    observed(
+      "queue-workers-killed",
+      runtime,
+      `${sender.lines.length} jobs sent, three workers killed at their work: each done by one that lives`,
+    );
   });
 });

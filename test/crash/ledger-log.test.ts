@@ -7,6 +7,7 @@ import { ObjectStoreUnavailable } from "../../shared/contracts/ports/object-stor
 import { checkArchive } from "../support/check-archive.ts";
 import { LAB_SIGNER, LogLab, PREFIX, SMALL } from "../support/log-lab.ts";
 import { MemoryObjectStore } from "../support/memory-object-store.ts";
+import { observed } from "./faults/observed.ts";
 
 const open = (): LogLab => new LogLab((now) => new MemoryObjectStore(now));
 
@@ -112,6 +113,11 @@ describe("a turn that is cut off", () => {
         });
         lab.close();
       }
+      observed(
+        fate.ends === "crash" ? "seal-killed" : "seal-store-errors",
+        `each step, ${fate.happens}`,
+        `${steps.length} steps of one turn struck one by one: the archive alone gave the whole log each time`,
+      );
     },
   );
 

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fileSystemObjectStore } from "../../functions/adapters/object-store/file-system.ts";
 import type { UnixMs } from "../../shared/contracts/ids.ts";
 import type { ObjectStore } from "../../shared/contracts/ports/object-store.ts";
+import { observed } from "./faults/observed.ts";
 
 const WRITER = fileURLToPath(new URL("./objects-writer.ts", import.meta.url));
 const clock = { now: () => Date.now() as UnixMs }; // safe because: the machine's clock
@@ -93,6 +94,11 @@ describe.each(Object.keys(RUNTIMES))("objects as files under kill -9 on %s", (ru
       expect(keys.length - said.length === 0 || keys.length - said.length === 1).toBe(true);
       for (const key of keys) expect(`a/new/${await stateOf(store, key)}`).toBe(key);
       expect(await store.put("a/x", new Uint8Array(1))).toMatchObject({ ok: true });
+      observed(
+        "objects-killed",
+        runtime,
+        `killed after ${said.length} answers: each object whole, ${keys.length} new ones, locked versions there`,
+      );
     },
   );
 });

@@ -8,6 +8,7 @@ import { verifyStatement } from "../../shared/crypto/policy-statement.ts";
 import { sha256Hex } from "../../shared/crypto/sha256.ts";
 import { objectsHome } from "../support/objects-home.ts";
 import { decisionId, policyChange, SIGN, SIGNING_CELL, STATEMENT_KEY, storable } from "../support/policy-fixtures.ts";
+import { observed } from "./faults/observed.ts";
 
 const WRITER = fileURLToPath(new URL("./policy-writer.ts", import.meta.url));
 const RUNTIMES: Readonly<Record<string, readonly [string, ...string[]]>> = {
@@ -97,6 +98,11 @@ describe.each(Object.keys(RUNTIMES))("a tenant's policy under kill -9 on %s", (r
       expect(home.errors).toEqual([]);
       await host.close();
       home.remove();
+      observed(
+        "policy-killed",
+        runtime,
+        `killed after ${lines.length} answers: revision ${revision} in force (${active} was acknowledged), ${list.value.bundles.length} bundles whole, the ledger has each activation`,
+      );
     },
   );
 });

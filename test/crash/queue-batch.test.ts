@@ -3,15 +3,16 @@ import { describe, expect, it } from "vitest";
 import { eventually, user } from "../support/lab.ts";
 import { readLedger } from "../support/ledger.ts";
 import { CHAT, queueTests } from "../support/queue-test.ts";
-import { expectQuiet, queueWorldBinaries } from "../support/queue-world.ts";
+import { expectQuiet, QUEUE_CELLS, queueWorldBinaries } from "../support/queue-world.ts";
+import { observed } from "./faults/observed.ts";
 
 const bin = queueWorldBinaries();
 const LINES = Number(process.env.QUEUE_BATCH_LINES ?? 2_000);
 
-describe.skipIf(bin === null)(
-  "a batch on the queue lane with two workers (skipped: no PostgreSQL on this machine)",
-  () => {
-    const at = queueTests(bin);
+describe.skipIf(bin === null).each(QUEUE_CELLS)(
+  "a batch on the queue lane with two workers ($runtime, queue: $queue; skipped: no PostgreSQL on this machine)",
+  ({ runtime }) => {
+    const at = queueTests(bin, { runtime });
 
     it("of which one is killed halfway loses and doubles no line: each is answered and charged once", async () => {
       const doomed = await at.start({ concurrency: 16 });
@@ -60,6 +61,11 @@ describe.skipIf(bin === null)(
         0,
       );
       expect(found.reduce((sum, { cost_nusd }) => sum + cost_nusd, 0)).toBe((tokens * 1_000) / 2);
+      observed(
+        "worker-killed-in-batch",
+        runtime,
+        `${found.length} of ${LINES} lines answered and charged once, none is an error`,
+      );
     }, 900_000);
   },
 );

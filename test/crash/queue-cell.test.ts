@@ -1,15 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { eventually, marker } from "../support/lab.ts";
 import { CHAT, queueTests, SLOW, TEST_MS } from "../support/queue-test.ts";
-import { expectQuiet, queueWorldBinaries } from "../support/queue-world.ts";
+import { expectQuiet, QUEUE_CELLS, queueWorldBinaries } from "../support/queue-world.ts";
 import { RawStream } from "../support/raw-stream.ts";
+import { observed } from "./faults/observed.ts";
 
 const bin = queueWorldBinaries();
 
-describe.skipIf(bin === null)(
-  "a cell that is killed at the queue lane (skipped: no PostgreSQL on this machine)",
-  () => {
-    const at = queueTests(bin);
+describe.skipIf(bin === null).each(QUEUE_CELLS)(
+  "a cell that is killed at the queue lane ($runtime, queue: $queue; skipped: no PostgreSQL on this machine)",
+  ({ runtime }) => {
+    const at = queueTests(bin, { runtime });
     const follow = (task: string, after: number) =>
       RawStream.open(at.lab, `/v1/tasks/${task}/events?starting_after=${after}`, { key: at.tenant.apiKey });
 
@@ -33,6 +34,11 @@ describe.skipIf(bin === null)(
         expect([...before.data, ...after.data]).toEqual(whole.data);
         expect(before.text + after.text).toBe(await at.inPeace(prompt));
         expect((await expectQuiet(at.world, at.tenant)).map(({ status }) => status)).toEqual(["OK", "OK"]);
+        observed(
+          "task-killed",
+          runtime,
+          `${before.ids.length} events before the kill, ${after.ids.length} behind the restart: ${whole.ids.length} in all, each once, as in peace`,
+        );
       },
       TEST_MS,
     );
@@ -67,6 +73,11 @@ describe.skipIf(bin === null)(
         });
         expect(text.join("")).toBe(peace.output[0].content[0].text);
         expect((await expectQuiet(at.world, at.tenant)).map(({ status }) => status)).toEqual(["OK", "OK"]);
+        observed(
+          "background-killed",
+          runtime,
+          `${told.length} events before, ${after.data.length} behind: sequence numbers without a gap, the text as in peace`,
+        );
       },
       TEST_MS,
     );
@@ -95,6 +106,11 @@ describe.skipIf(bin === null)(
         const [lost] = await expectQuiet(at.world, at.tenant);
         expect(lost?.cost_nusd).toBeGreaterThan(0);
         expect(await at.inPeace(prompt)).toContain(asked.text);
+        observed(
+          "cell-and-worker-killed",
+          runtime,
+          `${replay.data.length} events are kept, the last an error; ${ended.status}, ${lost?.cost_nusd} nusd, estimated`,
+        );
       },
       TEST_MS,
     );
@@ -118,6 +134,11 @@ describe.skipIf(bin === null)(
           const { result } = await at.lab.json(`/v1/tasks/${task}`, { key: at.tenant.apiKey });
           expect(result.choices[0].message.content).toBe(await at.inPeace(prompts[index] ?? ""));
         }
+        observed(
+          "waiting-killed",
+          runtime,
+          `${found.length} of ${tasks.length} tasks ended OK, each answered as in peace`,
+        );
       },
       TEST_MS,
     );
@@ -147,6 +168,11 @@ describe.skipIf(bin === null)(
         expect(again.task).toBe(first.task);
         expect([first.end, first.complete]).toEqual(["cut", false]);
         expect(await expectQuiet(at.world, at.tenant)).toHaveLength(1);
+        observed(
+          "queued-key-killed",
+          runtime,
+          `${first.data.length} events before; the repeat has the whole answer from its first byte under the same task; one task`,
+        );
       },
       TEST_MS,
     );

@@ -6,14 +6,15 @@ import { describe, expect, it } from "vitest";
 import { QUEUE_FILE } from "../../functions/entry/home.ts";
 import { eventually, marker, user } from "../support/lab.ts";
 import { CHAT, queueTests, TEST_MS } from "../support/queue-test.ts";
-import { expectQuiet, queueWorldBinaries } from "../support/queue-world.ts";
+import { expectQuiet, QUEUE_CELLS, queueWorldBinaries } from "../support/queue-world.ts";
+import { observed } from "./faults/observed.ts";
 
 const bin = queueWorldBinaries();
 
-describe.skipIf(bin === null)(
-  "the queue lane without one of its stores (skipped: no PostgreSQL on this machine)",
-  () => {
-    const at = queueTests(bin);
+describe.skipIf(bin === null).each(QUEUE_CELLS)(
+  "the queue lane without one of its stores ($runtime, queue: $queue; skipped: no PostgreSQL on this machine)",
+  ({ runtime }) => {
+    const at = queueTests(bin, { runtime });
     const chat = (prompt: string) =>
       at.lab.json(CHAT, { key: at.tenant.apiKey, body: { model: "words", messages: [user(prompt)] } });
 
@@ -35,6 +36,11 @@ describe.skipIf(bin === null)(
         lock.close();
         expect((await asked).choices[0].message.content).toBe(await at.inPeace(prompt));
         expect((await expectQuiet(at.world, at.tenant)).map(({ status }) => status)).toEqual(["OK", "OK", "OK", "OK"]);
+        observed(
+          "queue-locked",
+          runtime,
+          "the call of the queue lane waited and was answered as in peace, the direct one at once; OK, once each",
+        );
       },
       TEST_MS,
     );
@@ -76,6 +82,7 @@ describe.skipIf(bin === null)(
         const output = (await (await client.files.content(done.output_file_id ?? "")).text()).trim().split("\n");
         expect(new Set(output.map((line) => JSON.parse(line).custom_id)).size).toBe(60);
         expect(await expectQuiet(at.world, at.tenant)).toHaveLength(61);
+        observed("store-away-batch", runtime, `60 of 60 lines answered once the store was back; a call meanwhile 200`);
       },
       TEST_MS,
     );
@@ -92,6 +99,11 @@ describe.skipIf(bin === null)(
         await at.world.postgres.start();
         expect((await expectQuiet(at.world, at.tenant)).map(({ status }) => status)).toEqual(
           Array.from({ length: 6 }, () => "OK"),
+        );
+        observed(
+          "postgres-away-queue",
+          runtime,
+          "6 calls OK while it was away; its sums are the ledger's once it is back",
         );
       },
       TEST_MS,

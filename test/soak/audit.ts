@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { systemClock } from "../../functions/adapters/clock/system.ts";
+import { fileSystemObjectStore } from "../../functions/adapters/object-store/file-system.ts";
 import { QUEUE_FILE } from "../../functions/entry/home.ts";
 import { nodeBinary, ROOT } from "../../infra/local/command.mjs";
 
@@ -54,7 +56,7 @@ export interface Audit {
 }
 
 /** Looks into every database of a stopped cell. */
-export function auditHome(home: string): Audit {
+export async function auditHome(home: string): Promise<Audit> {
   const found: Audit = { databases: 0, damaged: [], leaks: {} };
   const count = (what: string, by: number) => {
     found.leaks[what] = (found.leaks[what] ?? 0) + by;
@@ -83,7 +85,10 @@ export function auditHome(home: string): Audit {
         Number(db.prepare(`SELECT COUNT(*) AS n FROM ${table}`).get()?.n),
       );
   });
-  const partial = join(home, "object-store", "~partial");
+  // What a store that failed kept the cell from removing, the next start removes.
+  const root = realpathSync(join(home, "object-store"));
+  await fileSystemObjectStore({ root, jurisdiction: "local", clock: systemClock });
+  const partial = join(root, "~partial");
   count("objects that were never finished", existsSync(partial) ? readdirSync(partial).length : 0);
   return found;
 }

@@ -202,7 +202,7 @@ try {
     const code = await world.cell.drain();
     if (code !== 0) throw new Error(`it was ${code}`);
   });
-  const audit = auditHome(home);
+  const audit = await auditHome(home);
   await holds("no database is damaged", () => {
     if (audit.damaged.length > 0) throw new Error(audit.damaged.join("; "));
   });

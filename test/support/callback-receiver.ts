@@ -18,11 +18,13 @@ export class CallbackReceiver {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part);
     const { method = "", url = "", headers } = request;
-    const call = { method, url: `${this.url}${url}`, headers, body: Buffer.concat(parts) };
+    const call = { method, url: `${this.named ?? this.url}${url}`, headers, body: Buffer.concat(parts) };
     this.received.push(call);
     this.answer(response, call);
     for (const wake of this.#waiting.splice(0)) wake();
   });
+  /** Origin under which it is called, where that is another than its own. */
+  named: string | null = null;
   readonly #waiting: (() => void)[] = [];
   #url = "";
 

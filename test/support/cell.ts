@@ -28,6 +28,8 @@ export interface CellOptions {
    * it one process is both.
    */
   edges?: number;
+  /** `host:port` that stands for every public address on workerd, where a receiver of the test listens. */
+  publicNetwork?: string;
 }
 
 /** A whole cell as real processes, reached over HTTP like any other. */
@@ -153,5 +155,17 @@ async function launchWorkerd(options: CellOptions, home: string, port: number) {
     env: options.env ?? {},
     trusted: options.trusted ? [readFileSync(options.trusted, "utf8")] : [],
   });
+  if (options.publicNetwork !== undefined) standFor(file, options.publicNetwork);
   return { file: workerdBinary(), args: ["serve", "--experimental", file], env: {}, cwd: home };
+}
+
+/** What tenants name is then sent there; the cell judges the names as ever. */
+function standFor(file: string, address: string): void {
+  const text = readFileSync(file, "utf8");
+  const changed = text.replace(
+    /^ *\(name = "public", network = .*\),$/m,
+    `    (name = "public", external = (address = "${address}", http = ())),`,
+  );
+  if (changed === text) throw new Error("the configuration has no public network");
+  writeFileSync(file, changed);
 }

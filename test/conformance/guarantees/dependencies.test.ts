@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { observed } from "../../crash/faults/observed.ts";
 import { eventually, startLab, type Tenant, user } from "../../support/lab.ts";
 import { mixedRun } from "../../support/mixed-run.ts";
 import { OtlpCollector } from "../../support/otlp-collector.ts";
@@ -107,6 +108,11 @@ describe.skipIf(bin === null)("a cell whose dependencies go away and come back",
     ]);
     await suspend(false);
     await lab.json(CHAT, { key: other.apiKey, body: chat() });
+    observed(
+      "postgres-away",
+      "deno",
+      "calls, keys, revocation, a new tenant and its suspension worked; workspaces 503; afterwards sums and read models whole, the tenant mirrored",
+    );
   });
 
   it("starts without Postgres, and catches up once it is there", async () => {

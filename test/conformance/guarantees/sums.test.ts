@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { observed } from "../../crash/faults/observed.ts";
 import { eventually, marker, startLab, type Tenant, user } from "../../support/lab.ts";
 import { expectChained, readLedger } from "../../support/ledger.ts";
 import { mixedRun } from "../../support/mixed-run.ts";
@@ -67,6 +68,11 @@ describe.skipIf(bin === null)("money after answers, failures, cuts, estimates an
     const details = entries.flatMap(({ kind, detail }) => (kind === "task.closed" ? [detail] : []));
     expect(new Set(details.map(({ status }) => status))).toEqual(new Set(["OK", "ERROR", "CANCELED"]));
     expect(details.some(({ estimated, cost_nusd }) => estimated === true && (cost_nusd ?? 0) > 0)).toBe(true);
+    observed(
+      "events-killed",
+      "deno",
+      `${sums.requests} calls, ${sums.cost_nusd} nusd in ledger, usage, budget and Postgres alike; read models whole`,
+    );
   });
 
   it("charges a call that a crash cut off what was held, and its key never runs again", async () => {
@@ -77,6 +83,11 @@ describe.skipIf(bin === null)("money after answers, failures, cuts, estimates an
     expect(task).toMatchObject({ status: "ERROR", phase: "done", error: { code: "outcome_unknown" } });
     expect(task.usage).toMatchObject({ estimated: true });
     expect(task.usage.cost_nusd).toBeGreaterThan(0);
+    observed(
+      "call-cut-off",
+      "deno",
+      `${task.usage.cost_nusd} nusd charged as an estimate; its key answers ${again.status} outcome_unknown; the engine was asked once`,
+    );
   });
 
   it("stays one sum for tenants that run at the same time, each with its own chain", async () => {
