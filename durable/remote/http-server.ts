@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout } from "node:timers";
+import { setImmediate } from "node:timers";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Result } from "../../shared/contracts/result.ts";
 import { faultOf } from "./faults.ts";
@@ -16,6 +16,7 @@ import {
 } from "./http-protocol.ts";
 import type { CallOutcome, ObjectCall } from "./object-call.ts";
 import { readBounded } from "./read-bounded.ts";
+import { methodKind } from "./remote-ports.ts";
 import { type CallServer, readCalls } from "./serve-calls.ts";
 import { decodeValue, encodeValue } from "./wire-value.ts";
 
@@ -31,9 +32,15 @@ export interface ObjectsServerOptions {
 
 export interface ObjectsServer {
   handle(request: Request): Promise<Response>;
-  /** Takes no more sends, breaks streams off, and resolves once what was begun has been answered. */
+  /** Takes no more sends, breaks off what streams or waits, and resolves once what was begun has been answered. */
   close(): Promise<void>;
 }
+
+const GOING: CallOutcome = {
+  kind: "fault",
+  fault: { name: "ObjectUnavailable", message: "the objects are going" },
+  ran: false,
+};
 
 /**
  * The objects' side of HTTP. A send is authenticated, its version looked at and its size bounded before a call of it runs;
@@ -43,6 +50,7 @@ export function objectsServer(options: ObjectsServerOptions): ObjectsServer {
   const { calls, verify, nowMs, onFailure, versions = PROTOCOL } = options;
   const known = new Map<string, number>();
   const streams = new Set<() => void>();
+  const waiting = new Set<() => void>();
   let bytesHeld = 0;
   let running = 0;
   let going = false;
@@ -90,6 +98,21 @@ export function objectsServer(options: ObjectsServerOptions): ObjectsServer {
     }
   }
 
+  /** What waits is turned away when this process goes, and asked again of the one behind it. */
+  async function carriedOut(call: ObjectCall): Promise<CallOutcome> {
+    if (methodKind(call.of, call.method) !== "waits") return calls.call(call);
+    let turnAway: () => void = () => {};
+    const away = new Promise<CallOutcome>((resolve) => {
+      turnAway = () => resolve(GOING);
+    });
+    waiting.add(turnAway);
+    try {
+      return await Promise.race([calls.call(call), away]);
+    } finally {
+      waiting.delete(turnAway);
+    }
+  }
+
   /** One frame an answer. */
   async function answerCalls(request: Request, version: number): Promise<Response> {
     const body = await readBounded(request, LIMITS.remoteBodyBytesMax, (bytes) => {
@@ -102,7 +125,7 @@ export function objectsServer(options: ObjectsServerOptions): ObjectsServer {
       if (asked === null || (version < JOINED_FROM && asked.length > 1)) return refuse("unreadable");
       if (going) return refuse("going");
       const ended = begin();
-      const answers = asked.map(async (call, index) => framedAnswer(index, call, await calls.call(call)));
+      const answers = asked.map(async (call, index) => framedAnswer(index, call, await carriedOut(call)));
       const all = Promise.all(answers).finally(ended);
       if (answers.length === 1) return new Response(joined([...(await all), endFrame()]), { headers });
       all.catch(() => {});
@@ -139,21 +162,28 @@ export function objectsServer(options: ObjectsServerOptions): ObjectsServer {
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
     const source = body.getReader();
     let sent = false;
-    let broken: ((cause: Error) => void) | null = null;
-    const gone = new Promise<never>((_resolve, reject) => {
-      broken = reject;
-    });
-    gone.catch(() => {});
+    let gone: Error | null = null;
+    let broken: (cause: Error) => void = () => {};
     const breakOff = () => {
-      broken?.(new Error("the objects are going"));
+      gone = new Error("the objects are going");
+      broken(gone);
       leave();
     };
     const leave = () => {
       streams.delete(breakOff);
       ended();
     };
-    streams.add(breakOff);
     let next: ReturnType<typeof source.read> | null = null;
+    /** The next piece, or null when there was nothing to say for a while. */
+    const piece = (): Promise<ReadableStreamReadResult<Uint8Array> | null> =>
+      new Promise((resolve, reject) => {
+        if (gone !== null) return reject(gone);
+        broken = reject;
+        const timer = setTimeout(resolve, LIMITS.remoteSilenceMs, null);
+        next ??= source.read();
+        next.then(resolve, reject).finally(() => clearTimeout(timer));
+      });
+    streams.add(breakOff);
     return new ReadableStream({
       async pull(controller) {
         if (!sent) {
@@ -162,12 +192,11 @@ export function objectsServer(options: ObjectsServerOptions): ObjectsServer {
           return;
         }
         try {
-          next ??= source.read();
-          const piece = await Promise.race([next, gone, silence()]);
+          const found = await piece();
           // An empty frame says that there is nothing to say: who hears nothing at all asks again.
-          if (piece === null) return controller.enqueue(framed(new Uint8Array()));
+          if (found === null) return controller.enqueue(framed(new Uint8Array()));
           next = null;
-          if (!piece.done) return controller.enqueue(framedPiece(piece.value));
+          if (!found.done) return controller.enqueue(framedPiece(found.value));
           leave();
           controller.enqueue(endFrame());
           controller.close();
@@ -199,7 +228,7 @@ export function objectsServer(options: ObjectsServerOptions): ObjectsServer {
     },
     async close() {
       going = true;
-      for (const breakOff of [...streams]) breakOff();
+      for (const end of [...streams, ...waiting]) end();
       if (running > 0)
         await new Promise<void>((resolve) => {
           idle = resolve;
@@ -216,12 +245,6 @@ function decoded(bytes: Uint8Array): unknown {
     return null;
   }
 }
-
-/** Null after `remoteSilenceMs`. */
-const silence = (): Promise<null> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, LIMITS.remoteSilenceMs, null).unref();
-  });
 
 async function* pieces(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = body.getReader();

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { TaskId, TenantId } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ConstraintViolation, ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
@@ -296,6 +296,70 @@ describe("the objects' port", () => {
     expect(await first).toEqual({});
     await closed;
     expect(made).toBe(1);
+  });
+});
+
+describe("what waits or streams when the objects' process goes", () => {
+  it("is turned away at once and asked again of the next one, so that no restart waits for it", async () => {
+    const asked: number[] = [];
+    const begun = Promise.withResolvers<void>();
+    const make = (answers: boolean) =>
+      remoteWorld({
+        ports: {
+          task: partly<"task">({
+            async renewTask(_tenant, _task, fence) {
+              asked.push(fence);
+              begun.resolve();
+              return answers ? ok({ cancel: true }) : new Promise<never>(() => {});
+            },
+          }),
+        },
+      });
+    let objects = make(false);
+    const { ports } = remoteWorld({ ports: {}, network: (request) => objects.server.handle(request) });
+    const renewed = ports.task.renewTask(tenant, task, 7, { life_ms: 1_000, wait_ms: 1_000 });
+    await begun.promise;
+    const before = objects;
+    objects = make(true);
+    await before.server.close();
+    expect(await renewed).toEqual({ ok: true, value: { cancel: true } });
+    expect(asked).toEqual([7, 7]);
+  });
+
+  it("says now and then that it has nothing to say, so that a dead sender is told from a quiet one", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const { ports } = remoteWorld({
+        ports: {
+          archive: partly<"archive">({
+            async getStream() {
+              let left = 1;
+              return ok({
+                ...{ version: null, etag: "e", size: 1 },
+                body: new ReadableStream<Uint8Array<ArrayBuffer>>(
+                  {
+                    async pull(controller) {
+                      if (left-- === 0) return controller.close();
+                      await new Promise((resolve) => setTimeout(resolve, 4 * LIMITS.remoteSilenceMsMax));
+                      controller.enqueue(new Uint8Array([1]));
+                    },
+                  },
+                  { highWaterMark: 0 },
+                ),
+              });
+            },
+          }),
+        },
+      });
+      const found = await ports.archive.getStream("a");
+      if (!found.ok) throw new Error(found.error.reason);
+      const whole = new Response(found.value.body).arrayBuffer();
+      for (let passed = 0; passed <= 5 * LIMITS.remoteSilenceMsMax; passed += 1_000)
+        await vi.advanceTimersByTimeAsync(1_000);
+      expect((await whole).byteLength).toBe(1);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

@@ -12,7 +12,8 @@ export interface Balancer {
 }
 
 /** Asks every edge for `/readyz` this often, where it is to look by itself. */
-const LOOK_MS = 50;
+const LOOK_EVERY_MS = 50;
+const LOOK_MS_MAX = 10_000;
 
 /**
  * A plain HTTP balancer: bytes pass as they come, both ways, and what either side breaks off is broken off on the other.
@@ -82,21 +83,23 @@ export async function startBalancer(
   });
   server.requestTimeout = 0;
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-  let looking: ReturnType<typeof setTimeout> | null = null;
-  const look = async (): Promise<void> => {
-    await Promise.all(
-      edges.map(async (edge, index) => {
-        const answer = await fetch(`${edge}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
-        usable[index] = answer?.status === 200;
-        await answer?.body?.cancel();
-      }),
-    );
-    if (looking !== null) looking = setTimeout(look, LOOK_MS);
+  let ended = false;
+  /** An edge that says that it is not ready, or that nobody is behind, gets no more; one that is slow to say stays as it was. */
+  const look = async (index: number): Promise<void> => {
+    try {
+      const answer = await fetch(`${edges[index]}/readyz`, { signal: AbortSignal.timeout(LOOK_MS_MAX) });
+      usable[index] = answer.status === 200;
+      await answer.body?.cancel();
+    } catch (cause) {
+      if (!(cause instanceof DOMException)) usable[index] = false;
+    }
   };
-  if (looks) {
-    looking = setTimeout(() => {}, 0);
-    await look();
-  }
+  const watching = edges.map(async (_edge, index) => {
+    while (looks && !ended) {
+      await look(index);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+  });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, // safe because: it listens on a port
     given,
@@ -104,8 +107,8 @@ export async function startBalancer(
       usable[edge] = is;
     },
     async stop() {
-      if (looking !== null) clearTimeout(looking);
-      looking = null;
+      ended = true;
+      await Promise.all(watching);
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
