@@ -116,7 +116,10 @@ export class InHand {
     const { task } = this.#job;
     switch (effect.do) {
       case "lease":
-        send({ t: "lease", ref: `${this.number}.${effect.asked}`, message: this.#delivery.body, held: effect.held });
+        send({
+          ...{ t: "lease", ref: `${this.number}.${effect.asked}`, held: effect.held },
+          ...{ message: this.#delivery.body, delivered: this.#delivery.id },
+        });
         return;
       case "start":
         this.#start();

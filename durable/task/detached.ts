@@ -41,6 +41,9 @@ export const DETACHED_SCHEMA: readonly string[] = [
 /** Which process has the lease, where it is the one that keeps the objects. Null: another one, and it ends by time. */
 export const HOLDER_SCHEMA: readonly string[] = ["ALTER TABLE detached ADD COLUMN holder TEXT"];
 
+/** Which message is the dead letter of a task that was begun too often. */
+export const LETTER_SCHEMA: readonly string[] = ["ALTER TABLE detached ADD COLUMN letter TEXT"];
+
 type Row = {
   phase: "queued" | "running" | "done";
   fence: number;
@@ -56,9 +59,10 @@ type Row = {
   frames: number;
   ended: LogEnd | null;
   holder: string | null;
+  letter: string | null;
 };
 const ROW =
-  "SELECT phase, fence, attempts, lease_until_ms, cancel, deadline_ms, expires_ms, callback, bytes, job, head, frames, ended, holder FROM detached";
+  "SELECT phase, fence, attempts, lease_until_ms, cancel, deadline_ms, expires_ms, callback, bytes, job, head, frames, ended, holder, letter FROM detached";
 
 export const detachedRow = (sql: Sql): Row | undefined => sql.get<Row>(ROW);
 
@@ -127,13 +131,12 @@ export function detachedCall(sql: Sql): Result<Uint8Array, { reason: "not_found"
 export function leaseTask(
   sql: Sql,
   env: CoreEnv,
-  { life_ms: lifeMs, held: again, holder }: LeaseOptions,
+  { life_ms: lifeMs, held: again, holder, message }: LeaseOptions,
   here: string | null = null,
 ): Result<LeasedTask, LeaseTaskRefusal> {
   const row = detachedRow(sql);
   if (!row) return err({ reason: "not_found" });
-  if (row.phase === "done")
-    return err({ reason: row.attempts > LIMITS.detachedAttemptsMax ? "exhausted" : "finished" });
+  if (row.phase === "done") return err({ reason: isLetter(sql, row, message) ? "exhausted" : "finished" });
   if (row.phase === "running" && row.lease_until_ms > env.now && !isFormer(row, here))
     return err({ reason: "leased", retry_after_ms: row.lease_until_ms - env.now });
   const next: Row = {
@@ -161,6 +164,18 @@ export function leaseTask(
 /** Frames behind the seen ones. */
 export const unseenFrames = (sql: Sql, seen: number): number =>
   sql.get<{ n: number | null }>("SELECT SUM(frames) AS n FROM log_part WHERE first > ?", seen)?.n ?? 0;
+
+/**
+ * Whether the message is the dead letter of a poisoned task: the first that asks, and always the same one, so that a worker
+ * that dies before it could bury it loses no letter.
+ */
+function isLetter(sql: Sql, { attempts, letter }: Row, message: string | undefined): boolean {
+  if (attempts <= LIMITS.detachedAttemptsMax) return false;
+  if (message === undefined || letter === message) return true;
+  if (letter !== null) return false;
+  sql.run("UPDATE detached SET letter = ?", message);
+  return true;
+}
 
 /** Whether a process that has ended has the lease: its home has another one now. */
 const isFormer = (row: Row, here: string | null): boolean =>

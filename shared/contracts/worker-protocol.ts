@@ -92,8 +92,14 @@ export const FromWorker = z.discriminatedUnion("t", [
       .array(z.strictObject({ task: TaskId, message: text(65_536), chunks: count, ended: z.boolean() }))
       .max(1_024),
   }),
-  /** Asks for the task of a received message; `held`: it has the chunks of this generation already. */
-  z.strictObject({ t: z.literal("lease"), ref: text(64), message: text(65_536), held: z.boolean() }),
+  /**
+   * Asks for the task of a received message; `held`: it has the chunks of this generation already. `delivered`: the
+   * queue's name of the message, the same for each delivery, so that of several about one task one becomes a dead letter.
+   */
+  z.strictObject({
+    ...{ t: z.literal("lease"), ref: text(64), message: text(65_536), held: z.boolean() },
+    delivered: text(256).optional(),
+  }),
   /** The engine accepted the request. */
   z.strictObject({ t: z.literal("head"), task: TaskId, fence: Fence, dialect: z.enum(DIALECTS) }),
   /** Bytes of the engine's answer, cut anywhere; `seq` from 1 without gaps. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ProblemError } from "../../functions/problem.ts";
+import type { UnixMs } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { err } from "../../shared/contracts/result.ts";
 import { CHAT, chat, DETACHED, lastFrame, queued, read, taken } from "../support/detached-asks.ts";
@@ -161,6 +162,50 @@ describe("a run that is lost", () => {
     expect(response.status).toBe(502);
     expect(await cell.task(task)).toMatchObject({ status: "ERROR" });
     expect(await cell.take(task)).toEqual({ ok: false, error: { reason: "exhausted" } });
+    // The same message comes again where its worker died before it could bury it; the others are not wanted any more.
+    const told = [];
+    for (const message of ["m-1", "m-2", "m-1", "m-3"]) {
+      const asked = await cell.take(task, { message });
+      told.push(asked.ok ? "leased" : asked.error.reason);
+    }
+    expect(told, "one dead letter of one task").toEqual(["exhausted", "finished", "exhausted", "finished"]);
+  });
+
+  it("is not risked for another one: nothing is begun while leases are renewed late", async () => {
+    const { task } = await queued(cell, false);
+    const { clock } = cell.deps;
+    const { now } = clock;
+    const { renewTask } = cell.deps.tasks;
+    const beganMs = now.call(clock);
+    let aheadMs = 0;
+    // The clock stands but for what this test says: how long its steps take changes nothing.
+    clock.now = () => (beganMs + aheadMs) as UnixMs; // safe because: milliseconds plus milliseconds
+    try {
+      const renewed = Promise.withResolvers<void>();
+      cell.faults.tasks.renewTask = async (tenant, of, fence, options) => {
+        if (options.wait_ms === 0 || aheadMs > 0) return renewTask(tenant, of, fence, options);
+        aheadMs += options.wait_ms + LIMITS.detachedLateMsMax + 1;
+        renewed.resolve();
+        return renewTask(tenant, of, fence, { ...options, wait_ms: 0 });
+      };
+      const engine = fed();
+      scripts = [engine.script];
+      const lost = new AbortController();
+      const run = await taken(cell, task, { lost: lost.signal });
+      await renewed.promise;
+      await engine.asked;
+      cell.faults.tasks.renewTask = renewTask;
+      const other = await queued(cell, false);
+      expect(await cell.take(other.task)).toMatchObject({ ok: false, error: { reason: "overloaded" } });
+      aheadMs += LIMITS.runLeaseMs;
+      scripts = [whole];
+      await taken(cell, other.task);
+      expect((await other.answer).status).toBe(200);
+      lost.abort();
+      await run.over;
+    } finally {
+      clock.now = now;
+    }
   });
 
   it("because the policy could not be asked is no attempt, so that an outage ends no task", async () => {

@@ -215,11 +215,12 @@ export async function detachedCell(
       return TaskId.parse(JSON.parse(context).task);
     },
     /** Takes a task as a worker does whose connection holds until `lost` aborts. */
-    take: (task: TaskId, options: { lost?: AbortSignal; held?: boolean } = {}) =>
+    take: (task: TaskId, options: { lost?: AbortSignal; held?: boolean; message?: string } = {}) =>
       host.take(tenant, task, {
         channel: UNUSED,
         lost: options.lost ?? new AbortController().signal,
         held: options.held ?? false,
+        ...(options.message === undefined ? {} : { message: options.message }),
       }),
     /** Frames of a task's log and its end, read from the store. */
     async log(task: TaskId): Promise<{ frames: number; end: string | null; attempts: number }> {

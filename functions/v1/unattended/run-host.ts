@@ -34,6 +34,8 @@ export interface AskingWorker {
   lost: AbortSignal;
   /** It has all that an earlier run of this task got from it, so that the run can be repeated. */
   held: boolean;
+  /** The queue's name of its message. */
+  message?: string;
 }
 
 export interface RunHost extends Pick<Runner, "carry"> {
@@ -67,11 +69,21 @@ const RETRY_MS = 1_000;
 export function runHost(deps: Deps, operations: readonly Operation[], parts: RunHostParts): RunHost {
   const byId = new Map(operations.map((operation) => [operation.id, operation]));
   let running = 0;
+  /** Renewals of leases came late: until this instant nothing more is begun, so that those that run lose nothing. */
+  let lateUntilMs = 0;
+  const late = (ms: number): void => {
+    if (ms > LIMITS.detachedLateMsMax) lateUntilMs = deps.clock.now() + LIMITS.runLeaseMs / 3;
+  };
 
-  async function lease(tenant: TenantId, task: TaskId, held: boolean): Promise<Result<LeasedTask, TakeRefusal>> {
-    if (running >= LIMITS.detachedRunsMax) return err({ reason: "overloaded", retry_after_ms: RETRY_MS });
+  async function lease(
+    tenant: TenantId,
+    task: TaskId,
+    asked: { held: boolean; message?: string },
+  ): Promise<Result<LeasedTask, TakeRefusal>> {
+    if (running >= LIMITS.detachedRunsMax || deps.clock.now() < lateUntilMs)
+      return err({ reason: "overloaded", retry_after_ms: RETRY_MS });
     const holder = parts.holder === undefined ? {} : { holder: parts.holder };
-    return deps.tasks.leaseTask(tenant, task, { life_ms: LIMITS.runLeaseMs, held, ...holder });
+    return deps.tasks.leaseTask(tenant, task, { life_ms: LIMITS.runLeaseMs, ...asked, ...holder });
   }
 
   /** Leaves the task to its next run, unless somebody else has it already. */
@@ -90,7 +102,7 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
     running++;
     const leave = deps.lifecycle.enter();
     const stop = new AbortController();
-    const kept = keepLease(deps, tenant, task, leased.fence, stop);
+    const kept = keepLease(deps, { tenant, task, fence: leased.fence }, stop, late);
     const confirm = async (): Promise<void> => {
       if (stop.signal.reason instanceof Fenced) throw stop.signal.reason;
       const { fence } = leased;
@@ -118,7 +130,7 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
 
   return {
     async carry(tenant, task) {
-      const leased = await lease(tenant, task, false);
+      const leased = await lease(tenant, task, { held: false });
       if (!leased.ok) {
         if (leased.error.reason === "overloaded") throw new Error("as many tasks run here as may");
         return;
@@ -133,9 +145,10 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
       const over = run({ tenant, task, leased: value, ends, lost: null, pool: null });
       if (parts.awaited) await over;
     },
-    async take(tenant, task, { channel, lost, held }) {
+    async take(tenant, task, { channel, lost, held, message }) {
       if (deps.lifecycle.draining) return err({ reason: "overloaded", retry_after_ms: RETRY_MS });
-      const leased = await lease(tenant, task, held);
+      const asked = { held, ...(message === undefined ? {} : { message }) };
+      const leased = await lease(tenant, task, asked);
       if (!leased.ok) return leased;
       const { value } = leased;
       const ends = endsUnrun(deps, value) ?? (value.frames > 0 && !held ? notContinued() : null);
@@ -147,7 +160,8 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
       // Nothing is left for a worker to do.
       if ((await over) === "lost") return err({ reason: "overloaded", retry_after_ms: RETRY_MS });
       if (value.cancel) return err({ reason: "canceled" });
-      return err({ reason: value.attempts > LIMITS.detachedAttemptsMax ? "exhausted" : "finished" });
+      const again = await deps.tasks.leaseTask(tenant, task, { life_ms: LIMITS.runLeaseMs, ...asked });
+      return again.ok ? err({ reason: "overloaded", retry_after_ms: RETRY_MS }) : again;
     },
   };
 }
@@ -166,13 +180,23 @@ function endsUnrun(deps: Pick<Deps, "clock">, leased: LeasedTask): ProblemError 
   return null;
 }
 
-/** Renews the lease until `end`, and stops the run when the task is to be cancelled or somebody else has it. */
-function keepLease(deps: Deps, tenant: TenantId, task: TaskId, fence: number, stop: AbortController): { end(): void } {
+/**
+ * Renews the lease until `end`, and stops the run when the task is to be cancelled or somebody else has it. `late` is told
+ * how much later than asked each renewal was there.
+ */
+function keepLease(
+  deps: Deps,
+  { tenant, task, fence }: { tenant: TenantId; task: TaskId; fence: number },
+  stop: AbortController,
+  late: (ms: number) => void,
+): { end(): void } {
   let ended = false;
   const options = { life_ms: LIMITS.runLeaseMs, wait_ms: LIMITS.runLeaseMs / 3 };
   const loop = async (): Promise<void> => {
     while (!ended) {
+      const askedMs = deps.clock.now();
       const renewed = await deps.tasks.renewTask(tenant, task, fence, options).catch(() => null);
+      late(deps.clock.now() - askedMs - options.wait_ms);
       if (ended) return;
       // The store did not answer: the lease still runs for two more tries.
       if (renewed === null) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

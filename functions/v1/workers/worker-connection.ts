@@ -108,7 +108,7 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
   }
 
   /** From the worker's question to what became of the task. */
-  async function lease({ ref, message, held }: Frame<"lease">): Promise<void> {
+  async function lease({ ref, message, held, delivered }: Frame<"lease">): Promise<void> {
     const asked = await readMessage(tokens, claims, message, clock.now());
     if (!asked.ok) return refuse(ref, ...refusalOf(asked.error));
     const { ticket, deadline } = asked.value;
@@ -120,7 +120,10 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
     const task = new WorkerTask({ task: name, ref, deadline, pool, synthetic, send });
     tasks.set(name, task);
     try {
-      const taken = await runs.take(tenant, name, { channel: task, lost: gone.signal, held });
+      const taken = await runs.take(tenant, name, {
+        ...{ channel: task, lost: gone.signal, held },
+        ...(delivered === undefined ? {} : { message: delivered }),
+      });
       if (!taken.ok) return refuse(ref, ...refusalOf(taken.error));
       const { fence, over: ended } = taken.value;
       task.leased(fence);

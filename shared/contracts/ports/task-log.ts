@@ -96,6 +96,8 @@ export interface LeaseOptions {
   life_ms: number;
   held: boolean;
   holder?: string;
+  /** The queue's name of the message that asks: of several about a poisoned task, one is told that it is `exhausted`. */
+  message?: string;
 }
 
 export type LeaseTaskRefusal =

@@ -48,6 +48,8 @@ export function streamed(
       method: "POST",
       headers: {
         ...{ authorization: `Bearer ${key}`, "content-type": "application/json" },
+        // Streams of a busy machine are open for longer than the usual deadline.
+        "x-bailiwick-deadline-ms": "1800000",
         "content-length": Buffer.byteLength(body),
       },
     });
