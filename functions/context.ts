@@ -39,6 +39,7 @@ import type { TenantCredentials } from "./inference/tenant-credentials.ts";
 import type { Authenticator } from "./pipeline/authenticate/authenticator.ts";
 import type { serviceAccounts } from "./pipeline/authenticate/service-account.ts";
 import type { BodyRoom } from "./pipeline/body-room.ts";
+import type { CallHeaders } from "./pipeline/call-headers.ts";
 import type { DirectoryView } from "./pipeline/locate/directory-view.ts";
 import type { Room } from "./pipeline/room.ts";
 import type { Operation } from "./v1/operation.ts";
@@ -50,6 +51,8 @@ export interface Runtime {
   source: string | null;
   /** Aborts when the caller goes away before the answer is complete. May also abort afterwards: ignore it then. */
   disconnected: AbortSignal;
+  /** `disconnected` is dear to ask for, and tells what happened before it was asked for: a short call never does. */
+  asksLate?: true;
   /** Keeps the isolate alive until the promise settles; its rejection is logged. */
   defer(work: Promise<unknown>): void;
   /** Turns this request into a WebSocket; absent where it asks for none. The answer is given back as it is. */
@@ -201,7 +204,7 @@ export interface Incoming {
   receivedMs: UnixMs;
   runtime: Runtime;
   span: Span;
-  headers: Headers;
+  headers: CallHeaders;
   /** Headers that go on every answer of this call, refusals included. */
   reply: Record<string, string>;
   /** This is a detached task's own run, so it is carried out here. */

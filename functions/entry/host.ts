@@ -109,6 +109,7 @@ function denoHost(global: DenoGlobal): Host {
           },
           (request, info) => {
             const runtime = runtimeOf(request, info.remoteAddr.hostname ?? null, onError);
+            runtime.asksLate = true;
             return handle(
               request,
               asksForSocket(request.headers) ? Object.assign(runtime, upgradeOf(request)) : runtime,

@@ -11,6 +11,12 @@ export interface Stopper {
   release(): void;
 }
 
+/**
+ * Where the runtime can be asked late whether a caller is still there, a call that is over sooner never asks, which saves a
+ * twentieth of it: an engine goes on for so many milliseconds at most for somebody who left.
+ */
+const DISCONNECT_UNSEEN_MS = 100;
+
 export function stopOn(deps: Pick<Deps, "clock" | "lifecycle">, call: Pick<Call, "deadline" | "runtime">): Stopper {
   const abort = new AbortController();
   let problem: ProblemError | null = null;
@@ -22,10 +28,21 @@ export function stopOn(deps: Pick<Deps, "clock" | "lifecycle">, call: Pick<Call,
   };
   const left = () => stop(new ProblemError("canceled"));
   const expired = () => stop(new ProblemError("draining"));
-  const timer = setTimeout(
-    () => stop(new ProblemError("deadline-exceeded")),
-    Math.max(0, call.deadline - deps.clock.now()),
-  );
+  const leftMs = Math.max(0, call.deadline - deps.clock.now());
+  const late = () => stop(new ProblemError("deadline-exceeded"));
+  let watched = false;
+  const watch = () => {
+    watched = true;
+    const { disconnected } = call.runtime;
+    if (disconnected.aborted) return left();
+    disconnected.addEventListener("abort", left, { once: true });
+  };
+  const waits = call.runtime.asksLate === true && leftMs > DISCONNECT_UNSEEN_MS;
+  const later = () => {
+    timer = setTimeout(late, leftMs - DISCONNECT_UNSEEN_MS);
+    watch();
+  };
+  let timer = waits ? setTimeout(later, DISCONNECT_UNSEEN_MS) : setTimeout(late, leftMs);
   const stopper: Stopper = {
     abort,
     get problem() {
@@ -34,12 +51,11 @@ export function stopOn(deps: Pick<Deps, "clock" | "lifecycle">, call: Pick<Call,
     onStop: () => {},
     release() {
       clearTimeout(timer);
-      call.runtime.disconnected.removeEventListener("abort", left);
+      if (watched) call.runtime.disconnected.removeEventListener("abort", left);
       deps.lifecycle.expired.removeEventListener("abort", expired);
     },
   };
-  call.runtime.disconnected.addEventListener("abort", left, { once: true });
   deps.lifecycle.expired.addEventListener("abort", expired, { once: true });
-  if (call.runtime.disconnected.aborted) left();
+  if (!waits) watch();
   return stopper;
 }

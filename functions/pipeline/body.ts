@@ -3,6 +3,7 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import { parseStrictJson } from "../../shared/crypto/strict-json.ts";
 import { ProblemError } from "../problem.ts";
 import type { BodyLease } from "./body-room.ts";
+import type { CallHeaders } from "./call-headers.ts";
 
 export interface BodyBounds {
   bytesMax: number;
@@ -16,15 +17,19 @@ const ONE_PIECE_BYTES_MAX = 64 * 1024;
  * Reads a body of at most `bytesMax` within `LIMITS.bodyReadMsMax`, refusing before reading where `content-length`
  * already tells. Compressed bodies are refused (415): nothing is ever inflated, so there is no bomb. Throws `ProblemError`.
  */
-export async function readBody(request: Request, bounds: BodyBounds): Promise<Uint8Array> {
+export async function readBody(
+  request: Request,
+  bounds: BodyBounds,
+  headers: CallHeaders = request.headers,
+): Promise<Uint8Array> {
   const { bytesMax, lease } = bounds;
-  const encoding = request.headers.get("content-encoding");
+  const encoding = headers.get("content-encoding");
   if (encoding !== null && encoding.toLowerCase() !== "identity")
     throw new ProblemError("unsupported-media-type", {
       detail: "Compressed request bodies are not accepted.",
       param: "content-encoding",
     });
-  const declared = request.headers.get("content-length");
+  const declared = headers.get("content-length");
   if (declared !== null && !/^\d{1,15}$/.test(declared))
     throw new ProblemError("invalid-request", { param: "content-length" });
   const length = declared === null ? null : Number(declared);
@@ -109,7 +114,7 @@ const ACCEPTED = {
 } as const;
 
 /** Exactly one acceptable media type; parameters other than a UTF-8 charset are ignored. */
-export function requireMedia(headers: Headers, expected: keyof typeof ACCEPTED): void {
+export function requireMedia(headers: CallHeaders, expected: keyof typeof ACCEPTED): void {
   const type = headers.get("content-type");
   const [media, ...parameters] = (type ?? "").split(";").map((part) => part.trim().toLowerCase());
   if (!ACCEPTED[expected].some((accepted) => accepted === media))

@@ -70,6 +70,18 @@ describe("the record of a decision", () => {
     });
   });
 
+  it("is the same text whether or not the input was written before, so that no record depends on a cache", () => {
+    const input = policyInput({ candidates: [candidate(1)], markings: ['a "quoted" one', "\u2028"] });
+    const record = (over: Partial<Decided>) => decisionRecord({ ...decided, ...over }, input, where).record;
+    for (const decision of [decided.decision, Object.freeze({ ...decided.decision, route: undefined as never })])
+      for (const task of ["task_1", null]) {
+        const at = { ...where, task };
+        const written = decisionRecord({ ...decided, decision, input_json: JSON.stringify(input) }, input, at).record;
+        expect(written).toBe(decisionRecord({ ...decided, decision }, input, at).record);
+      }
+    expect(record({ input_json: JSON.stringify(input) })).toBe(record({}));
+  });
+
   it("keeps the input of a call with as many candidates as there may be", () => {
     const input = policyInput({ candidates: Array.from({ length: LIMITS.candidatesMax }, (_, n) => candidate(n)) });
     expect(recordOf(input).input?.candidates).toHaveLength(LIMITS.candidatesMax);

@@ -34,6 +34,32 @@ export function outcomeOf(decision: Decision): RecordedOutcome {
  * than the ring keeps is left out; its digest stays.
  */
 export function decisionRecord(decided: Decided, input: PolicyInput, where: DecidedWhere): RecordedDecision {
+  const { id, input_json } = decided;
+  const whole = input_json === undefined ? null : written(decided, input_json, input, where);
+  if (whole !== null && whole.length <= LIMITS.decisionRecordBytesMax) return { id, record: whole };
+  return bounded(decided, input, where);
+}
+
+/** The texts of what calls share: calls of one actor to one model have one decision. */
+const texts = new WeakMap<Decision, string>();
+
+/** As `JSON.stringify` writes the record, of parts that are written already. */
+function written(decided: Decided, inputJson: string, input: PolicyInput, where: DecidedWhere): string {
+  const { id, layers, decision, input_digest, now_ns } = decided;
+  let outcome = texts.get(decision);
+  if (outcome === undefined) {
+    outcome = JSON.stringify(outcomeOf(decision));
+    texts.set(decision, outcome);
+  }
+  const q = JSON.stringify;
+  return (
+    `{"schema_version":1,"id":${q(id)},"at_ms":${where.atMs},"task":${q(where.task)},"snapshot":${q(where.snapshot)}` +
+    `,"input":${inputJson},"action":${q(input.action)},"operation":${q(input.operation)}` +
+    `,"input_digest":${q(input_digest)},"now_ns":${q(now_ns)},"layers":${q(layers)},"outcome":${outcome}}`
+  );
+}
+
+function bounded(decided: Decided, input: PolicyInput, where: DecidedWhere): RecordedDecision {
   const { id, layers, input_digest, now_ns } = decided;
   const record = {
     schema_version: 1,

@@ -1,8 +1,9 @@
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ProblemError } from "../problem.ts";
+import type { CallHeaders } from "./call-headers.ts";
 
 /** The `Idempotency-Key` header, quoted (RFC 8941 string) or bare; at most 255 visible characters. */
-export function idempotencyKeyOf(headers: Headers): string | null {
+export function idempotencyKeyOf(headers: CallHeaders): string | null {
   const header = headers.get("idempotency-key");
   if (header === null) return null;
   const quoted = /^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/.exec(header);

@@ -9,6 +9,7 @@ import {
   stricterClassification,
 } from "../../shared/contracts/policy/labels.ts";
 import { ProblemError } from "../problem.ts";
+import type { CallHeaders } from "./call-headers.ts";
 
 const HEADERS = {
   classification: "x-bailiwick-classification",
@@ -24,7 +25,7 @@ export type LabelSources = readonly (LabelConfig | undefined)[];
  * classification, add markings and choose among the purposes that all sources allow. Throws `invalid-request` on what
  * nobody knows and `label-lowered` on less than the sources say.
  */
-export const labelsOf = (headers: Headers, sources: LabelSources): Labels => ({
+export const labelsOf = (headers: CallHeaders, sources: LabelSources): Labels => ({
   classification: classificationOf(headers.get(HEADERS.classification), sources),
   purpose: purposeOf(headers.get(HEADERS.purpose), sources),
   markings: markingsOf(headers.get(HEADERS.markings), sources),

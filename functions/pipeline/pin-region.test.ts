@@ -36,7 +36,7 @@ function cell(keys: readonly ForwardingKey[]) {
   let seen: Incoming | null = null;
   app.use(async (c, next) => {
     const runtime: Runtime = { source: "192.0.2.1", disconnected: new AbortController().signal, defer: () => {} };
-    c.set("incoming", { runtime, headers: c.req.raw.headers } as Incoming); // safe because: no other member is read
+    c.set("incoming", { runtime, headers: c.req.raw.headers } as unknown as Incoming); // safe because: no other member is read
     await next();
   });
   const deps = { cell: { id: "eu1" }, clock: { now: () => NOW as UnixMs }, forwardingKeys: keys };
@@ -64,7 +64,7 @@ describe("where a call says that it comes from", () => {
     const claims = { "x-forwarded-for": "203.0.113.9", "x-forwarded-host": "x", forwarded: "for=1", "x-real-ip": "1" };
     for (const keys of [[], [KEY]]) {
       const { seen } = await cell(keys)({ ...claims, accept: "text/plain" });
-      expect([...(seen?.headers.keys() ?? [])].sort()).toEqual(["accept", "authorization"]);
+      expect([...(seen?.headers ?? [])].map(([name]) => name).sort()).toEqual(["accept", "authorization"]);
       expect([seen?.runtime.source, seen?.forwarded]).toEqual(["192.0.2.1", undefined]);
     }
   });
@@ -74,7 +74,7 @@ describe("where a call says that it comes from", () => {
     expect(text).toBe("ok");
     expect(seen?.forwarded).toEqual({ client: "203.0.113.5", host: "api.example.com" });
     expect(seen?.runtime.source).toBe("203.0.113.5");
-    expect([...(seen?.headers.keys() ?? [])]).toEqual(["authorization"]);
+    expect([...(seen?.headers ?? [])].map(([name]) => name)).toEqual(["authorization"]);
     expect(seen?.runtime.disconnected).toBeInstanceOf(AbortSignal);
   });
 

@@ -4,19 +4,18 @@ import { FORWARDING_HEADER, type ForwardingKey, verifyForwarding } from "../../s
 import type { Deps, Forwarded, Incoming, Runtime } from "../context.ts";
 import { ProblemError } from "../problem.ts";
 import { readCredential } from "./authenticate/read-credential.ts";
+import { type CallHeaders, ReadHeaders } from "./call-headers.ts";
 import { SeenNonces } from "./locate/seen-nonces.ts";
 import type { AppEnv } from "./trace.ts";
 
 /** What others claim about where a call comes from (RFC 7239 and its forerunners). */
 const CLAIMED = /^(?:x-forwarded-|forwarded$|x-real-ip$|x-bailiwick-forwarded$)/;
 
-const unclaimed = (headers: Headers): Headers => {
-  const names = [...headers.keys()].filter((name) => CLAIMED.test(name));
-  if (names.length === 0) return headers;
-  const kept = new Headers(headers);
-  for (const name of names) kept.delete(name);
-  return kept;
-};
+function unclaimed(headers: CallHeaders): CallHeaders {
+  for (const [name] of headers)
+    if (CLAIMED.test(name)) return new ReadHeaders([...headers].filter(([given]) => !CLAIMED.test(given)));
+  return headers;
+}
 
 /** Everything of the runtime but the address, whose getters stay unread. */
 const seenFrom = (runtime: Runtime, source: string | null): Runtime =>
@@ -43,7 +42,7 @@ export const pinRegion = (deps: Pick<Deps, "cell" | "clock" | "forwardingKeys">)
   });
 };
 
-const arrived = (incoming: Incoming, headers: Headers, forwarded: Forwarded): Incoming => ({
+const arrived = (incoming: Incoming, headers: CallHeaders, forwarded: Forwarded): Incoming => ({
   ...incoming,
   headers,
   forwarded,

@@ -2,6 +2,7 @@ import { createMiddleware } from "hono/factory";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Deps, Incoming, Runtime } from "../context.ts";
 import { ProblemError } from "../problem.ts";
+import { ReadHeaders } from "./call-headers.ts";
 
 export type AppEnv = { Bindings: Runtime; Variables: { incoming: Incoming } };
 
@@ -11,7 +12,8 @@ const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PAT
 /** Gives every call its ids, receive time and root span, and refuses what no operation should see. */
 export const trace = (deps: Pick<Deps, "clock" | "ids" | "telemetry">) =>
   createMiddleware<AppEnv>(async function trace(c, next) {
-    const { headers, method, url } = c.req.raw;
+    const { method, url } = c.req.raw;
+    const headers = new ReadHeaders(c.req.raw.headers);
     const request = deps.ids.mint("req");
     const task = deps.ids.mint("task");
     c.set("incoming", {

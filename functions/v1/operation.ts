@@ -6,6 +6,7 @@ import type { ObligationId } from "../../shared/contracts/policy/obligations.ts"
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 import type { ProblemSlug } from "../../shared/contracts/problems.ts";
 import type { Call, Deps, Socket, SocketHandler, Undecided } from "../context.ts";
+import type { CallHeaders } from "../pipeline/call-headers.ts";
 import type { LabelSources } from "../pipeline/labels.ts";
 import type { ProblemShape } from "../problem.ts";
 
@@ -96,7 +97,7 @@ export interface OperationSpec<
   /** Request media type; null when the operation takes no body. Bytes have no `body` schema: `execute` reads `call.rawBody`. */
   media: RequestMedia | null;
   /** Another form that the body may come in, told by its headers: read into the JSON form before anything else sees it. */
-  framed?: { of(headers: Headers): boolean; read(raw: Uint8Array, headers: Headers): JsonValue };
+  framed?: { of(headers: CallHeaders): boolean; read(raw: Uint8Array, headers: CallHeaders): JsonValue };
   bodyBytesMax: number;
   params?: P;
   query?: Q;

@@ -1,10 +1,11 @@
 import { isJsonObject, type JsonValue } from "../../shared/contracts/json.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
 import { parseBody, requireMedia } from "../pipeline/body.ts";
+import type { CallHeaders } from "../pipeline/call-headers.ts";
 import type { Operation } from "./operation.ts";
 
 /** Whether the body comes in the operation's other form; else its media type is held to. Throws `unsupported-media-type`. */
-export function isFramed({ framed, media }: Operation, headers: Headers): boolean {
+export function isFramed({ framed, media }: Operation, headers: CallHeaders): boolean {
   if (framed?.of(headers) === true) return true;
   if (media !== null) requireMedia(headers, media);
   return false;
@@ -17,7 +18,7 @@ export function isFramed({ framed, media }: Operation, headers: Headers): boolea
 export function readJson(
   { framed }: Operation,
   raw: Uint8Array,
-  { headers, path, other }: { headers: Headers; path: Record<string, string>; other: boolean },
+  { headers, path, other }: { headers: CallHeaders; path: Record<string, string>; other: boolean },
 ): { json: JsonValue; rawBody: Uint8Array } {
   const json = other && framed ? framed.read(raw, headers) : parseBody(raw);
   const { deployment } = path;

@@ -68,7 +68,7 @@ async function answer(
   const other = isFramed(operation, incoming.headers);
   if (operation.media !== null && operation.kind !== "upload") {
     const bounds = { bytesMax: operation.bodyBytesMax, lease: stay.lease };
-    rawBody = await step(incoming.span, "read", () => readBody(request, bounds));
+    rawBody = await step(incoming.span, "read", () => readBody(request, bounds, incoming.headers));
     if (operation.body) {
       const read = readJson(operation, rawBody, { headers: incoming.headers, path, other });
       rawBody = read.rawBody;

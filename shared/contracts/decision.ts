@@ -60,4 +60,6 @@ export interface Decided {
   input_digest: string;
   /** The instant that the policies were asked with, nanoseconds since the epoch as a decimal. */
   now_ns: string;
+  /** The input as JSON, where it was written to find what is known about it: nobody writes it again. */
+  input_json?: string;
 }

@@ -164,7 +164,7 @@ export async function detachedCell(
     return {
       ...operation,
       execute(inner, call) {
-        if (call.headers.has("x-detach")) call.detach = detachment;
+        if (call.headers.get("x-detach") !== null) call.detach = detachment;
         return operation.execute(inner, call);
       },
     };

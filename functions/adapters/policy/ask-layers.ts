@@ -13,7 +13,7 @@ import type {
   PolicyLayerName,
 } from "../../../shared/contracts/decision.ts";
 import type { PolicyBasis } from "../../../shared/contracts/ports/policy.ts";
-import { newOutcomes, type RememberedOutcomes } from "./remembered-outcomes.ts";
+import { newOutcomes, type Outcomes, type RememberedOutcomes } from "./remembered-outcomes.ts";
 
 /** One layer as it is asked: its policy over this tenant's facts, and what it is called in records. */
 export interface AskedLayer {
@@ -76,17 +76,35 @@ export function askLayers(
     };
     const cell = ask(layers.cell);
     const tenant = layers.tenant === null ? null : ask(layers.tenant);
-    const decision = combine(
-      { cell, tenant },
-      { candidates: input.candidates, requesters: requestersOf(input.actor), evidence: basis.approval ?? null },
-    );
+    const decision = together(known, cell, tenant, input, basis);
     const stated = [layerDecision(layers.cell, cell)];
     if (layers.tenant !== null && tenant !== null) stated.push(layerDecision(layers.tenant, tenant));
-    return { decision, layers: stated, input_digest, ...common };
+    return { decision, layers: stated, input_digest, input_json: known.json, ...common };
   } catch (cause) {
     watcher.crashed(cause);
     return { decision: CRASHED, layers: [], input_digest, ...common };
   }
+}
+
+/** What both layers come to. The answers to one input, evaluated once, are the same objects, and so is what they make. */
+function together(
+  known: Outcomes,
+  cell: LayerAnswer,
+  tenant: LayerAnswer | null,
+  { candidates, actor }: PolicyInput,
+  basis: PolicyBasis,
+): Decision {
+  const approval = basis.approval ?? null;
+  const before = approval === null ? known.together : null;
+  if (before !== null && before.cell === cell && before.tenant === tenant) return before.decision;
+  const decision = combine({ cell, tenant }, { candidates, requesters: requestersOf(actor), evidence: approval });
+  if (approval === null) known.together = { cell, tenant, decision: frozen(decision) };
+  return decision;
+}
+
+function frozen<T extends object>(value: T): T {
+  for (const member of Object.values(value)) if (typeof member === "object" && member !== null) frozen(member);
+  return Object.freeze(value);
 }
 
 function engineValue(input: PolicyInput): Value {

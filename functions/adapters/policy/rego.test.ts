@@ -20,6 +20,7 @@ describe("a decision", () => {
       policy_digest: PROBE.digest,
       // safe because: a question is a document
       input_digest: sha256Hex(canonicalJson(question({ document: allow }) as never)),
+      input_json: JSON.stringify(question({ document: allow })),
       now_ns: `${clock.now()}000000`,
     });
     expect((await decide({ operation: "probe.clock" })).decision.reasons).toEqual([`at_${clock.now()}000000`]);

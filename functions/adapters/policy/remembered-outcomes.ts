@@ -1,6 +1,6 @@
 import type { LayerAnswer } from "../../../policies/decide/answer.ts";
 import type { LayerPolicy } from "../../../policies/decide/decide-layer.ts";
-import type { PolicyInput } from "../../../shared/contracts/decision.ts";
+import type { Decision, PolicyInput } from "../../../shared/contracts/decision.ts";
 import type { JsonObject } from "../../../shared/contracts/json.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { canonicalJson } from "../../../shared/crypto/canonical-json.ts";
@@ -12,12 +12,25 @@ export interface Outcomes {
   /** SHA-256 hex over the input's canonical JSON. */
   digest: string;
   answers: WeakMap<LayerPolicy, LayerAnswer>;
+  /** The input as JSON. */
+  json: string;
+  /** What the last answers came to together; frozen, because calls share it. */
+  together: Together | null;
 }
 
-export const newOutcomes = (input: PolicyInput): Outcomes => ({
+/** Two answers and the decision that they make, without any approval. */
+interface Together {
+  cell: LayerAnswer;
+  tenant: LayerAnswer | null;
+  decision: Decision;
+}
+
+export const newOutcomes = (input: PolicyInput, json = JSON.stringify(input)): Outcomes => ({
   // safe because: the input is a document of its schema, and canonical JSON refuses what is no JSON
   digest: sha256Hex(canonicalJson(input as unknown as JsonObject)),
   answers: new WeakMap(),
+  json,
+  together: null,
 });
 
 /**
@@ -31,7 +44,7 @@ export class RememberedOutcomes {
     const text = JSON.stringify(input);
     const known = this.#known.get(text);
     if (known) return known;
-    const outcomes = newOutcomes(input);
+    const outcomes = newOutcomes(input, text);
     if (text.length <= LIMITS.policyOutcomeInputCharsMax) this.#known.set(text, outcomes);
     return outcomes;
   }

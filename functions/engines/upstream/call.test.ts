@@ -265,6 +265,21 @@ describe("what comes back", () => {
     expect(sent[0]?.signal?.aborted).toBe(true);
   });
 
+  it("ends an answer whose stated bytes never come, by time and by whoever asked, so that no call waits for ever", async () => {
+    const cut = () => {
+      const headers = { "content-type": "application/json", "content-length": "100" };
+      return new Response(new ReadableStream({ start: (body) => body.enqueue(encoder.encode("{")) }), { headers });
+    };
+    const { options } = answering(cut, { idle_timeout_ms: 40 });
+    const engine = openaiEngine(options);
+    expect(await failure(engine.execute(request(), live()))).toEqual({ reason: "timeout" });
+    const iterator = engine.execute(request(), live())[Symbol.asyncIterator]();
+    await iterator.next();
+    const body = iterator.next();
+    engine.cancel("t");
+    await expect(body).rejects.toMatchObject({ failure: { reason: "canceled" } });
+  });
+
   it("never takes a slow reader for a stalled engine", async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());

@@ -106,7 +106,7 @@ export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
     const response = await this.#fetch();
     if (response.body === null)
       throw new EngineError({ reason: "failed", status: response.status, message: "the answer has no body" });
-    const body = new UpstreamBody(response.body, this.#watch);
+    const body = new UpstreamBody(response, response.body, this.#watch);
     this.#body = body;
     if (!response.ok) {
       const text = decoder.decode(await body.readAll(LIMITS.engineErrorBytesMax, true));

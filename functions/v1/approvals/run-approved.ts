@@ -95,12 +95,13 @@ async function prepared(
   const known = await deps.tenants.approvalOfTask(tenant, access, task);
   if (!known.ok) return null;
   const record = known.value;
+  const headers = new Headers();
   const incoming = incomingOf(deps, task, {
     name: "approval.run",
     request: deps.ids.mint("req"),
     receivedMs: deps.clock.now(),
     traceparent: null,
-    headers: new Headers(),
+    headers,
     stop: new AbortController().signal,
   });
   const finish = (slug: ProblemSlug, detail?: string) =>
@@ -122,9 +123,9 @@ async function prepared(
     await finish("unauthenticated", "The credential of the request is not in force any more.");
     return null;
   }
-  for (const [name, value] of Object.entries(waiting.proposal.headers)) incoming.headers.set(name, value);
+  for (const [name, value] of Object.entries(waiting.proposal.headers)) headers.set(name, value);
   if (waiting.idempotency_key !== null)
-    incoming.headers.set("idempotency-key", `"${waiting.idempotency_key.replace(/["\\]/g, "\\$&")}"`);
+    headers.set("idempotency-key", `"${waiting.idempotency_key.replace(/["\\]/g, "\\$&")}"`);
   return { record, waiting, operation, identified: who.value, incoming };
 }
 

@@ -4,14 +4,15 @@ import { framed, unframed } from "../../../shared/oip/framing.ts";
 import { wantedOf } from "../../../shared/oip/predict.ts";
 import { HEADER_LENGTH } from "../../../shared/oip/wire.ts";
 import { parseBody } from "../../pipeline/body.ts";
+import type { CallHeaders } from "../../pipeline/call-headers.ts";
 import { ProblemError } from "../../problem.ts";
 import type { Reply } from "../operation.ts";
 
 /** Bodies as clients of the Open Inference Protocol send them: tensors behind the JSON, or JSON without a media type. */
 export const TENSOR_BODY = {
-  of: (headers: Headers): boolean => headers.has(HEADER_LENGTH) || !headers.has("content-type"),
+  of: (headers: CallHeaders): boolean => headers.get(HEADER_LENGTH) !== null || headers.get("content-type") === null,
   /** The JSON form. Throws `ProblemError` for sizes that do not fit. */
-  read(raw: Uint8Array, headers: Headers): JsonValue {
+  read(raw: Uint8Array, headers: CallHeaders): JsonValue {
     const told = headers.get(HEADER_LENGTH);
     if (told === null) return parseBody(raw);
     const length = /^\d{1,9}$/.test(told) ? Number(told) : Number.NaN;

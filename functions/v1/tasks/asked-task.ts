@@ -6,6 +6,7 @@ import { PredictRequest } from "../../../shared/contracts/http/predict.ts";
 import type { TaskRequest } from "../../../shared/contracts/http/tasks.ts";
 import type { JsonObject } from "../../../shared/contracts/json.ts";
 import type { View } from "../../inference/view.ts";
+import type { CallHeaders } from "../../pipeline/call-headers.ts";
 import { parseInput } from "../input.ts";
 
 const common = { shape: "openai", operation: "tasks.create", action: "inference:invoke" } as const;
@@ -48,8 +49,8 @@ export function askedTask(asked: TaskRequest): { view: View; body: JsonObject } 
 }
 
 /** What an envelope says that other operations are told by headers. */
-export function headersOf(asked: TaskRequest, headers: Headers): Headers {
-  const all = new Headers(headers);
+export function headersOf(asked: TaskRequest, headers: CallHeaders): Headers {
+  const all = new Headers([...headers]);
   if (asked.privacy !== undefined) all.set("x-bailiwick-privacy", asked.privacy);
   if (asked.budget_usd !== undefined) all.set("x-bailiwick-budget-usd", asked.budget_usd);
   if (asked.deadline_ms !== undefined) all.set("x-bailiwick-deadline-ms", String(asked.deadline_ms));

@@ -5,6 +5,7 @@ import { ended } from "../../detached/ended.ts";
 import { INFERENCE_OBLIGATIONS } from "../../inference/obligations/carried-out.ts";
 import { prepareInference } from "../../inference/prepare.ts";
 import { runInference } from "../../inference/run.ts";
+import type { CallHeaders } from "../../pipeline/call-headers.ts";
 import { deadlineOf } from "../../pipeline/deadline.ts";
 import { privacyOf } from "../../pipeline/privacy.ts";
 import { ProblemError } from "../../problem.ts";
@@ -17,7 +18,7 @@ import { ownTask } from "./own-task.ts";
 import { taskResult } from "./result.ts";
 
 /** Seconds that the caller would wait (RFC 7240 §4.3), bounded; none without a wish. */
-function waitOf(headers: Headers): number {
+function waitOf(headers: CallHeaders): number {
   const [, seconds = "0"] = /(?:^|,)\s*wait\s*=\s*(\d{1,6})\s*(?:,|$)/i.exec(headers.get("prefer") ?? "") ?? [];
   return Math.min(Number(seconds) * 1000, LIMITS.preferWaitMsMax);
 }

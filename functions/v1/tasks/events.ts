@@ -5,6 +5,7 @@ import type { JsonObject } from "../../../shared/contracts/json.ts";
 import type { Call, Deps } from "../../context.ts";
 import { readLog } from "../../detached/read-log.ts";
 import { sseReply } from "../../detached/sse-reply.ts";
+import type { CallHeaders } from "../../pipeline/call-headers.ts";
 import { ProblemError } from "../../problem.ts";
 import { READ } from "../input.ts";
 import { operation } from "../operation.ts";
@@ -16,7 +17,7 @@ import { type taskEventItems, taskEvents } from "./task-events.ts";
 const EventsQuery = z.strictObject({ starting_after: z.coerce.number().int().min(0).optional() });
 
 /** A browser that reconnects names the last event that it has; what its URL says is older. */
-function lastEvent(headers: Headers, startingAfter: number | undefined): number {
+function lastEvent(headers: CallHeaders, startingAfter: number | undefined): number {
   const last = headers.get("last-event-id");
   if (last === null || last === "") return startingAfter ?? 0;
   if (!/^\d{1,15}$/.test(last))

@@ -1,4 +1,5 @@
 import { WORKER_PROTOCOL, WORKER_TOKEN_PROTOCOL } from "../../../shared/contracts/worker-protocol.ts";
+import type { CallHeaders } from "../../pipeline/call-headers.ts";
 import { ProblemError } from "../../problem.ts";
 import { refusedAttempt } from "../identify.ts";
 import { NO_INPUT } from "../input.ts";
@@ -9,13 +10,13 @@ import { workerConnection } from "./worker-connection.ts";
 const BEARER = /^bearer +(\S+)$/i;
 
 /** In a header, or as a second subprotocol where no header can be sent; never in the address, which is logged. */
-function tokenOf(headers: Headers): string | null {
+function tokenOf(headers: CallHeaders): string | null {
   const offered = (headers.get("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
   const named = offered.find((name) => name.startsWith(WORKER_TOKEN_PROTOCOL))?.slice(WORKER_TOKEN_PROTOCOL.length);
   return named ?? BEARER.exec(headers.get("authorization") ?? "")?.[1] ?? null;
 }
 
-const speaks = (headers: Headers): boolean =>
+const speaks = (headers: CallHeaders): boolean =>
   (headers.get("sec-websocket-protocol") ?? "").split(",").some((name) => name.trim() === WORKER_PROTOCOL);
 
 export const connectWorker = operation({

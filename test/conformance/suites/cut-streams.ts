@@ -56,6 +56,29 @@ export function cutStreamsSuite(lab: Lab): void {
       },
     );
 
+    it("and so is a call of which its caller has seen no byte yet, whenever it leaves", async ({ skip }) => {
+      skip(lab.cell.runtime === "workerd", "stock workerd looks at a connection only when it writes");
+      const tenant = await lab.newTenant();
+      for (const afterMs of [0, 250]) {
+        const [mark, abort] = [marker(), new AbortController()];
+        const body = { model: "held", messages: [user(mark)] };
+        const asked = lab.ask(CHAT, { key: tenant.apiKey, body, signal: abort.signal });
+        await eventually(
+          async () => lab.upstream.about(mark),
+          ([call]) => call !== undefined,
+        );
+        await new Promise((resolve) => setTimeout(resolve, afterMs));
+        abort.abort();
+        await expect(asked).rejects.toThrow();
+        expect(await lab.upstream.about(mark)[0]?.over).toBe(false);
+      }
+      const entries = await eventually(
+        () => closed(tenant),
+        ({ length }) => length === 2,
+      );
+      expect(entries.map(({ detail }) => detail.status)).toEqual(["CANCELED", "CANCELED"]);
+    });
+
     it("are the outcome of their key: a repeat is told so and never runs a second time", async () => {
       const tenant = await lab.newTenant();
       const mark = marker();
