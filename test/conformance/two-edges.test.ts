@@ -1,3 +1,9 @@
-import { conform } from "./suites/all.ts";
+import { ALL_SUITES, conform } from "./suites/all.ts";
+import { metricsSuite } from "./suites/metrics.ts";
 
-conform("deno", undefined, 2);
+// What a process counts is that process's own: with two edges in turn no reader sees one sum.
+conform(
+  "deno",
+  ALL_SUITES.filter((suite) => suite !== metricsSuite),
+  2,
+);

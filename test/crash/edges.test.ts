@@ -182,9 +182,14 @@ describe("processes of different versions", { timeout: 200_000 }, () => {
         ),
       );
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-      const { id } = await client.responses.create({ model: "paced", input: "one two", background: true });
+      const stream = await client.responses.create({
+        model: "paced",
+        input: "one two",
+        background: true,
+        stream: true,
+      });
       const events = [];
-      for await (const event of await client.responses.retrieve(id, { stream: true })) events.push(event.type);
+      for await (const event of stream) events.push(event.type);
       expect(events.at(-1)).toBe("response.completed");
       expectChained(await readLedger(split.all, tenant.adminKey));
     } finally {

@@ -12,6 +12,10 @@ export const EDGE_SEED = new Uint8Array(32).fill(7);
 /** What a fetch that met nobody rejects with. */
 export class NobodyThere extends Error {}
 
+/** A port with some of its methods; a test that asks for another one fails. */
+export const partly = <C extends keyof RemotePorts>(methods: Partial<RemotePorts[C]>): RemotePorts[C] =>
+  methods as RemotePorts[C]; // safe because: what is not there throws when it is asked
+
 export interface RemoteWorldOptions {
   /** The ports that the objects have; what a test does not name must not be asked. */
   ports: Partial<RemotePorts>;
