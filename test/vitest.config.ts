@@ -35,6 +35,9 @@ const HEAVY = [
   "test/conformance/guarantees/**/*.test.ts",
 ];
 
+/** Of `npm test` too, with a fifth of their tries (test/support/property-runs.ts). */
+const PROPERTIES = ["functions/redaction/{text-stream,redact-text}.test.ts"];
+
 /**
  * On two cores: unit tests in parallel threads; contract tests in processes of their own; conformance, where
  * each file runs a whole cell, after them; heavy ones one file at a time, in a run of their own.
@@ -86,7 +89,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "heavy",
-          include: HEAVY,
+          include: [...HEAVY, ...PROPERTIES],
+          env: { BAILIWICK_PROPERTY_RUNS: "full" },
           exclude: notTests,
           pool: "forks",
           fileParallelism: false,

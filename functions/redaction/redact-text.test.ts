@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { growthOf } from "../../test/support/growth.ts";
+import { propertyRuns } from "../../test/support/property-runs.ts";
 import { ASSIGNED, CANARIES } from "./canaries.fixture.ts";
 import { DETECTORS } from "./detectors.ts";
 import { redactText } from "./redact-text.ts";
@@ -62,7 +63,7 @@ describe("redactText", () => {
         for (const [{ canary }] of pieces) if (canary !== null) expect(text).not.toContain(canary);
         expect(redactText(text)).toEqual({ text, found: {} });
       }),
-      { numRuns: 500 },
+      { numRuns: propertyRuns(500) },
     );
   });
 
@@ -76,7 +77,7 @@ describe("redactText", () => {
         const { text } = redactText(input);
         expect(redactText(text)).toEqual({ text, found: {} });
       }),
-      { numRuns: 2_000 },
+      { numRuns: propertyRuns(2_000) },
     );
   });
 });

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { growthOf } from "../../test/support/growth.ts";
+import { propertyRuns } from "../../test/support/property-runs.ts";
 import { ASSIGNED, CANARIES } from "./canaries.fixture.ts";
 import { DETECTORS } from "./detectors.ts";
 import { mayContinue } from "./may-continue.ts";
@@ -78,7 +79,7 @@ describe("a text in pieces", () => {
         expect(unnumbered(shown)).toBe(unnumbered(redactText(text).text));
         for (const secret of secrets) expect(shown).not.toContain(secret);
       }),
-      { numRuns: 500 },
+      { numRuns: propertyRuns(500) },
     );
   });
 
@@ -98,7 +99,7 @@ describe("a text in pieces", () => {
         expect(streamed(text, of)).toBe(whole);
         expect(redactText(whole).found).toEqual({});
       }),
-      { numRuns: 3_000 },
+      { numRuns: propertyRuns(3_000) },
     );
   });
 
