@@ -1,55 +1,49 @@
-import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { ROOT } from "../../infra/local/command.mjs";
+import { runBatch } from "./queue/batch.ts";
 
 /**
- * `node test/bench/batch.ts [lines]`: lines per second of one batch over an embedded cell with the synthetic engine, 50,000
- * by default, and the most memory that the cell took meanwhile (Linux).
+ * One batch on the queue lane over an embedded cell and two worker processes, of which one is killed halfway: no line is
+ * lost or doubled, and neither cell nor worker takes more memory for a larger file.
  */
-const LINES = Number(process.argv[2] ?? 50_000);
-const ENDPOINT = "/v1/chat/completions";
-const PORT = 18_787;
-const home = mkdtempSync(join(tmpdir(), "bailiwick-bench-batch-"));
-const cell = spawn(process.execPath, ["functions/entry/embedded.ts"], {
-  env: { ...process.env, BAILIWICK_HOME: home, PORT: String(PORT), HOST: "127.0.0.1" },
-  stdio: ["ignore", "pipe", "inherit"],
+const { values } = parseArgs({
+  options: {
+    lines: { type: "string", default: "50000" },
+    // 50,000 of them are 200 MB, which is as much as a batch may have.
+    "line-bytes": { type: "string", default: "4000" },
+    help: { type: "boolean", default: false },
+  },
 });
-await new Promise<void>((resolve) => {
-  cell.stdout.on("data", (text: Buffer) => text.includes("is ready") && resolve());
-});
-
-const { api_key: key } = JSON.parse(readFileSync(join(home, "keys.json"), "utf8"));
-const ask = async (path: string, init: RequestInit = {}) => {
-  const response = await fetch(`http://127.0.0.1:${PORT}${path}`, {
-    ...init,
-    headers: { ...(init.headers as Record<string, string>), authorization: `Bearer ${key}` }, // safe because: records, below
-  });
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-  return response.json();
-};
-
-const line = (at: number): string =>
-  `${JSON.stringify({ custom_id: `c${at}`, method: "POST", url: ENDPOINT, body: { model: "synthetic-small", max_tokens: 1, messages: [{ role: "user", content: `line ${at}` }] } })}\n`;
-const form = new FormData();
-form.append("purpose", "batch");
-form.append("file", new Blob(Array.from({ length: LINES }, (_, at) => line(at))), "lines.jsonl");
-const input = await ask("/v1/files", { method: "POST", body: form });
-const startMs = performance.now();
-let batch = await ask("/v1/batches", {
-  method: "POST",
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify({ input_file_id: input.id, endpoint: ENDPOINT, completion_window: "24h" }),
-});
-while (!["completed", "failed"].includes(batch.status)) {
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  batch = await ask(`/v1/batches/${batch.id}`);
+if (values.help) {
+  console.log("node test/bench/batch.ts [--lines 50000] [--line-bytes 4000]");
+  process.exit(0);
 }
-const seconds = (performance.now() - startMs) / 1_000;
-const memory = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${cell.pid}/status`, "utf8"))?.[1];
-process.stdout.write(
-  `${JSON.stringify({ status: batch.status, lines: LINES, ...batch.request_counts, seconds, lines_per_s: LINES / seconds, cell_memory_kib_max: Number(memory) })}\n`,
-);
-cell.kill("SIGTERM");
-await new Promise((resolve) => cell.once("close", resolve));
-rmSync(home, { recursive: true });
+
+const batch = await runBatch({ lines: Number(values.lines), lineBytes: Number(values["line-bytes"]) }, (text) => {
+  process.stderr.write(`${text}\n`);
+});
+const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(0)} MiB`;
+const rows = [
+  ["input", `${batch.lines} lines, ${(batch.input_bytes / 1e6).toFixed(1)} MB`],
+  ["upload", `${batch.upload_seconds.toFixed(1)} s`],
+  ["from creation to the end", `${batch.seconds.toFixed(1)} s, ${batch.lines_per_s.toFixed(1)} lines/s`],
+  ["lines lost / doubled / failed", `${batch.lost} / ${batch.doubled} / ${batch.failed}`],
+  ["one of two workers killed after", `${batch.killed_after} lines`],
+  ["memory of the cell before / most", `${mib(batch.cell_before)} / ${mib(batch.cell_peak)}`],
+  ["memory of a worker before / most", `${mib(batch.worker_before)} / ${mib(batch.worker_peak)}`],
+];
+console.log(`\n| what | figure |\n|---|---|\n${rows.map((row) => `| ${row.join(" | ")} |`).join("\n")}\n`);
+const folder = join(ROOT, "test/bench/results");
+mkdirSync(folder, { recursive: true });
+const at = new Date().toISOString();
+const file = join(folder, `batch-${at.replace(/[:.]/g, "-")}.json`);
+const machine = {
+  ...{ cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memory_bytes: totalmem() },
+  load: loadavg(),
+};
+writeFileSync(file, `${JSON.stringify({ at, machine, batch }, null, 2)}\n`);
+console.log(`Written to ${file}`);
+if (batch.lost + batch.doubled + batch.failed > 0) process.exitCode = 1;

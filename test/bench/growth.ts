@@ -12,11 +12,12 @@ const USAGE = `npm run bench:growth [-- options]     what a call costs as a cell
   --axes ${Object.keys(AXES).join(",")}
   --rounds 9          of each size, in turn, so that what else the machine does meets all sizes alike
   --smoke             the two smallest sizes, short; writes no file`;
+const ALL_AXES = Object.keys(AXES).join(",");
 const CONCURRENCY = 16;
 
 const { values } = parseArgs({
   options: {
-    axes: { type: "string", default: Object.keys(AXES).join(",") },
+    axes: { type: "string", default: ALL_AXES },
     rounds: { type: "string", default: "9" },
     smoke: { type: "boolean", default: false },
     one: { type: "string" },
@@ -62,8 +63,9 @@ if (values.one !== undefined) {
     for (const what of new Set(found.map((point) => point.what)))
       console.log(`${what}\n${table(found.filter((point) => point.what === what))}\n`);
   }
-  const run = { kind: "growth", at: new Date().toISOString(), machine: machine(), rounds, calls_a_round: callsARound };
-  if (!values.smoke) console.log(`Written to ${writeResult({ ...run, points })}`);
+  const run = { at: new Date().toISOString(), machine: machine(), rounds, calls_a_round: callsARound };
+  if (!values.smoke)
+    console.log(`Written to ${writeResult(values.axes === ALL_AXES ? "growth" : "partial", { ...run, points })}`);
 }
 
 /** Every axis in a process of its own, so that none inherits the heap of another. */

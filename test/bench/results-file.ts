@@ -14,12 +14,12 @@ export interface PacedRow extends PacedResult {
   concurrency: number;
 }
 
-/** Everything that one run of `npm run bench` saw. */
+/**
+ * Everything that one run of `npm run bench` saw. It is kept as `bench-…` when all targets of a default run were driven
+ * under all its shapes, or left out with a reason, and nothing failed; else as `partial-…`, which git ignores.
+ */
 export interface BenchRun {
-  kind: "bench";
   at: string;
-  /** All targets of a default run were driven under all its shapes, or left out with a reason, and nothing failed. */
-  complete: boolean;
   machine: { cpu: string; cores: number; memory_bytes: number; kernel: string };
   seconds: number;
   versions: Record<string, string>;
@@ -36,23 +36,22 @@ export const machine = (): BenchRun["machine"] => ({
   kernel: release(),
 });
 
-/** Writes a result beside the others under its time; answers the file's path. */
-export function writeResult(result: { at: string }): string {
+/** Writes a result beside the others, named by what it is and its time; answers the file's path. */
+export function writeResult<Result extends { at: string }>(
+  what: "bench" | "partial" | "growth",
+  result: Result,
+): string {
   mkdirSync(FOLDER, { recursive: true });
-  const file = join(FOLDER, `${result.at.replace(/[:.]/g, "-")}.json`);
+  const file = join(FOLDER, `${what}-${result.at.replace(/[:.]/g, "-")}.json`);
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
   return file;
 }
 
-/** The newest complete run of the bench, with its file's name; null when there is none yet. */
-export function newestComplete(): { name: string; run: BenchRun } | null {
-  const names = readdirSync(FOLDER)
-    .filter((name) => name.endsWith(".json"))
+/** The newest whole run of the bench, with its file's name; null when there is none yet. */
+export function newestRun(): { name: string; run: BenchRun } | null {
+  const name = readdirSync(FOLDER)
+    .filter((file) => /^bench-.+\.json$/.test(file))
     .sort()
-    .reverse();
-  for (const name of names) {
-    const run: BenchRun = JSON.parse(readFileSync(join(FOLDER, name), "utf8"));
-    if (run.kind === "bench" && run.complete) return { name, run };
-  }
-  return null;
+    .at(-1);
+  return name === undefined ? null : { name, run: JSON.parse(readFileSync(join(FOLDER, name), "utf8")) };
 }

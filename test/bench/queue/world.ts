@@ -63,8 +63,8 @@ export async function startBenchWorld(): Promise<BenchWorld> {
 }
 
 /** The first boot of the control database takes seconds of processor time that no call costs: it is waited for. */
-async function ready(cell: Cell): Promise<void> {
-  for (let look = 0; look < 120; look++) {
+export async function ready(cell: Cell): Promise<void> {
+  for (let look = 0; look < 480; look++) {
     const { status }: { status: string } = await (await fetch(`${cell.url}/readyz`)).json();
     if (status === "ready") return;
     await new Promise((resolve) => setTimeout(resolve, 500));
