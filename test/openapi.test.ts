@@ -64,6 +64,16 @@ describe("the OpenAPI document", () => {
     );
   }, 60_000);
 
+  it("says of an alias's parameters what their operation takes, so that no client sends what is refused", () => {
+    // safe because: that is the shape of every OpenAPI document
+    const { paths } = document as {
+      paths: Record<string, { get?: { parameters?: { name: string; schema: object }[] } }>;
+    };
+    const schemaOf = (path: string) => paths[path]?.get?.parameters?.find(({ name }) => name === "task_id")?.schema;
+    expect(schemaOf("/v1/stream/{task_id}")).toEqual(schemaOf("/v1/tasks/{task_id}/events"));
+    expect(schemaOf("/v1/stream/{task_id}")).toHaveProperty("pattern");
+  });
+
   it("describes every tag, and no tag that is gone", () => {
     expect(Object.keys(TAGS).sort()).toEqual([...new Set(OPERATIONS.map(({ tag }) => tag))].sort());
   });

@@ -70,13 +70,16 @@ function responsesOf(operation: Operation): Record<number, Response> {
 const bodyOf = (media: string, schema: z.ZodType | undefined): Content =>
   schema ? exampled(media, schema) : typed(media, BYTES);
 
-/** Path parameters of a path that the operation's schema does not name: aliases spell theirs differently. */
-const pathParameters = (path: string) =>
-  z.object(Object.fromEntries([...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => [name, z.string()])));
+/** Path parameters of an alias: those that the operation's schema names are as there, others are texts. */
+function aliasParameters(path: string, params: z.ZodType | undefined) {
+  const known = params instanceof z.ZodObject ? params.shape : {};
+  const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => [name, known[name] ?? z.string()]);
+  return z.object(Object.fromEntries(named));
+}
 
 function requestOf(operation: Operation, path: string): object {
   const headers = headersOf(operation);
-  const params = path === operation.path ? operation.params : pathParameters(path);
+  const params = path === operation.path ? operation.params : aliasParameters(path, operation.params);
   return {
     ...(params ? { params } : {}),
     ...(operation.query ? { query: operation.query } : {}),

@@ -31,7 +31,12 @@ const chat = { model: "echo", messages: [{ role: "user", content: "x" }] };
 const FORM = (purpose: string) =>
   `--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\n${purpose}\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n${JSON.stringify({ custom_id: "1", method: "POST", url: "/v1/chat/completions", body: chat })}\r\n--b--\r\n`;
 
-async function ask(real: Real, method: string, path: string, { key = real.tenant.adminKey, body }: { key?: string; body?: object | string } = {}) {
+async function ask(
+  real: Real,
+  method: string,
+  path: string,
+  { key = real.tenant.adminKey, body }: { key?: string; body?: object | string } = {},
+) {
   const headers = typeof body === "string" ? { "content-type": "multipart/form-data; boundary=b" } : {};
   const response = await real.lab.ask(path, { method, key, headers, ...(body === undefined ? {} : { body }) });
   const text = await response.text();
@@ -299,7 +304,9 @@ describe("sequences of calls", () => {
   });
   afterAll(() => lab?.stop());
 
-  it("leave what was made and nothing else, whatever was done before, so that nothing revoked or deleted comes back", { timeout: 580_000 }, async () => {
+  it("leave what was made and nothing else, whatever was done before, so that nothing revoked or deleted comes back", {
+    timeout: 580_000,
+  }, async () => {
     const seen = new Map<string, number>();
     await fc.assert(
       fc.asyncProperty(
@@ -324,9 +331,20 @@ describe("sequences of calls", () => {
       ),
       { ...fuzzing(25), endOnFailure: true, interruptAfterTimeLimit: 500_000 },
     );
-    console.log([...seen].sort().map(([kind, count]) => `${kind}: ${count}`).join("\n"));
+    console.log(
+      [...seen]
+        .sort()
+        .map(([kind, count]) => `${kind}: ${count}`)
+        .join("\n"),
+    );
     // Sequences reach behind what was deleted, not only up to it.
-    for (const kind of ["POST chat 401", "GET conversations 404", "GET files 404", "GET responses 404", "POST batches 404"])
+    for (const kind of [
+      "POST chat 401",
+      "GET conversations 404",
+      "GET files 404",
+      "GET responses 404",
+      "POST batches 404",
+    ])
       expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(0);
   });
 });

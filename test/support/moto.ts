@@ -1,11 +1,8 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { type ChildProcess, spawn } from "node:child_process";
 import { freePort } from "./free-port.ts";
+import { pythonWith } from "./python-packages.ts";
 
 const VERSION = "5.2.5";
-const ROOT = resolve(import.meta.dirname, "../..");
-const INSTALL_MS_MAX = 300_000;
 const START_MS_MAX = 60_000;
 
 /** An independent implementation of AWS's wire, in memory, gone when it is stopped. */
@@ -18,27 +15,7 @@ export interface MotoServer {
  * The Python of an environment that has moto (S3 and SQS) from PyPI, made once per checkout; null with a printed reason
  * where Python or the packages cannot be had.
  */
-export function motoPython(): string | null {
-  const home = join(ROOT, ".cache", `moto-${VERSION}`);
-  const python = join(home, "bin/python3");
-  if (existsSync(python)) return python;
-  // Made under another name first: what is under the final one is complete, also when two test processes make it.
-  const making = `${home}.${process.pid}`;
-  let reason: unknown;
-  try {
-    mkdirSync(join(ROOT, ".cache"), { recursive: true });
-    const options = { stdio: "pipe", timeout: INSTALL_MS_MAX } as const;
-    execFileSync("python3", ["-m", "venv", making], options);
-    execFileSync(join(making, "bin/pip"), ["install", "--quiet", `moto[server,s3,sqs]==${VERSION}`], options);
-    renameSync(making, home);
-  } catch (error) {
-    reason = error;
-  }
-  rmSync(making, { recursive: true, force: true });
-  if (existsSync(python)) return python;
-  console.warn(`skipped: moto could not be installed: ${reason instanceof Error ? reason.message : reason}`);
-  return null;
-}
+export const motoPython = (): string | null => pythonWith(`moto-${VERSION}`, [`moto[server,s3,sqs]==${VERSION}`]);
 
 /** moto answers in threads and lets two conditional writes pass one check; S3 does not, so they take turns here. */
 const SERVER = `
