@@ -87,7 +87,8 @@ const WRITE: Readonly<Partial<Record<Datatype, Write>>> = {
   INT64: signed(64, (view, at, value) => view.setBigInt64(at, BigInt(value), true)),
   FP32: (view, at, value) => {
     view.setFloat32(at, value, true);
-    return Number.isFinite(value);
+    // Past what 32 bits hold it would be infinity.
+    return Number.isFinite(Math.fround(value));
   },
   FP64: (view, at, value) => {
     view.setFloat64(at, value, true);

@@ -92,6 +92,7 @@ describe("tensors on the wire", () => {
     ["a text's length past the end", [{ name: "x", datatype: "BYTES", shape: [1], ...binary(4) }], 4],
     ["no data", [{ name: "x", datatype: "FP32", shape: [1] }], 0],
     ["a fraction for a whole number", [{ name: "x", datatype: "INT32", shape: [1], data: [1.5] }], 0],
+    ["a number past what 32 bits hold", [{ name: "x", datatype: "FP32", shape: [1], data: [3.5e38] }], 0],
     ["a number past its type", [{ name: "x", datatype: "UINT8", shape: [1], data: [256] }], 0],
     ["a whole number that JSON cut", [{ name: "x", datatype: "INT64", shape: [1], data: [2 ** 60] }], 0],
     ["half precision in JSON", [{ name: "x", datatype: "FP16", shape: [1], data: [1] }], 0],

@@ -35,7 +35,9 @@ export function examplesSuite(lab: Lab): void {
           const tenant = row.configured ? await lab.configuredTenant(row.configured) : await lab.newTenant();
           const place = { lab, tenant };
           await row.before?.(place);
-          const values: Record<string, string> = { deployment: "small", ...(await row.path?.(place)) };
+          // An alias's path names the model of its own example.
+          const { model = "small" } = (example ?? {}) as { model?: string }; // safe because: examples of bodies are objects
+          const values: Record<string, string> = { deployment: model, ...(await row.path?.(place)) };
           const known = await row.knows?.(place, values);
           const response = await lab.ask(fill(path, values), {
             key: row.byCellOperator ? lab.cell.adminKey : place.tenant.adminKey,
