@@ -5,6 +5,7 @@ import { APPROVAL_SCHEMA } from "./core/approvals.ts";
 import { DECISION_RING_SCHEMA } from "./core/decisions.ts";
 import { ERASURE_SCHEMA } from "./core/erasures.ts";
 import { MOVE_FLOOR, MOVE_MIGRATION, MOVE_SCHEMA } from "./core/move-state.ts";
+import { PIN_FLOOR, PIN_MIGRATION, PIN_SCHEMA } from "./core/pins.ts";
 import { POLICY_KEY_SCHEMA } from "./core/policy-keys.ts";
 import { SUBJECT_KEY_SCHEMA } from "./core/subject-keys.ts";
 import { TASK_ENTRIES_SCHEMA } from "./core/task-entries.ts";
@@ -84,4 +85,5 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { id: 7, floor: 6, sql: POLICY_KEY_SCHEMA },
   { id: 8, floor: 6, sql: [...SUBJECT_KEY_SCHEMA, ...ERASURE_SCHEMA] },
   { id: MOVE_MIGRATION, floor: MOVE_FLOOR, sql: MOVE_SCHEMA },
+  { id: PIN_MIGRATION, floor: PIN_FLOOR, sql: PIN_SCHEMA },
 ];

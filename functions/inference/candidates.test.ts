@@ -38,6 +38,13 @@ describe("each reason against a candidate", () => {
     ["provider_denied", { policies: { providers_deny: ["cloud"] } }, {}, null],
     ["provider_not_allowed", { policies: { providers_allow: ["own"] } }, {}, null],
     ["provider_not_allowed_for_tenant", {}, {}, { providers_allow: ["own"] }],
+    ["provider_not_in_workspace", {}, { pin: { privacy: null, jurisdictions: null, providers: ["own"] } }, null],
+    [
+      "jurisdiction_not_in_workspace",
+      { providers: [provider("own", { locality: "local" }), provider("cloud", { jurisdiction: "us" })] },
+      { pin: { privacy: null, jurisdictions: ["eu"], providers: null } },
+      null,
+    ],
     ["privacy_local_only", {}, { privacy: "local-only" }, null],
     [
       "privacy_local_only",

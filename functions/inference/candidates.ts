@@ -13,6 +13,7 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { Route, RouteReason } from "../../shared/contracts/task.ts";
+import type { WorkspacePin } from "../../shared/contracts/workspace-pin.ts";
 import { CAPABILITY_REASONS, type CapabilityReason, rejectionOf } from "./rejections.ts";
 
 export interface Asked {
@@ -25,6 +26,8 @@ export interface Asked {
   /** In force for the caller: the tenant's mode, or a stricter one that was asked for. */
   privacy: PrivacyMode;
   classification: string | null;
+  /** What the caller's workspace is held to besides; null or absent: nothing. */
+  pin?: WorkspacePin | null;
   /** Providers for which the tenant brought a credential. */
   tenantCredentials: ReadonlySet<string>;
 }

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../shared/contracts/json.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
 import type { Deps, Undecided } from "../context.ts";
+import { pinOf } from "../pipeline/pinned.ts";
 import { ProblemError } from "../problem.ts";
 import type { Prepared } from "../v1/operation.ts";
 import { type CandidateRefusal, candidatesFor, type Offered, policyCandidates } from "./candidates.ts";
@@ -26,6 +27,7 @@ export async function prepareInference(deps: Deps, call: Undecided, view: View):
     surface: view.surface,
     features,
     privacy: call.privacy,
+    pin: pinOf(call.tenant, call.actor.scopes.workspace),
     classification: call.labels.classification,
     tenantCredentials: new Set(brought.keys()),
   });

@@ -23,6 +23,8 @@ export type Rejection =
   | "provider_denied"
   | "provider_not_allowed"
   | "provider_not_allowed_for_tenant"
+  | "provider_not_in_workspace"
+  | "jurisdiction_not_in_workspace"
   | "privacy_local_only"
   | "jurisdiction"
   | "tier_not_allowed"
@@ -58,12 +60,14 @@ export function rejectionOf(
 
 function trustRejection(
   { name, locality, jurisdiction }: ProviderConfig,
-  { snapshot, tenant, privacy }: RejectionContext,
+  { snapshot, tenant, privacy, asked: { pin } }: RejectionContext,
 ): Rejection | null {
   const { policies, cell } = snapshot;
   if (policies.providers_deny.includes(name)) return "provider_denied";
   if (policies.providers_allow !== null && !policies.providers_allow.includes(name)) return "provider_not_allowed";
   if (tenant?.providers_allow && !tenant.providers_allow.includes(name)) return "provider_not_allowed_for_tenant";
+  if (pin?.providers && !pin.providers.includes(name)) return "provider_not_in_workspace";
+  if (pin?.jurisdictions && !pin.jurisdictions.includes(jurisdiction)) return "jurisdiction_not_in_workspace";
   if (privacy === "local-only" && locality === "api") return "privacy_local_only";
   if (jurisdiction === cell.jurisdiction) return null;
   if (locality === "local") return "jurisdiction";

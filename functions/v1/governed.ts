@@ -7,6 +7,7 @@ import { deadlineOf, deadlineUnder } from "../pipeline/deadline.ts";
 import { decisionRecord } from "../pipeline/decision-record.ts";
 import { idempotencyKeyOf } from "../pipeline/idempotency-key.ts";
 import { labelsOf } from "../pipeline/labels.ts";
+import { privacyUnder } from "../pipeline/pinned.ts";
 import { privacyOf } from "../pipeline/privacy.ts";
 import { step } from "../pipeline/step.ts";
 import { ProblemError } from "../problem.ts";
@@ -68,7 +69,7 @@ export async function governed(
     madeBy: identified.madeBy ?? [],
     deadline: deadlineOf(incoming),
     idempotencyKey: operation.retry === "idempotency-key" ? idempotencyKeyOf(incoming.headers) : null,
-    privacy: privacyOf(incoming.headers.get("x-bailiwick-privacy"), state.settings.privacy),
+    privacy: privacyOf(incoming.headers.get("x-bailiwick-privacy"), privacyUnder(state, actor.scopes.workspace)),
     labels: labelsOf(incoming.headers, [own]),
   };
   const prepared = operation.prepare ? await operation.prepare(deps, undecided) : NOTHING_PREPARED;

@@ -43,6 +43,7 @@ import { getDeadLetter, listDeadLetters } from "./pools/dead-letters.ts";
 import { getPool, listPools } from "./pools/pools.ts";
 import { deleteDeadLetter, purgeDeadLetters } from "./pools/purge.ts";
 import { redriveDeadLetter } from "./pools/redrive.ts";
+import { getPin, pinWorkspace, unpinWorkspace } from "./registry/pins.ts";
 import { environmentOperations, projectOperations, workspaceOperations } from "./registry/scopes.ts";
 import { cancelResponse } from "./responses/cancel.ts";
 import { deleteResponse, getResponse, listResponseInput } from "./responses/stored.ts";
@@ -116,6 +117,9 @@ export const OPERATIONS: readonly Operation[] = [
   importTenant,
   activateTenant,
   ...workspaceOperations,
+  pinWorkspace,
+  getPin,
+  unpinWorkspace,
   ...projectOperations,
   ...environmentOperations,
   createKey,

@@ -727,6 +727,9 @@ export const LIMITS = {
   directoryReadMsMax: 5 * SECOND,
   /** One in use, one that comes and one that goes. */
   forwardingKeysMax: 4,
+  /** They come with every state of a tenant: 64 of at most 2 KiB are 128 KiB, of common ones 10 KiB. */
+  pinsPerTenantMax: 64,
+  pinNamesMax: 16,
   /** A part of a moving tenant before it is sealed: what an upload holds at once, and 8 GiB are 2,048 parts. */
   movedPartBytesMax: 4 * MiB,
   /** A part holds at most one row beyond its bound; the longest row is 2 MiB, or 3 MiB as base64. */

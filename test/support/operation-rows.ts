@@ -102,6 +102,14 @@ const key = made("/v1/keys", { name: "row", roles: ["developer"] }, "kid");
 const budget = made("/v1/budgets", { period: "month", limit_usd: "1" }, "budget_id");
 const credential = made("/v1/credentials", { provider: "openai", name: "row", secret: "row-key" }, "credential_id");
 const ownTenant = async ({ tenant }: Place) => ({ tenant_id: tenant.id });
+/** Pins are the tenant's own, whatever workspaces its registry has. */
+const pinRow: OperationRow = {
+  async path({ lab, tenant }) {
+    await lab.json("/v1/workspaces/pinned/pin", { key: tenant.adminKey, method: "PUT", body: { privacy: "local-only" } });
+    return { workspace_id: "pinned" };
+  },
+  nobodys: "a workspace's name is one that each tenant gives its own",
+};
 const ofTwoCells: OperationRow = {
   path: ownTenant,
   byCellOperator,
@@ -281,6 +289,9 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "tenants.import": ofTwoCells,
   "tenants.activate": ofTwoCells,
   ...scopeRows("workspace"),
+  "workspaces.pin": pinRow,
+  "workspaces.pin.get": pinRow,
+  "workspaces.unpin": pinRow,
   ...scopeRows("project", research),
   ...scopeRows("environment", summaries),
   "keys.create": {},

@@ -11,6 +11,7 @@ import { type RowsRefusal, restoreRows } from "../../runtime/object-rows.ts";
 import type { CoreEnv, Migration, Sql, SqlRow } from "../../runtime/sql.ts";
 import { headOf, ledgerWriter } from "./ledger.ts";
 import { endMove, type MoveRow, moveOf, writeMove } from "./move-state.ts";
+import { holdFloor } from "./pins.ts";
 
 export type ArriveRefusal =
   /** A tenant of this name is here, or another archive of it is being written. */
@@ -130,6 +131,7 @@ export function settleIn(
     if (move.phase !== "arrived" || move.id !== receipt.move || move.manifest !== receipt.manifest)
       return err({ reason: "not_arrived" } as const);
     endMove(sql);
+    holdFloor(sql);
     sql.run("UPDATE tenant SET state_version = state_version + 1, policy_version = policy_version + 1");
     const { version, ...told } = receipt;
     const seq = ledgerWriter(sql, env.now).append({

@@ -4,6 +4,7 @@ import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { ok } from "../../../shared/contracts/result.ts";
 import type { Sql } from "../../runtime/sql.ts";
 import { type LedgerWriter, ledgerWriter, readEntry } from "./ledger.ts";
+import { isFrozen } from "./move-state.ts";
 
 /** Something that a caller can cause as often as it likes, so the ledger counts its repeats. */
 export interface Repeatable {
@@ -30,6 +31,8 @@ const REPEAT = `UPDATE coalesced SET repeats = repeats + 1 WHERE ${SAME} AND clo
  * the ledger stays append-only and no repeat goes uncounted. A transaction of its own, after whatever was rolled back.
  */
 export function noteRepeatable(sql: Sql, nowMs: number, what: Repeatable): void {
+  // Its log goes on in another cell, or may: nothing is written to it here.
+  if (isFrozen(sql)) return;
   const reason = what.reason.slice(0, REASON_CHARS_MAX);
   const same = [what.kind, what.by.credential, what.by.subject, what.action, reason] as const;
   if (sql.change(REPEAT, ...same, nowMs) > 0) return;

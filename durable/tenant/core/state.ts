@@ -14,6 +14,7 @@ import type { Gate } from "./access.ts";
 import { changing } from "./changing.ts";
 import { keyRecord } from "./keys.ts";
 import { moveOf } from "./move-state.ts";
+import { readPins, writePin } from "./pins.ts";
 
 type StateRow = Pick<TenantSettings, keyof TenantSettings> & {
   id: TenantId;
@@ -23,21 +24,24 @@ type StateRow = Pick<TenantSettings, keyof TenantSettings> & {
   state_version: number;
   policy_version: number;
   data_key: string;
+  pins: string;
 };
 
 export function tenantState(sql: Sql): TenantState {
   const row = sql.get<StateRow>(
-    `SELECT id, name, privacy, content, transit, suspended, locked, created_ms, state_version, policy_version, data_key
-     FROM tenant`,
+    `SELECT id, name, privacy, content, transit, suspended, locked, created_ms, state_version, policy_version, data_key,
+       pins FROM tenant`,
   );
   if (!row) throw new Error("the tenant's row is missing");
   const { id, name, privacy, content, transit, created_ms, data_key } = row;
   const move = moveOf(sql);
+  const pins = readPins(row.pins);
   return {
     id,
     settings: { name, privacy, content, transit },
     // Whoever works without a caller asks for this alone.
     suspended: row.suspended === 1 || move !== null,
+    ...(pins === null ? {} : { pins }),
     ...(move === null ? {} : { move: { phase: move.phase, to: move.to } }),
     locked: row.locked === 1,
     created_ms,
@@ -97,6 +101,7 @@ export function change(sql: Sql, env: CoreEnv, change: Change, patch: TenantPatc
         suspended ? 1 : 0,
         locked ? 1 : 0,
       );
+      if (patch.pin !== undefined) writePin(sql, was.pins ?? null, patch.pin);
       const state = tenantState(sql);
       ledger.append({
         kind: "tenant.changed",
@@ -104,7 +109,11 @@ export function change(sql: Sql, env: CoreEnv, change: Change, patch: TenantPatc
         action: "tenant:update",
         task: null,
         by: change.by,
-        detail: { changed: Object.keys(patch).sort(), tenant: describeTenant(state) },
+        detail: {
+          changed: Object.keys(patch).sort(),
+          tenant: describeTenant(state),
+          ...(patch.pin === undefined ? {} : { pin: { ...patch.pin } }),
+        },
       });
       return ok(state);
     },

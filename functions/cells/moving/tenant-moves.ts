@@ -72,6 +72,7 @@ export function tenantMoves(parts: MovingParts): TenantMoves {
           if (gone.ok) await new Staged(parts.store, tenant).remove();
           return gone;
         });
+      if (move.phase === "left") return refused("left", "it was given up here: the move can only go on");
       if (directoryTo(tenant, move.from, move.to).ok)
         return refused("directory", `the directory names ${move.to}: sign one that takes it back first`);
       const stays = await objects.stay(tenant, by);

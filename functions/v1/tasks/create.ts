@@ -7,6 +7,7 @@ import { prepareInference } from "../../inference/prepare.ts";
 import { runInference } from "../../inference/run.ts";
 import type { CallHeaders } from "../../pipeline/call-headers.ts";
 import { deadlineOf } from "../../pipeline/deadline.ts";
+import { privacyUnder } from "../../pipeline/pinned.ts";
 import { privacyOf } from "../../pipeline/privacy.ts";
 import { ProblemError } from "../../problem.ts";
 import { chatCompletions } from "../inference/views.ts";
@@ -59,7 +60,10 @@ export const createTask = operation({
     if (!headers.has("x-bailiwick-intent") && Object.hasOwn(call.snapshot.intents, intent))
       headers.set("x-bailiwick-intent", intent);
     call.headers = headers;
-    call.privacy = privacyOf(headers.get("x-bailiwick-privacy"), call.tenant.settings.privacy);
+    call.privacy = privacyOf(
+      headers.get("x-bailiwick-privacy"),
+      privacyUnder(call.tenant, call.actor.scopes.workspace),
+    );
     call.deadline = deadlineOf(call);
     return prepareInference(deps, { ...call, body }, view);
   },

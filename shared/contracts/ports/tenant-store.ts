@@ -9,6 +9,7 @@ import type { Result } from "../result.ts";
 import type { RouteRecord, TaskError, TaskRecord, TaskStatus } from "../task.ts";
 import type { TenantMove } from "../tenant-move.ts";
 import type { UsageRow } from "../usage.ts";
+import type { WorkspacePin, WorkspacePins } from "../workspace-pin.ts";
 import type { ApprovalStore } from "./approval-store.ts";
 import type { ContentStore, SubjectKey, SubjectKeyWanted } from "./content-store.ts";
 import type { PolicyKeyStore } from "./policy-key-store.ts";
@@ -45,6 +46,8 @@ export interface TenantState {
   /** Also while it moves: whoever works without a caller leaves it alone. */
   suspended: boolean;
   locked: boolean;
+  /** Workspaces that are held to less than their tenant; absent where none is. */
+  pins?: WorkspacePins;
   /** It is not live here; absent while it is. */
   move?: Pick<TenantMove, "phase" | "to">;
   created_ms: UnixMs;
@@ -404,4 +407,9 @@ export interface ProvisionTenant {
   budgets: Omit<BudgetRecord, "version" | "created_ms">[];
   by: Attribution;
 }
-export type TenantPatch = Partial<TenantSettings> & { suspended?: boolean; locked?: boolean };
+/** `pin`: of one workspace; null takes it away. At most `LIMITS.pinsPerTenantMax`. */
+export type TenantPatch = Partial<TenantSettings> & {
+  suspended?: boolean;
+  locked?: boolean;
+  pin?: { workspace: string; to: WorkspacePin | null };
+};
