@@ -27,10 +27,12 @@ export function connectPorts(transport: ObjectTransport, patience: Patience, pla
 
   async function ask(call: ObjectCall): Promise<unknown> {
     const alone = !JOINED.has(call.of) || methodKind(call.of, call.method) === "waits";
+    // What ran is recorded even if that takes a while: its caller has an answer to wait for, and its tenant the charge.
+    const settles = call.of === "tenant" && call.method === "settle" && patience.waitMsMax === undefined;
     const outcome = await patiently(
       call,
       async () => (alone ? await sentAlone(transport, call) : queue.call(call)),
-      patience,
+      settles ? { ...patience, waitMsMax: LIMITS.remoteSettleMsMax } : patience,
     );
     return outcome.value;
   }

@@ -144,6 +144,19 @@ describe("calls between an edge and its objects", () => {
     expect(sends.length).toBeGreaterThan(8);
   });
 
+  it("that record what happened are waited for longer than others, so that a restart leaves no answer unrecorded", async () => {
+    const tenants = partly<"tenant">({
+      settle: async () => [],
+      lookup: async () => ({ ok: false, error: { reason: "unknown_tenant" } }),
+    });
+    // Some 40 s of tries.
+    const away = () => fate(...Array.from({ length: 100 }, () => "refused" as const));
+    const settling = remoteWorld({ ports: { tenant: tenants }, network: away() });
+    expect(await settling.ports.tenant.settle(tenant, [])).toEqual([]);
+    const looking = remoteWorld({ ports: { tenant: tenants }, network: away() });
+    await expect(looking.ports.tenant.lookup(tenant, null)).rejects.toBeInstanceOf(ObjectUnavailable);
+  });
+
   it("keep the errors that their ports promise, and tell nothing of those that they do not", async () => {
     const { ports, failures } = remoteWorld({
       ports: {

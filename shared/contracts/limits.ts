@@ -472,6 +472,8 @@ export const LIMITS = {
   remoteAnswerMsMax: 30 * SECOND,
   /** Objects that restart are away for a few seconds: their callers wait as long. */
   remoteWaitMsMax: 20 * SECOND,
+  /** A settlement is waited for longer: what it records has happened. */
+  remoteSettleMsMax: MINUTE,
   remoteRetryMsMin: 25,
   remoteRetryMsMax: 400,
   /** An edge waits so long for its objects when it starts, then gives up. */
