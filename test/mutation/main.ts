@@ -11,11 +11,17 @@ import { type Mutant, outcomeOf } from "./outcome.ts";
 const USAGE = `npm run mutate -- <area> [options]
   areas: ${Object.keys(AREAS).join(", ")}
   --only <pattern>    files of the area to change, instead of all
+  --tests <pattern>   tests that must notice, instead of the area's: fewer are faster
   --minutes 60        ends after this time with what was tried until then, and exit code 2`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: "string" }, minutes: { type: "string", default: "60" }, help: { type: "boolean" } },
+  options: {
+    only: { type: "string" },
+    tests: { type: "string" },
+    minutes: { type: "string", default: "60" },
+    help: { type: "boolean" },
+  },
 });
 const [name] = positionals;
 const area = name === undefined ? undefined : AREAS[name];
@@ -28,7 +34,8 @@ if (name === undefined || area === undefined || values.help) {
 const label = values.only === undefined ? name : `${name}.${basename(values.only, ".ts")}`;
 const started = Date.now();
 const scratch = mkdtempSync(join(tmpdir(), "bailiwick-mutation-"));
-process.env.BAILIWICK_MUTATION_TESTS = JSON.stringify(area.tests);
+const tests = values.tests === undefined ? area.tests : [values.tests];
+process.env.BAILIWICK_MUTATION_TESTS = JSON.stringify(tests);
 const limit = setTimeout(() => {
   console.error(`not done after ${values.minutes} minutes: what was tried until now is reported`);
   finish(tried, false);
@@ -57,7 +64,7 @@ function finish(mutants: readonly Mutant[], complete: boolean): never {
   clearTimeout(limit);
   rmSync(scratch, { recursive: true, force: true });
   const seconds = Math.round((Date.now() - started) / 1000);
-  const outcome = { ...outcomeOf(label, mutants, new Date().toISOString(), seconds), complete };
+  const outcome = { ...outcomeOf(label, mutants, new Date().toISOString(), seconds), complete, tests };
   for (const { at, status, original, replacement } of outcome.survivors)
     console.log(`${status.padEnd(10)} ${at}  ${original}  →  ${replacement}`);
   console.log(`${label}: ${outcome.score} % of the changes noticed, ${JSON.stringify(outcome.counts)}`);
