@@ -19,8 +19,9 @@ import { nativeHashing } from "../../functions/entry/native-hashing.ts";
 import { keysDocument } from "../../functions/evidence/keys-document.ts";
 import { type DirectoryView, directoryView } from "../../functions/pipeline/locate/directory-view.ts";
 import { CellDirectory } from "../../shared/contracts/cell-directory.ts";
-import { TenantId } from "../../shared/contracts/ids.ts";
+import { TenantId, type UnixMs } from "../../shared/contracts/ids.ts";
 import type { SystemEvent } from "../../shared/contracts/ports/cell-store.ts";
+import { laterRunner } from "../../shared/contracts/ports/runner.ts";
 import type { Keyring } from "../../shared/contracts/ports/keyring.ts";
 import type { ObjectStore } from "../../shared/contracts/ports/object-store.ts";
 import type { MovedFile, TenantMoves } from "../../shared/contracts/ports/tenant-moves.ts";
@@ -123,7 +124,7 @@ async function place(
   );
   const classes = {
     ...{ tenant: tenantClass, session: sessionClass, batch: batchObjectClass(null) },
-    task: taskObjectClass({ runner: null, queue: null }),
+    task: taskObjectClass({ runner: laterRunner(() => Promise.reject(new Error("nothing runs here"))), queue: null }),
   };
   const home = objectsHome({ classes: Object.values(classes) });
   const keyring = await secretKeyring([new Uint8Array(32).fill(secret)], clock);
@@ -212,7 +213,8 @@ async function inhabited(at: Place): Promise<Uint8Array> {
   for (let from = 0; from < plain.length; from += bytes.length) plain.set(bytes.subarray(0, plain.length - from), from);
   await store.put(FILE, await seal(dataKey, { tenant: TENANT, object: "file" }, plain));
   await store.put(`batches/${TENANT}/empty`, new Uint8Array());
-  const spec = { expires_ms: at.clock.now() + 86_400_000, meta: null, conversation: true };
+  // safe because: a time in milliseconds
+  const spec = { expires_ms: (at.clock.now() + 86_400_000) as UnixMs, meta: null, conversation: true };
   const key = { subject_key: "k".repeat(26), wrapped: new Uint8Array(61).fill(1) };
   const items = Array.from({ length: 12 }, (_, n) => ({
     id: `i${n}`,
