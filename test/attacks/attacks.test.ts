@@ -1,13 +1,14 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { controlDbUp } from "../support/operation-rows.ts";
 import { FAMILIES } from "./families.ts";
+import { page } from "./page.ts";
 import { type Range, startRange } from "./range.ts";
+import { PAGE } from "./run.ts";
 
 describe("a cell under attack", () => {
   let range: Range & { stop(): Promise<void> };
   beforeAll(async () => {
     range = await startRange();
-    if (process.env.ATTACKS_MATRIX !== "off") await controlDbUp(range.lab);
   });
   afterAll(() => range?.stop());
 
@@ -17,6 +18,10 @@ describe("a cell under attack", () => {
         expect(await observe(range)).toBe(expected);
       });
     });
+
+  it("is told as it was in docs/attacks.md; `node test/attacks/run.ts` tells it anew", () => {
+    expect(readFileSync(PAGE, "utf8")).toBe(page(null));
+  });
 
   it("serves a good caller afterwards as before, so that no attack took it down", async () => {
     expect(await range.chat(range.victim.apiKey)).toBe("200, engine asked");

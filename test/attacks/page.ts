@@ -1,4 +1,5 @@
 import { TABLE, TRESPASSERS } from "../support/trespass.ts";
+import type { Family } from "./attack.ts";
 import { FAMILIES } from "./families.ts";
 import { type Item, OWASP_API, OWASP_LLM } from "./owasp.ts";
 
@@ -30,24 +31,29 @@ const index = (items: readonly Item[]): string =>
     }),
   );
 
+const seenOf =
+  (observed: Observed | null) =>
+  (name: string, expected: string): string =>
+    observed === null ? expected : (observed.get(name) ?? "not tried");
+
+/** The attacks of one family, as the page has them. */
+export function familySection({ id, title, about, attacks }: Family, observed: Observed | null): string {
+  const seen = seenOf(observed);
+  const rows = attacks.map((attack) =>
+    row(`\`${attack.id}\``, attack.attack, attack.expected, seen(`${id}/${attack.id}`, attack.expected)),
+  );
+  return `## ${title}\n\n${about}\n\n${table(["id", "attack", "expected", "observed"], rows)}`;
+}
+
 /** docs/attacks.md. Without observations: what must be seen, which is what the committed page has to say. */
 export function page(observed: Observed | null): string {
-  const seen = (name: string, expected: string): string =>
-    observed === null ? expected : (observed.get(name) ?? "not tried");
+  const seen = seenOf(observed);
   const attacks = FAMILIES.reduce((sum, family) => sum + family.attacks.length, 0);
   const tried = TABLE.reduce(
     (sum, { refusals }) => sum + refusals.filter(({ refusal }) => refusal.what !== null).length,
     0,
   );
-  const families = FAMILIES.map(
-    ({ id, title, about, attacks: rows }) =>
-      `## ${title}\n\n${about}\n\n${table(
-        ["id", "attack", "expected", "observed"],
-        rows.map((attack) =>
-          row(`\`${attack.id}\``, attack.attack, attack.expected, seen(`${id}/${attack.id}`, attack.expected)),
-        ),
-      )}`,
-  );
+  const families = FAMILIES.map((family) => familySection(family, observed));
   const notes: string[] = [];
   const note = (why: string): string => {
     if (!notes.includes(why)) notes.push(why);
@@ -66,7 +72,7 @@ export function page(observed: Observed | null): string {
   );
   return `# Attacks
 
-What was tried against a running cell (Deno, over HTTP and raw sockets), what had to be seen, and what was seen. The page is written by \`npm run attacks\`, which runs ${attacks} attacks and ${tried} cells of the matrix; \`test/attacks\` has them as data. A test holds this page against them, and the same run against the page.
+What was tried against a running cell (Deno, over HTTP and raw sockets), what had to be seen, and what was seen. The page is written by \`npm run attacks\`, which runs ${attacks} attacks and ${tried} cells of the matrix; \`test/attacks\` has them as data. Tests hold the page against them.
 
 An attack is a row, not a claim: what is not here was not tried. The matrix runs on workerd too, with the other conformance suites.
 

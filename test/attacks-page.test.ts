@@ -1,14 +1,17 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { FAMILIES } from "./families.ts";
-import { OWASP_API, OWASP_LLM } from "./owasp.ts";
-import { page } from "./page.ts";
-import { PAGE } from "./run.ts";
+import { FAMILIES } from "./attacks/families.ts";
+import { OWASP_API, OWASP_LLM } from "./attacks/owasp.ts";
+import { familySection } from "./attacks/page.ts";
+import { PAGE } from "./attacks/run.ts";
 
 describe("docs/attacks.md", () => {
-  it("says of every attack and every cell of the matrix that what was seen is what must be seen", () => {
-    expect(readFileSync(PAGE, "utf8")).toBe(page(null));
-  });
+  it.each(FAMILIES.map((family) => ({ title: family.title, family })))(
+    "says of every attack of $title that what was seen is what must be seen",
+    ({ family }) => {
+      expect(readFileSync(PAGE, "utf8")).toContain(familySection(family, null));
+    },
+  );
 
   it("names each attack once", () => {
     const names = FAMILIES.flatMap(({ id, attacks }) => attacks.map((attack) => `${id}/${attack.id}`));
