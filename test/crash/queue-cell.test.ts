@@ -33,6 +33,14 @@ describe.skipIf(bin === null).each(QUEUE_CELLS)(
         expect(seen).toEqual(whole.ids);
         expect([...before.data, ...after.data]).toEqual(whole.data);
         expect(before.text + after.text).toBe(await at.inPeace(prompt));
+        // Where one process keeps the objects and carries the tasks out, the next one knows that it is dead: nobody was
+        // told to wait for its lease.
+        if (runtime !== "workerd") {
+          const metrics = await (await at.lab.ask("/metrics", { key: at.world.cell.adminKey })).text();
+          const leases = metrics.split("\n").filter((line) => line.startsWith("bailiwick_leases_total{"));
+          expect(leases.filter((line) => line.includes('outcome="settled"'))).not.toEqual([]);
+          expect(leases.filter((line) => line.includes('outcome="leased"'))).toEqual([]);
+        }
         expect((await expectQuiet(at.world, at.tenant)).map(({ status }) => status)).toEqual(["OK", "OK"]);
         observed(
           "task-killed",

@@ -20,7 +20,11 @@ const CONFIG: Record<string, string> = {
 export interface BatchSize {
   lines: number;
   lineBytes: number;
+  /** The batch is cancelled after so many lines: for machines on which all of them would take hours. */
+  cancelAfter: number | null;
 }
+
+const ENDED = ["completed", "failed", "expired", "cancelled"];
 
 const lineOf = (at: number, lineBytes: number): string => {
   const line = (content: string) =>
@@ -33,7 +37,7 @@ const lineOf = (at: number, lineBytes: number): string => {
 };
 
 /** The form, a few lines at a time: nobody here holds the whole file either. */
-function upload({ lines, lineBytes }: BatchSize): { body: ReadableStream<Uint8Array>; bytes: () => number } {
+function upload({ lines, lineBytes }: Pick<BatchSize, "lines" | "lineBytes">): { body: ReadableStream<Uint8Array>; bytes: () => number } {
   const encoder = new TextEncoder();
   let at = -1;
   let bytes = 0;
@@ -62,30 +66,35 @@ function upload({ lines, lineBytes }: BatchSize): { body: ReadableStream<Uint8Ar
   return { body, bytes: () => bytes };
 }
 
-/** How often each line is in the output, read as it comes. */
-async function seen(response: Response, lines: number): Promise<Uint8Array> {
-  const counts = new Uint8Array(lines);
+interface BatchResult {
+  custom_id: string;
+  response: { status_code: number } | null;
+  error: { code: string } | null;
+}
+
+/** Counts how often each line is in a file, read as it comes; `fits` says whether it belongs there. */
+async function count(response: Response, counts: Uint8Array, fits: (result: BatchResult) => boolean): Promise<void> {
   let held = "";
-  const count = (line: string): void => {
-    const { custom_id, response: answer } = JSON.parse(line);
-    const at = Number(/^c(\d+)$/.exec(custom_id)?.[1] ?? Number.NaN);
-    if (answer?.status_code !== 200 || counts[at] === undefined)
-      throw new Error(`a line that nobody asked for: ${line}`);
-    counts[at]++;
+  const one = (line: string): void => {
+    const result: BatchResult = JSON.parse(line);
+    const at = Number(/^c(\d+)$/.exec(result.custom_id)?.[1] ?? Number.NaN);
+    const before = counts[at];
+    if (before === undefined || !fits(result)) throw new Error(`a line that does not belong there: ${line}`);
+    counts[at] = before + 1;
   };
   if (response.body === null) throw new Error("the output has no body");
   for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
     const whole = (held + text).split("\n");
     held = whole.pop() ?? "";
-    for (const line of whole) count(line);
+    for (const line of whole) one(line);
   }
-  if (held !== "") count(held);
-  return counts;
+  if (held !== "") one(held);
 }
 
 /** One batch from its upload to its output, with a worker killed halfway. Throws when it does not end. */
 export async function runBatch(size: BatchSize, note: (text: string) => void) {
-  const { lines } = size;
+  const { lines, cancelAfter } = size;
+  const runs = cancelAfter ?? lines;
   const cell = await startCell({ runtime: "deno", config: CONFIG, env: { BAILIWICK_LOG: "error" } });
   const workers: PoolWorker[] = [];
   const ask = async (path: string, init: RequestInit & { duplex?: "half" } = {}): Promise<Response> => {
@@ -117,29 +126,46 @@ export async function runBatch(size: BatchSize, note: (text: string) => void) {
     });
     let batch = await created.json();
     let killed_after: number | null = null;
+    let ran: { seconds: number; lines: number } | null = null;
     let notedMs = startMs;
-    while (!["completed", "failed", "expired", "cancelled"].includes(batch.status)) {
+    let cancelled = false;
+    while (!ENDED.includes(batch.status)) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       batch = await (await ask(`/v1/batches/${batch.id}`)).json();
       const { completed } = batch.request_counts;
-      if (killed_after === null && completed >= lines / 2) {
+      if (killed_after === null && completed >= runs / 2) {
         killed_after = completed;
         await doomed.kill9();
         note(`one worker is killed after ${completed} lines`);
+      }
+      if (cancelAfter !== null && !cancelled && completed >= cancelAfter) {
+        cancelled = true;
+        ran = { seconds: (performance.now() - startMs) / 1_000, lines: completed };
+        await ask(`/v1/batches/${batch.id}/cancel`, { method: "POST" });
+        note(`cancelled after ${completed} lines`);
       }
       if (performance.now() - notedMs < NOTE_MS) continue;
       notedMs = performance.now();
       note(`${batch.status}: ${completed} of ${lines}, cell ${(memoryBytes(cell.pid, "VmRSS") / 1e6).toFixed(0)} MB`);
     }
     const seconds = (performance.now() - startMs) / 1_000;
-    if (batch.status !== "completed" || !batch.output_file_id) throw new Error(`the batch is ${batch.status}`);
+    if (batch.status !== (cancelled ? "cancelled" : "completed") || !batch.output_file_id) throw new Error(`the batch is ${batch.status}`);
     if (killed_after === null) throw new Error("the batch was over before a worker could be killed");
-    const counts = await seen(await ask(`/v1/files/${batch.output_file_id}/content`), lines);
+    const content = (id: string) => ask(`/v1/files/${id}/content`);
+    const counts = new Uint8Array(lines);
+    await count(await content(batch.output_file_id), counts, ({ response }) => response?.status_code === 200);
+    const answered = counts.filter((times) => times > 0).length;
+    // What was cancelled says so, once for each line; anything else there is a failure.
+    const fits = ({ error }: BatchResult) => cancelled && error?.code === "batch_cancelled";
+    if (batch.error_file_id) await count(await content(batch.error_file_id), counts, fits);
+    const measured = ran ?? { seconds, lines };
     return {
-      ...{ lines, input_bytes: bytes(), upload_seconds, seconds, lines_per_s: lines / seconds, killed_after },
-      lost: counts.filter((count) => count === 0).length,
-      doubled: counts.filter((count) => count > 1).length,
-      failed: batch.request_counts.failed,
+      ...{ lines, input_bytes: bytes(), upload_seconds, seconds, killed_after, answered },
+      lines_per_s: measured.lines / measured.seconds,
+      cancelled_lines: cancelled ? lines - answered : 0,
+      lost: counts.filter((times) => times === 0).length,
+      doubled: counts.filter((times) => times > 1).length,
+      failed: cancelled ? 0 : batch.request_counts.failed,
       ...before,
       cell_peak: memoryBytes(cell.pid, "VmHWM"),
       worker_peak: memoryBytes(steady.pid, "VmHWM"),
