@@ -126,8 +126,11 @@ describe("a detached task", () => {
     frame(fence, 1);
     core.releaseTask(sql, env, fence, GIVEN_UP);
     expect(core.dueJob(sql, env)).toBeNull();
+    expect(dueWork(sql, env).carry).toBe(false);
     env.now += LIMITS.workerReturnMs;
     expect(core.dueJob(sql, env)).toEqual(JOB);
+    // No other worker may ever come: then it is ended by hand, long before its deadline.
+    expect(dueWork(sql, env).carry).toBe(true);
   });
 
   it("that nobody took by its deadline is ended by hand", () => {

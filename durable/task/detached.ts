@@ -243,9 +243,10 @@ function giveBack(sql: Sql, atMs: number, row: Row): void {
   // Only the worker that has what was delivered can go on with it: the others are sent for later.
   const returnMs = row.frames > 0 ? LIMITS.workerReturnMs : 0;
   takeUp(sql, row.job === null ? atMs : atMs + returnMs, row.job !== null, row.deadline_ms);
-  // What nobody may run any more is ended by hand.
+  // What nobody may run any more is ended by hand; so is what its worker did not return for, as there may be no other one.
   if (row.cancel === 1 || row.attempts >= LIMITS.detachedAttemptsMax)
     setTimer(sql, { kind: "carry", key: "", due_ms: atMs });
+  else if (returnMs > 0 && row.job !== null) setTimer(sql, { kind: "carry", key: "", due_ms: atMs + returnMs });
 }
 
 export function cancelTask(sql: Sql, env: CoreEnv): Result<DetachedState, { reason: "not_found" }> {

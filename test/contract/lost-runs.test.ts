@@ -69,6 +69,28 @@ describe("a run that is lost", () => {
     expect(await cell.log(task)).toMatchObject({ end: "complete", attempts: 1 });
   });
 
+  it("after its first frames ends in an error though no other worker is there, so that nobody waits for a deadline", async () => {
+    const engine = fed();
+    scripts = [engine.script];
+    const { answer, task } = await queued(cell, true);
+    const lost = new AbortController();
+    const first = await taken(cell, task, { lost: lost.signal });
+    await engine.asked;
+    engine.say(WORDS.slice(0, 2).join(""));
+    const response = await answer;
+    await eventually(
+      () => cell.log(task),
+      ({ frames }) => frames >= 2,
+    );
+    lost.abort();
+    expect(await first.over).toBe("lost");
+    // What the alarm of the object does once its worker has had the time to return.
+    await cell.host.carry(cell.tenant, task);
+    const { text, broken } = await read(response);
+    expect([broken, text.includes("[DONE]")]).toEqual([true, false]);
+    expect(cell.settled).toMatchObject([{ task, status: "ERROR", ok: true }]);
+  });
+
   it("and repeats other bytes than were delivered ends the stream in an error, never in other words", async () => {
     const engine = fed();
     scripts = [engine.script, events([word("other "), ...TAIL])];

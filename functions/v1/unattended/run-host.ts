@@ -136,7 +136,8 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
         return;
       }
       const { value } = leased;
-      const ends = endsUnrun(deps, value);
+      // Whoever has what was delivered was waited for.
+      const ends = endsUnrun(deps, value) ?? (value.queued && value.frames > 0 ? notContinued() : null);
       // Its worker is on the way: it was only looked at.
       if (value.queued && ends === null) {
         await deps.tasks.releaseTask(tenant, task, value.fence, { retry_ms: RETRY_MS, attempted: false });
