@@ -23,6 +23,7 @@ const DRAIN_NOTICE_MS_MAX = 120_000;
 
 const Env = z.object({
   HOST: z.string().min(1).default("127.0.0.1"),
+  BAILIWICK_PORT_SHARED: z.enum(["0", "1"]).default("0"),
   PORT: z.coerce.number().int().min(0).max(65_535).default(8787),
   BAILIWICK_OBJECTS_URL: base,
   BAILIWICK_EDGE_KEY: secret,

@@ -155,6 +155,7 @@ async function start(env: EdgeEnv, variables: Record<string, string | undefined>
   const server = await host.serve({
     host: env.HOST,
     port: env.PORT,
+    shared: env.BAILIWICK_PORT_SHARED === "1",
     tls:
       env.TLS_CERT && env.TLS_KEY
         ? { cert: readFileSync(env.TLS_CERT, "utf8"), key: readFileSync(env.TLS_KEY, "utf8") }

@@ -10,6 +10,7 @@ import { OTLP_VARIABLES } from "./otlp.ts";
 
 const Env = z.object({
   HOST: z.string().min(1).default("127.0.0.1"),
+  BAILIWICK_PORT_SHARED: z.enum(["0", "1"]).default("0"),
   PORT: z.coerce.number().int().min(0).max(65_535).default(8787),
   BAILIWICK_HOME: z.string().min(1).default(".bailiwick"),
   BAILIWICK_CONFIG: z.string().min(1).optional(),

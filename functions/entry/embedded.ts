@@ -303,6 +303,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const server = await host.serve({
     host: env.HOST,
     port: env.PORT,
+    shared: env.BAILIWICK_PORT_SHARED === "1",
     tls: tlsOf(env),
     handle,
     onError: failed("server"),

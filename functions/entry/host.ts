@@ -22,6 +22,8 @@ interface Server {
 interface ServeOptions {
   host: string;
   port: number;
+  /** Further processes listen there too, and the system spreads connections over them. */
+  shared?: boolean;
   tls: { cert: string; key: string } | null;
   handle: Handler;
   onError(cause: unknown): void;
@@ -42,6 +44,7 @@ interface DenoGlobal {
     options: {
       hostname: string;
       port: number;
+      reusePort?: boolean;
       cert?: string;
       key?: string;
       onListen(): void;
@@ -82,7 +85,7 @@ function denoHost(global: DenoGlobal): Host {
   return {
     name: "deno",
     variables: () => global.env.toObject(),
-    async serve({ host, port, tls, handle, onError }) {
+    async serve({ host, port, shared = false, tls, handle, onError }) {
       const sockets = new Set<PlatformSocket>();
       const upgradeOf = (request: Request): Pick<Runtime, "upgrade"> => ({
         upgrade(protocol, accept) {
@@ -100,6 +103,7 @@ function denoHost(global: DenoGlobal): Host {
           {
             hostname: host,
             port,
+            reusePort: shared,
             ...(tls ?? {}),
             onListen: () => {},
             onError(cause) {
@@ -140,7 +144,7 @@ function nodeHost(): Host {
   return {
     name: "node",
     variables: () => process.env,
-    async serve({ host, port, tls, handle, onError }) {
+    async serve({ host, port, shared = false, tls, handle, onError }) {
       const { createAdaptorServer } = await import("@hono/node-server");
       const fetch = (request: Request, env: { incoming: { socket: { remoteAddress?: string } } }) =>
         handle(request, runtimeOf(request, env.incoming.socket.remoteAddress ?? null, onError));
@@ -159,7 +163,7 @@ function nodeHost(): Host {
         server.once("error", (cause: NodeJS.ErrnoException) =>
           reject(cause.code === "EADDRINUSE" ? new PortInUse(`${host}:${port} is in use`, { cause }) : cause),
         );
-        server.listen(port, host, () => resolve());
+        server.listen({ port, host, reusePort: shared }, () => resolve());
       });
       const address = server.address();
       return {

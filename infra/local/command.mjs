@@ -75,6 +75,9 @@ export function directoryFiles(env) {
   });
 }
 
+/** Deno counts SO_REUSEPORT as unstable. @param {NodeJS.ProcessEnv} env */
+const sharing = (env) => (env.BAILIWICK_PORT_SHARED === "1" ? ["--unstable-net"] : []);
+
 const GLOBAL_ENTRY = join(ROOT, "functions/entry/global.ts");
 
 /**
@@ -144,6 +147,7 @@ export function edgeCommand(env) {
     args: [
       ...["run", "--quiet", YOUNG_SPACE, "--no-prompt", "--unstable-no-legacy-abort", "--no-remote", "--cached-only"],
       ...["--no-lock", "--node-modules-dir=manual", "--allow-net", `--allow-read=${readable.join(",")}`],
+      ...sharing(childEnv),
       ...[`--allow-env=${names.join(",")}`, "--ignore-env", EDGE_ENTRY],
     ],
     env: { ...childEnv, DENO_DIR: join(ROOT, "node_modules/.cache/deno"), DENO_NO_UPDATE_CHECK: "1" },
@@ -187,6 +191,7 @@ export function embeddedCommand(env) {
       "--no-prompt",
       // The request's signal then means a disconnect only, never the end of a good answer.
       "--unstable-no-legacy-abort",
+      ...sharing(childEnv),
       "--no-remote",
       "--cached-only",
       "--no-lock",

@@ -1,3 +1,5 @@
+import type { KeptRunning } from "./keep-running.mjs";
+
 /** What the cell beside it is and where its files are. */
 export interface LocalWorkerOptions {
   /** Where the cell answers, such as `http://127.0.0.1:8787`. */
@@ -17,10 +19,7 @@ export interface LocalWorkerOptions {
   print: (line: string) => void;
 }
 
-export interface LocalWorker {
-  /** Drains and ends it, and starts no other; resolves when it is gone. */
-  stop(): Promise<void>;
-}
+export type LocalWorker = KeptRunning;
 
 /**
  * Runs one worker process beside an embedded cell and starts it again when it ends, after waits that double. Does not keep
