@@ -44,7 +44,11 @@ if (!pageAlone) {
   const { observations, code } = from === undefined ? await run() : { observations: read(from), code: 0 };
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: ROOT, encoding: "utf8" }).trim();
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
-  const fresh = observations.map((each): Result => ({ ...each, commit, machine }));
+  // What was taken in before keeps the commit that it was seen at.
+  const old = new Map(readResults().map((each) => [`${each.row} ${each.on} ${each.at}`, each]));
+  const fresh = observations.map(
+    (each): Result => old.get(`${each.row} ${each.on} ${each.at}`) ?? { ...each, commit, machine },
+  );
   writeFileSync(join(ROOT, RESULTS_FILE), `${JSON.stringify(merged(readResults(), fresh, rowIds), null, 2)}\n`);
   process.exitCode = code;
 }
