@@ -1,0 +1,40 @@
+import { expect, it } from "vitest";
+import { snapshotCompiler } from "./compiler.ts";
+
+const compile = (provider: object, model: object) =>
+  snapshotCompiler({
+    cell: { id: "local", jurisdiction: "local" },
+    secretsPresent: () => true,
+    variable: () => null,
+  })({
+    "providers.yml": { providers: { p: provider } },
+    "models.yml": { models: { m: { provider: "p", model: "m", ...model } } },
+  });
+const problems = (provider: object, model: object) => {
+  const compiled = compile(provider, model);
+  return compiled.ok ? [] : compiled.error.map(({ path, message }) => `${path} ${message}`);
+};
+const KSERVE = { kind: "oip", base_url: "https://models.example.com" };
+const TENSORS = { capabilities: ["predict"], prices: { step: "0.001", point: "0.000000001" } };
+
+it("a model of tensors has a price by call and element, and needs none of tokens", () => {
+  const compiled = compile(KSERVE, TENSORS);
+  if (!compiled.ok) throw new Error(JSON.stringify(compiled.error));
+  expect(compiled.value.snapshot.candidates["p:m"]).toMatchObject({
+    ...{ surfaces: ["oip.infer"], prices: { steps: 1_000_000, points: 1 }, output_tokens_max: 0 },
+  });
+});
+
+it.each([
+  ["an engine of words", { kind: "openai", base_url: "https://api.example.com" }, TENSORS, "does not answer oip.infer"],
+  ["words of an engine of tensors", KSERVE, { capabilities: ["chat"], prices: "none" }, "answers tensors alone"],
+  ["dialects of an engine that has one", { ...KSERVE, dialects: ["oip.infer"] }, TENSORS, "speaks oip.infer alone"],
+  [
+    "no price of tokens beside words",
+    { kind: "synthetic" },
+    { capabilities: ["chat"], prices: { step: "1" } },
+    "USD per million input tokens",
+  ],
+])("%s is refused when the configuration is read, not when somebody calls", (_, provider, model, told) => {
+  expect(problems(provider, model).join("\n")).toContain(told);
+});
