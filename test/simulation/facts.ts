@@ -15,7 +15,7 @@ export interface Prompt {
   kid: string;
   model: string;
   key: string | null;
-  kind: "unary" | "stream" | "background" | "batch" | "session";
+  kind: "unary" | "stream" | "background" | "batch" | "session" | "task" | "guarded";
   /** When the newest request with this prompt was sent. */
   sentMs: number[];
   /** Of answers whose head arrived. */
@@ -25,7 +25,7 @@ export interface Prompt {
 
 /** A change that was acknowledged, and until when it was certainly in force. */
 export interface Acknowledged {
-  kind: "revoked" | "suspended" | "local-only";
+  kind: "revoked" | "suspended" | "local-only" | "denied";
   tenant: TenantName;
   /** The revoked key. */
   kid: string | null;
@@ -41,6 +41,17 @@ export interface BatchFacts {
   lines: Map<string, string>;
 }
 
+/** What somebody was asked to approve, as whoever decides saw it. */
+export interface AskedApproval {
+  id: string;
+  tenant: TenantName;
+  prompt: string;
+  digest: string;
+  verdict: "approve" | "reject";
+  /** The verdict was answered, so that it stands. */
+  acknowledged: boolean;
+}
+
 /** What callers know for certain: the judge's evidence, apart from the cell's own books. */
 export class Facts {
   readonly prompts = new Map<string, Prompt>();
@@ -52,6 +63,11 @@ export class Facts {
   readonly leasedMs = new Map<string, number>();
   /** Sizes and heads of ledgers as their tenants saw them. */
   readonly heads: { tenant: TenantName; size: number; head: string }[] = [];
+  readonly approvals = new Map<string, AskedApproval>();
+  /** When somebody first went about telling of a task's end. */
+  readonly tellingMs = new Map<string, number>();
+  /** What an administrator was told is in force: revisions of a tenant's own policy. */
+  readonly policies = new Map<TenantName, number>();
   #prompts = 0;
 
   prompt(of: Omit<Prompt, "id" | "sentMs" | "tasks" | "answers">): Prompt {

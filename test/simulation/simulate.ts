@@ -6,13 +6,15 @@ import type { NewKey } from "../../shared/contracts/ports/tenant-store.ts";
 import { type Credential, Facts } from "./facts.ts";
 import { judge } from "./invariants/judge.ts";
 import { unrest } from "./invariants/quiet.ts";
-import { watchBudgets, watchEngines } from "./invariants/watch.ts";
+import { watchBudgets, watchEngines, watchReceiver } from "./invariants/watch.ts";
 import { SimulatedCell } from "./parts/cell.ts";
 import { configuration, TENANTS, type TenantName } from "./parts/config.ts";
 import type { Edge } from "./parts/edge.ts";
+import { approver, finishVerdicts, guardedAsker, toldTask } from "./workload/approvals.ts";
 import { Caller } from "./workload/caller.ts";
 import { chatter } from "./workload/chatter.ts";
 import { administrator, batcher, chaos, type People } from "./workload/others.ts";
+import { firstPolicy, policyMaker } from "./workload/policies.ts";
 import { type Violation, World } from "./world/world.ts";
 
 const EVENTS_MAX = 250_000;
@@ -44,6 +46,8 @@ export async function simulate(seed: number): Promise<Outcome> {
       // With few free slots a worker asks its queue once a second, with more it waits there: most waits tell nothing new.
       slots: random.chance(0.25) ? 1 + random.below(2) : 4 + random.below(3),
       publishes: random.chance(0.3),
+      governed: random.chance(0.4),
+      tells: random.chance(0.4),
       awaited: random.chance(0.5),
     },
     facts,
@@ -51,20 +55,26 @@ export async function simulate(seed: number): Promise<Outcome> {
       if (of.name === "tenant") watchBudgets(world, name, sql);
     },
   );
-  cell.engines.onStart = (generation) => watchEngines(world, facts, generation);
+  cell.receiver.onTold = (told) => watchReceiver(world, facts, told);
+  cell.engines.onStart = (generation) => watchEngines(world, facts, generation, cell.engines.generations);
   const caller = new Caller(cell, facts);
   let over = false;
   const begin = async (): Promise<void> => {
     world.faults = false;
     await cell.start();
     const people = await settle(cell);
+    if (cell.shape.governed) for (const tenant of TENANTS) await firstPolicy(caller, people.admins[tenant]);
     world.faults = true;
     world.note("— everything may fail —");
     const disturbing = chaos(caller);
+    const deciding = cell.shape.governed
+      ? TENANTS.map((tenant) => approver(caller, people.admins[tenant], () => world.faults))
+      : [];
     await Promise.all(callers(caller, people));
     world.faults = false;
     world.note("— nothing fails any more —");
-    await disturbing;
+    await Promise.all([disturbing, ...deciding]);
+    for (const tenant of TENANTS) await finishVerdicts(caller, people.admins[tenant]);
     await rest(cell);
     if (world.violations.length === 0) await judge(cell, facts, caller, people);
     over = true;
@@ -85,13 +95,17 @@ export async function simulate(seed: number): Promise<Outcome> {
 }
 
 function callers(caller: Caller, people: People): Promise<void>[] {
+  const { shape } = caller.cell;
   const { random } = caller.cell.world;
   const working: Promise<void>[] = [];
   for (const tenant of TENANTS) {
     for (const key of people.keys[tenant]) working.push(chatter(caller, key, 2 + random.below(3)));
     const [first] = people.keys[tenant];
     if (first && random.chance(0.3)) working.push(batcher(caller, first));
+    if (first && shape.tells) working.push(toldTask(caller, first));
+    if (first && shape.governed) working.push(guardedAsker(caller, first));
   }
+  if (shape.governed) working.push(policyMaker(caller, people.admins[random.pick(TENANTS)], 1 + random.below(2)));
   working.push(administrator(caller, people, random.pick(TENANTS), 1 + random.below(3)));
   return working;
 }

@@ -6,9 +6,11 @@ import { TENANTS, type TenantName } from "../parts/config.ts";
 import { cellSigner } from "../parts/signer.ts";
 import type { Caller } from "../workload/caller.ts";
 import type { People } from "../workload/others.ts";
+import { isRevision } from "../workload/read.ts";
 import { checkAnswers } from "./answers.ts";
 import { checkBatch } from "./batches.ts";
 import { checkCharges, checkSums, checkTasks } from "./books.ts";
+import { checkApprovals, checkCallbacks, checkDenials } from "./governance.ts";
 import { checkCheckpoints, checkHeads, readLedger } from "./ledger.ts";
 
 export type Complain = (invariant: string, detail: string) => void;
@@ -40,6 +42,9 @@ export async function judge(cell: SimulatedCell, facts: Facts, caller: Caller, p
     const charged = checkTasks(entries, complain);
     checkSums(cell, tenant, sql, entries, charged, complain);
     checkCharges(facts, tenant, generations, charged, complain);
+    checkDenials(tenant, entries, complain);
+    checkApprovals(facts, tenant, sql, entries, complain);
+    checkCallbacks(cell, tenant, entries, complain);
   }
   if (cell.models.parked.length > 0) complain("no event is lost", `parked: ${cell.models.parked.join(", ")}`);
   await checkInterface(cell, facts, caller, people, complain);
@@ -76,6 +81,11 @@ async function checkInterface(
     const known = facts.prompts.get(id)?.answers.some(({ said, complete }) => complete && said !== null) ?? false;
     if (known && own?.answer.status !== 200)
       complain("no acknowledged record is lost", `${tenant} asks for ${task} and gets ${own?.answer.status}`);
+  }
+  for (const [tenant, revision] of facts.policies) {
+    const state = await caller.settled(people.admins[tenant], "GET", "/v1/policies");
+    if (!isRevision(state?.answer.text ?? "", revision))
+      complain("no acknowledged record is lost", `${tenant}: policy ${revision}, but ${state?.answer.text}`);
   }
   for (const batch of facts.batches)
     await checkBatch(caller, people.admins[batch.tenant], batch, facts, cell.engines.generations, complain);

@@ -14,6 +14,7 @@ import type { TenantName } from "../parts/config.ts";
 export interface Entry {
   seq: number;
   kind: string;
+  action: string;
   task: string | null;
   detail: JsonObject;
   leaf: Uint8Array;
@@ -36,9 +37,16 @@ export function readLedger(tenant: string, sql: NodeSql, complain: (detail: stri
       complain(`${tenant}: entry ${seq} is of ${String(parsed.tenant)}`);
     prev = encodeHex(leaf);
     if (hash !== prev) complain(`${tenant}: the hash of entry ${seq} is not its own`);
-    const { detail, task, kind } = parsed;
+    const { detail, task, kind, action } = parsed;
     return {
-      ...{ seq, leaf, text: body, kind: String(kind), task: typeof task === "string" ? task : null },
+      ...{
+        seq,
+        leaf,
+        text: body,
+        kind: String(kind),
+        action: String(action),
+        task: typeof task === "string" ? task : null,
+      },
       detail: isJsonObject(detail) ? detail : {},
     };
   });

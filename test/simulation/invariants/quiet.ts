@@ -44,9 +44,15 @@ function left(key: string, db: SimulatedDatabase, publishes: boolean): string[] 
         count("SELECT max(0, (SELECT coalesce(max(seq) + 1, 0) FROM ledger) - size) AS n FROM log_checkpoint"),
         "entries are not published",
       );
+    claim(
+      count("SELECT count(*) AS n FROM approval WHERE state IN ('approved', 'running')"),
+      "approvals have not been carried out",
+    );
   }
-  if (key.startsWith("task/"))
+  if (key.startsWith("task/")) {
     claim(count("SELECT count(*) AS n FROM detached WHERE phase <> 'done'"), "detached tasks have not ended");
+    claim(count("SELECT count(*) AS n FROM callback WHERE state = 'waiting'"), "callbacks have not ended");
+  }
   if (key.startsWith("batch/")) {
     claim(
       count("SELECT count(*) AS n FROM batch WHERE status IN ('validating','in_progress','finalizing','cancelling')"),

@@ -1,9 +1,11 @@
 import type { Sql } from "../../../durable/runtime/sql.ts";
+import { isJsonObject } from "../../../shared/contracts/json.ts";
 import type { FenceRefusal } from "../../../shared/contracts/ports/task-log.ts";
 import type { TaskStore } from "../../../shared/contracts/ports/task-store.ts";
 import type { Result } from "../../../shared/contracts/result.ts";
 import type { Facts } from "../facts.ts";
 import type { Generation } from "../parts/engines.ts";
+import type { Told } from "../parts/receiver.ts";
 import type { World } from "../world/world.ts";
 
 type Overspent = { id: string; spent: number; held: number; hard_limit: number };
@@ -43,6 +45,10 @@ export function watchedTasks(world: World, facts: Facts, tasks: TaskStore): Task
       facts.leasedMs.set(task, world.now());
       return leased;
     },
+    callback(tenant, task) {
+      if (!facts.tellingMs.has(task)) facts.tellingMs.set(task, world.now());
+      return tasks.callback(tenant, task);
+    },
     async appendLog(tenant, task, fence, part) {
       // What was given out before this call began shuts it out.
       const newest = fences.get(task) ?? 0;
@@ -59,8 +65,42 @@ export function watchedTasks(world: World, facts: Facts, tasks: TaskStore): Task
   };
 }
 
+/** Somebody is told of the end of a task: once it has ended, of nothing that it made, and by nobody who may not know. */
+export function watchReceiver(world: World, facts: Facts, { task: id, event, text }: Told): void {
+  const prompt = facts.prompts.get(id);
+  const task = String(event.subject);
+  const data = isJsonObject(event.data) ? event.data.task : undefined;
+  const status = isJsonObject(data) ? data.status : undefined;
+  if (prompt === undefined) {
+    world.violated("a callback is about what was asked", `${task}: ${id}`);
+    return;
+  }
+  if (typeof status !== "string") world.violated("nobody is told of an end before it", `${task}: ${String(status)}`);
+  if (/\[[a-z]+ q\d+\]/.test(text) || /g\d+\.0\//.test(text))
+    world.violated("a callback holds nothing that was said", `${task}: ${text}`);
+  const { tenant, kid } = prompt;
+  const beganMs = facts.tellingMs.get(task) ?? 0;
+  for (const kind of ["revoked", "suspended"] as const)
+    if (facts.inForce(kind, { tenant, kid }, beganMs, world.now()))
+      world.violated(`what is ${kind} is told nothing`, `${task} of ${tenant}, key ${kid}`);
+}
+
+/** What somebody must approve runs once for each approval that was given, and never without one. */
+function watchApproved(world: World, facts: Facts, { id, prompt }: Generation, before: readonly Generation[]): void {
+  const given = [...facts.approvals.values()].filter((one) => one.prompt === prompt && one.verdict === "approve");
+  const ran = before.filter((one) => one.prompt === prompt).length;
+  if (given.length === 0) world.violated("nothing runs that nobody approved", `${id} for ${prompt}`);
+  else if (ran > given.length)
+    world.violated("an approved run happens at most once", `${prompt}: ${ran} runs of ${given.length} approvals`);
+}
+
 /** An engine begins: whoever lost the right to it, for certain, before it was asked for must not have it run. */
-export function watchEngines(world: World, facts: Facts, generation: Generation): void {
+export function watchEngines(
+  world: World,
+  facts: Facts,
+  generation: Generation,
+  generations: readonly Generation[],
+): void {
   const prompt = facts.prompts.get(generation.prompt);
   if (prompt === undefined || prompt.tenant !== generation.tenant) {
     world.violated(
@@ -69,11 +109,12 @@ export function watchEngines(world: World, facts: Facts, generation: Generation)
     );
     return;
   }
+  if (prompt.kind === "guarded") watchApproved(world, facts, generation, generations);
   // Of a queued task every lease decides anew; of others, the first request that can have caused this.
   const leased = generation.task === null ? undefined : facts.leasedMs.get(generation.task);
   const askedMs = leased ?? prompt.sentMs[0] ?? 0;
   const nowMs = world.now();
-  for (const kind of ["revoked", "suspended"] as const)
+  for (const kind of ["revoked", "suspended", "denied"] as const)
     if (facts.inForce(kind, { tenant: prompt.tenant, kid: prompt.kid }, askedMs, nowMs))
       world.violated(
         `what is ${kind} never runs`,

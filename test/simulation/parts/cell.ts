@@ -15,6 +15,7 @@ import { Disk, type OnCommit } from "./objects.ts";
 import { type ObjectsProcess, objectsProcess } from "./objects-process.ts";
 import { queuePath, SimulatedQueue } from "./queue.ts";
 import { ReadModels } from "./read-models.ts";
+import { Receiver } from "./receiver.ts";
 import { cellSigner } from "./signer.ts";
 import { startWorker, type WorkerProcess } from "./worker.ts";
 
@@ -25,6 +26,10 @@ export interface CellShape {
   slots: number;
   /** Whether ledgers are published; it is the dearest part of a run. */
   publishes: boolean;
+  /** Whether tenants have policies of their own: approvals are asked for then, and denials come and go. */
+  governed: boolean;
+  /** Whether tasks are told of by callbacks. */
+  tells: boolean;
   awaited: boolean;
 }
 
@@ -37,6 +42,7 @@ export class SimulatedCell {
   readonly archive: MemoryObjectStore;
   readonly models = new ReadModels();
   readonly engines: Engines;
+  readonly receiver: Receiver;
   readonly clock: Clock;
   /** Stores: they answer late or not at all, and forget nothing. */
   readonly keeper = new Process("stores");
@@ -55,6 +61,7 @@ export class SimulatedCell {
     this.#onCommit = onCommit;
     this.queue = new SimulatedQueue(world);
     this.engines = new Engines(world);
+    this.receiver = new Receiver(world);
     // safe because: the world's time is Unix milliseconds
     this.clock = { now: () => Math.floor(world.now()) as UnixMs };
     this.archive = new MemoryObjectStore(() => world.now());
@@ -63,6 +70,7 @@ export class SimulatedCell {
     this.#around = {
       ...{ world, clock: this.clock, root: this.root, engines: this.engines, awaited: shape.awaited },
       objects: () => this.objects,
+      receiver: this.receiver,
       archive: () => archiveFor(world, this.archive, this.keeper),
       signer: shape.publishes ? cellSigner(this.clock) : null,
     };

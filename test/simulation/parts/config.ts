@@ -2,6 +2,7 @@ import { parse } from "yaml";
 import { bundledConfigSource } from "../../../functions/adapters/config-source/bundled.ts";
 import { snapshotCompiler } from "../../../functions/config/compiler.ts";
 import type { ConfigSource } from "../../../shared/contracts/ports/config-source.ts";
+import { BUNDLE_KEYS_YAML } from "../../support/policy-bundle.ts";
 
 export const CELL = { id: "local", jurisdiction: "local", region: "local" };
 export const POOL = "pool";
@@ -20,6 +21,7 @@ const FILES: Readonly<Record<string, string>> = {
   direct: { provider: near, model: direct, ${price} }
   remote: { provider: far, model: remote, ${price} }
   pooled: { provider: pool, model: pooled, ${price} }
+  guarded: { provider: near, model: guarded, ${price} }
   chain:
     strategy: ordered
     candidates:
@@ -29,7 +31,7 @@ const FILES: Readonly<Record<string, string>> = {
 budget: { default_usd: 0.01, hard_cap_usd: 0.05 }
 rates: { key: { per_minute: 100000, burst: 100000 }, user: null, preauth_per_minute: 100000 }`,
   "tenants.yml": `tenants:
-${TENANTS.map((id) => `  ${id}: { privacy: allow-api, content: store }`).join("\n")}`,
+${TENANTS.map((id) => `  ${id}: { privacy: allow-api, content: store, bundle_keys: ${BUNDLE_KEYS_YAML} }`).join("\n")}`,
 };
 
 let compiled: ConfigSource | null = null;

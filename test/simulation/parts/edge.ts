@@ -14,11 +14,13 @@ import type { ObjectStore } from "../../../shared/contracts/ports/object-store.t
 import type { Runner } from "../../../shared/contracts/ports/runner.ts";
 import type { Signer } from "../../../shared/contracts/ports/signer.ts";
 import { createTelemetry } from "../../../shared/telemetry/create-telemetry.ts";
+import { BUNDLE_SECRET } from "../../support/policy-bundle.ts";
 import { remotePort } from "../world/network.ts";
 import type { Process, World } from "../world/world.ts";
 import { CELL, configuration } from "./config.ts";
 import type { Engines } from "./engines.ts";
 import { type ObjectsProcess, objectsPath } from "./objects-process.ts";
+import { RECEIVER, type Receiver } from "./receiver.ts";
 
 export const ENROLMENT = "enrolment-of-the-simulated-pool";
 
@@ -28,6 +30,7 @@ export interface EdgeSurroundings {
   root: Uint8Array;
   objects: () => ObjectsProcess | null;
   engines: Engines;
+  receiver: Receiver;
   archive: (process: Process) => ObjectStore;
   signer: Signer | null;
   awaited: boolean;
@@ -90,12 +93,12 @@ export async function startEdge(process: Process, around: EdgeSurroundings): Pro
     ledgerOrigin: "log.example.com",
     logPrefix: (name) => `ledger/${name}/`,
     egress: {
-      tenantMayName: () => false,
+      tenantMayName: (url) => url.startsWith(RECEIVER),
       tenantGet: () => Promise.reject(new TypeError("nothing of tenants is asked here")),
-      tenantPost: () => Promise.reject(new TypeError("nothing of tenants is asked here")),
+      tenantPost: (url, message, { timeout_ms }) => around.receiver.take(url, message, timeout_ms),
       operatorFetch: (url, init) => around.engines.fetch(url, init),
     },
-    readSecret: () => null,
+    readSecret: () => BUNDLE_SECRET,
     version: "0.0.0",
   });
   const { deps, handle, runner, batches } = composed;
@@ -113,6 +116,8 @@ const HIDES: ReadonlySet<string> = new Set([
   "task.run",
   "stream.failed",
   "batch.turn",
+  "approval.run",
+  "task.callback",
   "worker.frame",
 ]);
 

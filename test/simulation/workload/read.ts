@@ -47,6 +47,12 @@ function streamed(text: string, broken: boolean): { said: string; complete: bool
   return { said, complete: complete && !broken && !failed };
 }
 
+/** Whether this state of a policy says that the revision is in force. */
+export function isRevision(text: string, revision: number): boolean {
+  const active = object(text)?.active;
+  return isJsonObject(active) && active.revision === revision;
+}
+
 export function object(text: string): JsonObject | null {
   try {
     const body: unknown = JSON.parse(text);

@@ -8,9 +8,10 @@ export function copied<T>(value: T): T {
 }
 
 function copyOf(value: unknown): unknown {
-  if (value === null || typeof value !== "object") return typeof value === "function" ? structuredClone(value) : value;
+  if (value === null || typeof value !== "object")
+    return typeof value === "function" || typeof value === "symbol" ? structuredClone(value) : value;
   if (Array.isArray(value)) return value.map(copyOf);
-  if (value.constructor === Uint8Array) return value.slice();
+  if (value instanceof Uint8Array && Object.getPrototypeOf(value) === Uint8Array.prototype) return value.slice();
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return structuredClone(value);
   const copy: Record<string, unknown> = {};

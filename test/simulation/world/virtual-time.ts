@@ -1,4 +1,5 @@
 import { imported, type Known, knownNow } from "./sync-crypto.ts";
+import { SyncDecompressionStream } from "./sync-inflate.ts";
 
 /** Who owns time, while a simulation runs. */
 export interface TimeOwner {
@@ -156,6 +157,10 @@ function install(): void {
     const controller = new AbortController();
     setTimeout(() => controller.abort(timedOut()), ms);
     return controller.signal;
+  });
+  const { DecompressionStream: RealDecompressionStream } = globalThis;
+  set(globalThis, "DecompressionStream", function inflating(format: "gzip") {
+    return owner === null ? new RealDecompressionStream(format) : new SyncDecompressionStream(format);
   });
   const { getRandomValues } = crypto;
   set(crypto, "getRandomValues", (bytes: Uint8Array<ArrayBuffer>) => {
