@@ -66,7 +66,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "contract",
-          include: ["test/{contract,runtime,support,bench,mutation,policies}/**/*.test.ts"],
+          include: ["test/{contract,runtime,support,bench,mutation,policies,simulation}/**/*.test.ts"],
           exclude: [...notTests, ...HEAVY],
           pool: "forks",
           testTimeout: 60 * SECOND_MS,
