@@ -289,3 +289,22 @@ describe("limits", () => {
     expect(both(allow, throttled("tenant")).throttle).toEqual({ limit: "tenant" });
   });
 });
+
+describe("what a decision says of itself", () => {
+  const said = (verb: LayerAnswer["decision"], ...reasons: string[]) => answer(verb, { reasons });
+
+  it("gives the reasons of those who decided, each once, so that nobody is sent to a rule that did not stop them", () => {
+    expect(both(said("DENY", "a", "b"), said("ALLOW", "c")).reasons).toEqual(["a", "b"]);
+    expect(both(said("ALLOW", "c"), said("REQUIRE_HITL", "h")).reasons).toEqual(["h"]);
+    expect(both(said("DENY", "a", "b"), said("DENY", "b", "c")).reasons).toEqual(["a", "b", "c"]);
+  });
+
+  it("states nothing beside a denial's reasons, so that a refused call is not also put before an approver", () => {
+    const more = { obligations: [{ id: "forbid_tools" as const, params: {} }], limits: { budget_nusd: 5 }, ttl_s: 9 };
+    expect(both(answer("DENY", more), answer("REQUIRE_HITL"))).toStrictEqual(denied("deny"));
+  });
+
+  it("has no member that no layer asked for, so that an absent route, limit or term is never taken for one", () => {
+    expect(both(allow, allow)).toStrictEqual({ decision: "ALLOW", reasons: ["allow"], obligations: [], approvals: [] });
+  });
+});
