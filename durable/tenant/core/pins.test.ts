@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { openTenant } from "../../../test/support/tenant-core.ts";
-import { access, admitRequest, attribution, taskId } from "../../../test/support/tenant-fixtures.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { WorkspacePin } from "../../../shared/contracts/workspace-pin.ts";
+import { openTenant } from "../../../test/support/tenant-core.ts";
+import { access, admitRequest, attribution, taskId } from "../../../test/support/tenant-fixtures.ts";
 import { migrate, SchemaTooNew } from "../../runtime/migrate.ts";
 import { change, lookup } from "../core.ts";
 import { TENANT_MIGRATIONS } from "../migrations.ts";
@@ -17,7 +17,9 @@ describe("the pin of a workspace", () => {
     const done = change(tenant.sql, tenant.env, { access: access(), by }, { pin });
     expect(done).toMatchObject({ ok: true, value: { pins: { research: LOCAL }, versions: { state: 2 } } });
     expect(lookup(tenant.sql, null).state.pins).toEqual({ research: LOCAL });
-    expect(tenant.admit(admitRequest(taskId(1), tenant.env.now))).toMatchObject({ error: { reason: "stale", which: "state" } });
+    expect(tenant.admit(admitRequest(taskId(1), tenant.env.now))).toMatchObject({
+      error: { reason: "stale", which: "state" },
+    });
     expect(tenant.entries().at(-1)).toMatchObject({
       kind: "tenant.changed",
       detail: { changed: ["pin"], pin },

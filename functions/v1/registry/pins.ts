@@ -1,5 +1,5 @@
-import { PinObject, PinPath, PutPin, UnpinnedObject } from "../../../shared/contracts/http/workspace-pins.ts";
 import { type PrivacyMode, stricterPrivacy } from "../../../shared/contracts/decision.ts";
+import { PinObject, PinPath, PutPin, UnpinnedObject } from "../../../shared/contracts/http/workspace-pins.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { WorkspacePin } from "../../../shared/contracts/workspace-pin.ts";
 import type { Call } from "../../context.ts";
@@ -18,7 +18,8 @@ const common = {
   resource: { kind: "workspace", param: "workspace_id" },
 } as const;
 
-const wider = (param: string, detail: string) => new ProblemError("invalid-request", { param, detail, members: { reason: "wider" } });
+const wider = (param: string, detail: string) =>
+  new ProblemError("invalid-request", { param, detail, members: { reason: "wider" } });
 
 /** A pin that allows what the tenant may not have is a mistake; it would restrict nothing in the way it reads. */
 function refuseWider(call: Pick<Call, "tenant" | "snapshot">, pin: WorkspacePin): void {
@@ -33,7 +34,10 @@ function refuseWider(call: Pick<Call, "tenant" | "snapshot">, pin: WorkspacePin)
   if (foreign !== undefined) throw wider("providers", `The tenant has no provider ${foreign}.`);
   const { cell, policies } = snapshot;
   const outside = pin.jurisdictions?.find(
-    (name) => cell.jurisdiction !== "local" && name !== cell.jurisdiction && !(policies.jurisdictions_allow ?? []).includes(name),
+    (name) =>
+      cell.jurisdiction !== "local" &&
+      name !== cell.jurisdiction &&
+      !(policies.jurisdictions_allow ?? []).includes(name),
   );
   if (outside !== undefined) throw wider("jurisdictions", `No call of this cell is computed in ${outside}.`);
 }
@@ -52,7 +56,11 @@ export const pinWorkspace = operation({
   ack: "commit",
   kind: "unary",
   body: PutPin,
-  success: [200, PinObject, "In force for the next call of the workspace."],
+  success: [
+    200,
+    PinObject,
+    "A narrower pin is in force for the next call of the workspace, a wider one within a minute.",
+  ],
   problems: ["limit-reached"],
   summary: "Pin a workspace narrower than its tenant",
   async execute(deps, call) {
@@ -61,7 +69,9 @@ export const pinWorkspace = operation({
     refuseWider(call, pin);
     const pins = call.tenant.pins ?? {};
     if (!Object.hasOwn(pins, workspace) && Object.keys(pins).length >= LIMITS.pinsPerTenantMax)
-      throw new ProblemError("limit-reached", { detail: `A tenant pins at most ${LIMITS.pinsPerTenantMax} workspaces.` });
+      throw new ProblemError("limit-reached", {
+        detail: `A tenant pins at most ${LIMITS.pinsPerTenantMax} workspaces.`,
+      });
     const { access, by } = call;
     unwrap(await deps.tenants.change(call.tenant.id, { access, by }, { pin: { workspace, to: pin } }));
     return value(shown(workspace, pin));
@@ -91,7 +101,11 @@ export const unpinWorkspace = operation({
   id: "workspaces.unpin",
   path: "/v1/workspaces/{workspace_id}/pin",
   action: "workspace:write",
-  success: [200, UnpinnedObject, "The workspace is as wide as its tenant again."],
+  success: [
+    200,
+    UnpinnedObject,
+    "The workspace is as wide as its tenant again: for the next call, or where an edge refused it before, within a minute.",
+  ],
   problems: ["not-found"],
   summary: "Take a workspace's pin away",
   async execute(deps, call) {

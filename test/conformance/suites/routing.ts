@@ -92,6 +92,35 @@ export function routingSuite(lab: Lab): void {
       expect(lab.remote.about(mark)).toHaveLength(0);
     });
 
+    it("holds a pinned workspace to less than its tenant, for the next call, and never to more", async () => {
+      const tenant = await lab.newTenant({ privacy: "allow-api" });
+      const mark = marker();
+      const pin = (workspace: string, body: object | null) =>
+        lab.ask(`/v1/workspaces/${workspace}/pin`, {
+          ...{ key: tenant.adminKey, method: body === null ? "DELETE" : "PUT" },
+          ...(body === null ? {} : { body }),
+        });
+      const ask = (headers: Record<string, string> = {}) =>
+        chat(tenant.apiKey, { model: "remote", messages: [user(mark)] }, headers);
+      const told = async (response: Response) => [response.status, (await response.json()).error?.code ?? null];
+      expect((await pin("another", { privacy: "local-only" })).status).toBe(200);
+      expect((await ask()).status).toBe(200);
+      for (const body of [{ privacy: "local-only" }, { providers: ["upstream"] }]) {
+        expect((await pin("default", body)).status).toBe(200);
+        expect(await told(await ask())).toEqual([503, "no_route"]);
+      }
+      expect((await pin("default", { privacy: "hybrid" })).status).toBe(200);
+      expect(await told(await ask({ "x-bailiwick-privacy": "allow-api" }))).toEqual([400, "privacy_loosened"]);
+      expect(lab.remote.about(mark)).toHaveLength(1);
+      expect(await told(await pin("default", { providers: ["nobody"] }))).toEqual([400, "invalid_request"]);
+      expect((await pin("default", null)).status).toBe(200);
+      expect((await pin("default", null)).status).toBe(404);
+      const narrow = await lab.newTenant({ privacy: "local-only" });
+      const body = { privacy: "hybrid" };
+      const wider = await lab.ask("/v1/workspaces/default/pin", { key: narrow.adminKey, method: "PUT", body });
+      expect(await told(wider)).toEqual([400, "invalid_request"]);
+    });
+
     it("keeps what its caller labels on the cell's own pools, where configuration or a marking says so", async () => {
       const tenant = await lab.newTenant();
       const mark = marker();
