@@ -59,7 +59,7 @@ export const pinWorkspace = operation({
   success: [
     200,
     PinObject,
-    "A narrower pin is in force for the next call of the workspace, a wider one within a minute.",
+    "A narrower pin is in force for the next call of the workspace, a wider one within five minutes.",
   ],
   problems: ["limit-reached"],
   summary: "Pin a workspace narrower than its tenant",
@@ -104,7 +104,7 @@ export const unpinWorkspace = operation({
   success: [
     200,
     UnpinnedObject,
-    "The workspace is as wide as its tenant again: for the next call, or where an edge refused it before, within a minute.",
+    "The workspace is as wide as its tenant again: for the next call, or within five minutes where an edge remembers it.",
   ],
   problems: ["not-found"],
   summary: "Take a workspace's pin away",
