@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { LayerAnswer } from "./answer.ts";
 import { withStepUpMet } from "./step-up.ts";
 
@@ -46,5 +47,24 @@ describe("a demand for authentication", () => {
   it("changes no other answer", () => {
     const denied: LayerAnswer = { decision: "DENY", reasons: ["x"], obligations: [] };
     expect(withStepUpMet(denied, { acr: "phr" }, 0)).toBe(denied);
+  });
+
+  it("never lifts what is no step-up although it names classes, so that signing in turns no denial into an allowance", () => {
+    const { acr = { values: [] } } = demand();
+    for (const decision of ["DENY", "THROTTLE", "REQUIRE_HITL"] as const) {
+      const answer: LayerAnswer = { decision, reasons: ["x"], obligations: [], acr };
+      expect(withStepUpMet(answer, { acr: "phr" }, NOW_S * 1000)).toBe(answer);
+    }
+  });
+
+  it("is met by no sign-in where it names no class", () => {
+    const unnamed: LayerAnswer = { decision: "REQUIRE_STEP_UP", reasons: ["x"], obligations: [] };
+    expect(withStepUpMet(unnamed, { acr: "phr" }, NOW_S * 1000)).toBe(unnamed);
+  });
+
+  it("lets clocks differ by as much as the cell allows and no more", () => {
+    expect(verb(demand(60), "phr", NOW_S + LIMITS.clockSkewS)).toBe("ALLOW");
+    expect(verb(demand(60), "phr", NOW_S + LIMITS.clockSkewS + 1)).toBe("REQUIRE_STEP_UP");
+    expect(verb(demand(), "phr", NOW_S + 3_600)).toBe("ALLOW");
   });
 });

@@ -68,12 +68,22 @@ if (values.one !== undefined) {
   }
   const run = { at: new Date().toISOString(), machine: machine(), rounds, calls_a_round: callsARound };
   if (!values.smoke)
-    console.log(`Written to ${writeResult(values.axes === ALL_AXES && values.largest === LARGEST ? "growth" : "partial", { ...run, points })}`);
+    console.log(
+      `Written to ${writeResult(values.axes === ALL_AXES && values.largest === LARGEST ? "growth" : "partial", { ...run, points })}`,
+    );
 }
 
 /** Every axis in a process of its own, so that none inherits the heap of another. */
 function inOwnProcess(axis: string): Promise<Point[]> {
-  const args = ["--one", axis, "--rounds", values.rounds, "--largest", values.largest, ...(values.smoke ? ["--smoke"] : [])];
+  const args = [
+    "--one",
+    axis,
+    "--rounds",
+    values.rounds,
+    "--largest",
+    values.largest,
+    ...(values.smoke ? ["--smoke"] : []),
+  ];
   return new Promise((resolve, reject) => {
     const child = fork(fileURLToPath(import.meta.url), args, { execPath: nodeBinary() ?? process.execPath });
     child.on("message", (points: Point[]) => resolve(points));

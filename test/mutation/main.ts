@@ -10,7 +10,7 @@ import { type Mutant, outcomeOf } from "./outcome.ts";
 
 const USAGE = `npm run mutate -- <area> [options]
   areas: ${Object.keys(AREAS).join(", ")}
-  --only <pattern>    files of the area to change, instead of all
+  --only <file>       a file of the area to change, or lines of it (a.ts:10-20), instead of all
   --tests <pattern>   tests that must notice, instead of the area's: fewer are faster
   --minutes 60        ends after this time with what was tried until then, and exit code 2`;
 
@@ -68,6 +68,7 @@ function finish(mutants: readonly Mutant[], complete: boolean): never {
   for (const { at, status, original, replacement } of outcome.survivors)
     console.log(`${status.padEnd(10)} ${at}  ${original}  →  ${replacement}`);
   console.log(`${label}: ${outcome.score} % of the changes noticed, ${JSON.stringify(outcome.counts)}`);
+  if (values.only?.includes(":")) process.exit(complete ? 0 : 2);
   const folder = join(ROOT, "test/mutation/results");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${label}.json`), `${JSON.stringify(outcome, null, 2)}\n`);
