@@ -537,6 +537,8 @@ export const LIMITS = {
   poolWorkersMax: 4_096,
   /** How long an edge plans with what it read of pools. */
   poolViewMs: 2 * SECOND,
+  /** A call is refused on nothing older: a cell without workers is asked five times a second an edge, not once a call. */
+  poolRefusalViewMs: 200,
   /** A caller of an interactive call waits no longer for a worker, unless the pool says so. */
   poolWaitMsDefault: MINUTE,
   poolWaitMsMax: 30 * MINUTE,

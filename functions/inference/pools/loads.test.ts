@@ -32,6 +32,7 @@ function cell(served: readonly string[] = ["gpu:a"]) {
         read.count++;
         return states;
       },
+      newer: async () => null,
       sent: ({ pool }: { pool: string }) => void sent.set(pool, (sent.get(pool) ?? 0) + 1),
       sentTo: (pool: string) => ({ interactive: sent.get(pool) ?? 0, batch: 0 }),
     },
@@ -55,6 +56,16 @@ describe("calls and pools", () => {
     // A minute at a second each, and the one that runs.
     expect(taken).toBe(61);
     expect(answers.at(-1)).toEqual(["gpu:a pool_overloaded"]);
+  });
+
+  it("finds a worker that came to another edge a moment ago, so that no call is refused for want of one that is there", async () => {
+    const { deps, sent } = cell([]);
+    const there = cell().deps;
+    Object.assign(deps.poolWatch, { newer: () => there.poolWatch.states() });
+    expect(await asked(deps, [offer("gpu:a")])).toEqual([]);
+    expect(Object.fromEntries(sent)).toEqual({ gpu: 1 });
+    Object.assign(deps.poolWatch, { newer: async () => [] });
+    expect(await asked(deps, [offer("gpu:a")])).toEqual(["gpu:a pool_unavailable"]);
   });
 
   it("counts nothing to a pool that is not the first choice", async () => {

@@ -1,4 +1,5 @@
 import type { PoolConfig, Snapshot } from "../../../shared/contracts/config/snapshot.ts";
+import type { PoolState } from "../../../shared/contracts/pool-load.ts";
 import type { RouteReason } from "../../../shared/contracts/task.ts";
 import type { Call, Deps } from "../../context.ts";
 import { ProblemError } from "../../problem.ts";
@@ -38,16 +39,24 @@ export async function poolRefusals(
   }
   const states = await deps.poolWatch.states();
   if (states === null) return refusals;
-  for (const { pool, candidate } of ofPools) {
-    const refusal = poolRefusal({
-      needed: candidate,
-      config: poolConfig(call.snapshot, pool),
-      state: states.find((state) => state.pool === pool) ?? null,
-      sent: deps.poolWatch.sentTo(pool),
-      leftMs: call.deadline - deps.clock.now(),
-    });
-    if (refusal !== null) refusals.set(candidate.id, refusal);
-  }
+  const judge = (known: readonly PoolState[]): void => {
+    refusals.clear();
+    for (const { pool, candidate } of ofPools) {
+      const refusal = poolRefusal({
+        needed: candidate,
+        config: poolConfig(call.snapshot, pool),
+        state: known.find((state) => state.pool === pool) ?? null,
+        sent: deps.poolWatch.sentTo(pool),
+        leftMs: call.deadline - deps.clock.now(),
+      });
+      if (refusal !== null) refusals.set(candidate.id, refusal);
+    }
+  };
+  judge(states);
+  // A worker that came to another edge a moment ago is known to the cell, not yet here.
+  const lacking = [...refusals.values()].some(({ reason }) => reason === "pool_unavailable");
+  const newer = lacking ? await deps.poolWatch.newer() : null;
+  if (newer !== null) judge(newer);
   // Where a pool is the first choice its queue is counted longer from here on: calls of one moment do not all pass.
   const first = offers.find(({ candidate }) => !refusals.has(candidate.id));
   const pool = first === undefined ? null : poolOf(first);

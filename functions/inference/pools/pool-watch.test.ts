@@ -89,6 +89,21 @@ describe("what an edge knows of pools", () => {
     expect(calls).toHaveLength(2);
   });
 
+  it("is asked for again before a call is refused, five times a second at most, and an object that is away refuses nobody more", async () => {
+    const { watch, state, calls, logged } = watched({ queue: false });
+    await watch.states();
+    expect(await watch.newer()).toBeNull();
+    expect(calls).toEqual(["pools"]);
+    state.now += LIMITS.poolRefusalViewMs + 1;
+    expect(await watch.newer()).toMatchObject([{ pool: "gpu" }]);
+    expect(await watch.newer()).toBeNull();
+    expect(calls).toEqual(["pools", "pools"]);
+    state.now += LIMITS.poolRefusalViewMs + 1;
+    state.down = true;
+    expect(await watch.newer()).toBeNull();
+    expect(logged).toEqual(["error pools.unread"]);
+  });
+
   it("is asked for by one call at a time, while the others plan with what is there", async () => {
     const { watch, state, calls } = watched({ queue: false });
     await watch.states();

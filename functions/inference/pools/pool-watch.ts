@@ -107,6 +107,17 @@ export class PoolWatch {
     }
   }
 
+  /** What the cell knows by now, before a call is refused on an older view; null where there is nothing newer to know. */
+  async newer(): Promise<readonly PoolState[] | null> {
+    if (this.#age() <= LIMITS.poolRefusalViewMs) return null;
+    try {
+      return await this.#ask();
+    } catch (cause) {
+      this.#parts.telemetry.log.error("pools.unread", cause);
+      return null;
+    }
+  }
+
   /** Pools with their queues as they are now. Rejects where the object does not answer. */
   look(): Promise<readonly PoolState[]> {
     return this.#ask(0);
