@@ -1,4 +1,4 @@
-const TRIES_MAX = 6;
+const TRIES_MAX = 24;
 
 /**
  * How many times as long `work` takes when `size` is four times as much: about 4 where it is linear, 16 where
