@@ -42,6 +42,9 @@ describe.skipIf(bin === null).each(QUEUE_CELLS)(
         // The worker comes back behind the silence; what it still has belongs to a task that has ended.
         gate.silence(false);
         gate.cut();
+        const once = { model: "words", messages: [user("?")], max_completion_tokens: 1 };
+        const back = async () => (await at.lab.ask(CHAT, { key: at.world.cell.apiKey, body: once })).status === 200;
+        expect(await eventually(back, Boolean, 90_000)).toBe(true);
         const whole = await at.inPeace(marker());
         expect(whole.length).toBeGreaterThan(0);
         const [first, ...others] = await expectQuiet(at.world, at.tenant);

@@ -1,13 +1,17 @@
 import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import { eventually, type Lab, type Tenant } from "../support/lab.ts";
 import { readLedger } from "../support/ledger.ts";
 import { type QueueWorld, queued } from "../support/queue-world.ts";
 import { expectSumsAgree } from "../support/sums.ts";
 
-/** A deadline of the longest call, the grace behind it, a lease: what is open then is open for ever. */
-const ENDED_MS_MAX = 900_000;
+/**
+ * The longest deadline, which lines of a batch have that a killed cell left with a provider, and the grace behind it: what
+ * is open then is open for ever.
+ */
+const ENDED_MS_MAX = LIMITS.deadlineMsMax + LIMITS.abandonGraceMs + 60_000;
 const HEALED_MS_MAX = 120_000;
 const PUBLISHED_MS_MAX = 180_000;
 

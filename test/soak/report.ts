@@ -80,7 +80,7 @@ export function soakPage(result: SoakResult): string {
   const quarters = [0.25, 0.5, 0.75, 1].map((part) => samples[Math.max(0, Math.round(samples.length * part) - 1)]);
   return `# Soak
 
-\`npm run soak -- --minutes 60\` puts one embedded cell (${options.runtime}), two worker processes, a PostgreSQL and an engine on loopback under a constant mixed load, breaks something every few minutes, and then holds what is left against the invariants. This page is what the last run wrote; the samples are in \`test/soak/results\`. A run cannot be resumed. \`--help\` tells the options.
+\`npm run soak -- --minutes 60\` puts one embedded cell (${options.runtime}), two worker processes, a PostgreSQL and an engine on loopback under a constant mixed load, breaks something every few minutes, and then holds what is left against the invariants. This page is what the last run wrote; the samples are in \`test/soak/results\`. A run cannot be resumed. \`--help\` tells the options. The checks behind the load may take half an hour: a line of a batch that a killed cell left with a provider is open until its deadline of 30 minutes, when what was held becomes its charge.
 
 | this run | |
 |---|---|
