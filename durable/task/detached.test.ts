@@ -56,6 +56,22 @@ describe("a detached task", () => {
     expect(core.dueJob(sql, env)).toBeNull();
   });
 
+  it("of a process that died waits for its worker longer than a worker waits at most, so that no answer is cut that could go on", () => {
+    const { sql, env, frame } = open();
+    const taken = core.leaseTask(sql, env, { ...FIRST, holder: "one" }, "one");
+    if (!taken.ok) throw new Error(taken.error.reason);
+    openLog(sql, taken.value.fence, HEAD);
+    frame(taken.value.fence, 1);
+    expect(core.loseFormer(sql, env, "one")).toBe(false);
+    expect(core.loseFormer(sql, env, "two")).toBe(true);
+    expect(LIMITS.workerRejoinMs).toBeGreaterThan(LIMITS.workerReconnectMsMax + LIMITS.workerTokenMsMax);
+    expect(nextTimer(sql)).toBe(env.now + LIMITS.workerRejoinMs);
+    expect(core.leaseTask(sql, env, { ...FIRST, held: true, holder: "two" }, "two")).toMatchObject({
+      ok: true,
+      value: { frames: 1, attempts: 1 },
+    });
+  });
+
   it("without a job is carried out from here", () => {
     const { sql, env } = open({ job: null });
     expect(core.dueJob(sql, env)).toBeNull();

@@ -185,7 +185,8 @@ const isFormer = (row: Row, here: string | null): boolean =>
 export function loseFormer(sql: Sql, env: CoreEnv, here: string): boolean {
   const row = detachedRow(sql);
   if (row?.phase !== "running" || !isFormer(row, here)) return false;
-  giveBack(sql, env.now, row);
+  // Its worker may have waited long for a process that was away, and waits longest then.
+  giveBack(sql, env.now, row, LIMITS.workerRejoinMs);
   return true;
 }
 
@@ -237,11 +238,11 @@ export function loseTask(sql: Sql, env: CoreEnv): void {
   if (row?.phase === "running" && row.lease_until_ms <= env.now) giveBack(sql, env.now, row);
 }
 
-function giveBack(sql: Sql, atMs: number, row: Row): void {
+function giveBack(sql: Sql, atMs: number, row: Row, withinMs: number = LIMITS.workerReturnMs): void {
   clearTimer(sql, "lost", "");
   sql.run("UPDATE detached SET phase = 'queued'");
   // Only the worker that has what was delivered can go on with it: the others are sent for later.
-  const returnMs = row.frames > 0 ? LIMITS.workerReturnMs : 0;
+  const returnMs = row.frames > 0 ? withinMs : 0;
   takeUp(sql, row.job === null ? atMs : atMs + returnMs, row.job !== null, row.deadline_ms);
   // What nobody may run any more is ended by hand; so is what its worker did not return for, as there may be no other one.
   if (row.cancel === 1 || row.attempts >= LIMITS.detachedAttemptsMax)

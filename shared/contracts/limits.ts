@@ -592,6 +592,8 @@ export const LIMITS = {
   oipRankMax: 16,
   /** A worker whose connection broke is back within this, its backoff included; then others are sent for its tasks. */
   workerReturnMs: 10 * SECOND,
+  /** The same behind the start of a cell that was away: the longest backoff of 15 s, a token that takes 10 s, and some to connect. */
+  workerRejoinMs: 30 * SECOND,
   /** Leases of one task: a request that ends its workers is not given to a fourth. */
   detachedAttemptsMax: 3,
   /**
