@@ -53,9 +53,8 @@ export async function poolRefusals(
     }
   };
   judge(states);
-  // A worker that came to another edge a moment ago is known to the cell, not yet here.
-  const lacking = [...refusals.values()].some(({ reason }) => reason === "pool_unavailable");
-  const newer = lacking ? await deps.poolWatch.newer() : null;
+  // A worker that came to another edge a moment ago, or caught up there, is known to the cell and not yet here.
+  const newer = refusals.size > 0 ? await deps.poolWatch.newer() : null;
   if (newer !== null) judge(newer);
   // Where a pool is the first choice its queue is counted longer from here on: calls of one moment do not all pass.
   const first = offers.find(({ candidate }) => !refusals.has(candidate.id));

@@ -109,7 +109,7 @@ export class PoolWatch {
 
   /** What the cell knows by now, before a call is refused on an older view; null where there is nothing newer to know. */
   async newer(): Promise<readonly PoolState[] | null> {
-    if (this.#age() <= LIMITS.poolRefusalViewMs) return null;
+    if (this.#age() <= LIMITS.poolRefusalViewMs || this.#isAsking()) return null;
     try {
       return await this.#ask();
     } catch (cause) {
