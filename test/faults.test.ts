@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ROOT } from "../infra/local/command.mjs";
 import { FAULTS, STEPS } from "./crash/faults/matrix.ts";
+import { NOT_RUN } from "./crash/faults/not-run.ts";
 import { faultsPage, pairs, rowIds } from "./crash/faults/page.ts";
 import { PAGE_FILE, readResults } from "./crash/faults/results.ts";
-import { NOT_RUN, ROWS } from "./crash/faults/rows.ts";
+import { ROWS } from "./crash/faults/rows.ts";
 
 describe("the fault matrix", () => {
   it("knows of every fault at every step whether it was made, so that no gap looks like a proof", () => {

@@ -41,8 +41,8 @@ describe.skipIf(bin === null).each(QUEUE_CELLS)(
         const doomed = await at.start({ tokensPerS: SLOW });
         const prompt = marker();
         const cut = await (await at.stream(prompt)).read(6);
-        await at.start();
         await doomed.kill9();
+        await at.start();
         await cut.read();
         expectBroken(cut, await at.inPeace(prompt));
         const [lost, whole] = await expectQuiet(at.world, at.tenant);
@@ -177,8 +177,8 @@ describe.skipIf(bin === null).each(QUEUE_CELLS)(
         const frozen = await at.start({ tokensPerS: SLOW });
         const prompt = marker();
         const asked = await (await at.stream(prompt)).read(6);
-        await at.start();
         frozen.freeze();
+        await at.start();
         await asked.read();
         const before = await at.lab.task(at.tenant, asked.task);
         frozen.thaw();

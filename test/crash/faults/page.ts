@@ -1,6 +1,7 @@
 import { FAULTS, type FaultId, STEPS, type StepId, takenBy, touches } from "./matrix.ts";
+import { NOT_RUN } from "./not-run.ts";
 import type { Result } from "./results.ts";
-import { NOT_RUN, ROWS, type Row, type RowId } from "./rows.ts";
+import { ROWS, type Row, type RowId } from "./rows.ts";
 
 // safe because: the keys of constant objects
 const faultIds = Object.keys(FAULTS) as FaultId[];
