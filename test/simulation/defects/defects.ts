@@ -142,28 +142,6 @@ export const DEFECTS: readonly Defect[] = [
       'if (sql.get("SELECT 1 AS found FROM line WHERE batch = ? AND line = ?", id, line) === undefined) continue;',
     ],
   ),
-  {
-    name: "approved-run-again",
-    harm: "What was approved and begun is begun again when its runner was lost.",
-    edits: [
-      {
-        file: "durable/tenant/core/approvals.ts",
-        replace: [
-          ['if (step.to === "running" && record.state !== "approved") return err({ reason: "not_approved" });', ""],
-        ],
-      },
-      {
-        file: "functions/v1/approvals/run-approved.ts",
-        replace: [
-          ['  if (record.state === "running") {\n    await finish("outcome-unknown");\n    return null;\n  }\n', ""],
-          [
-            'if (record.state !== "approved") return null;',
-            'if (record.state !== "approved" && record.state !== "running") return null;',
-          ],
-        ],
-      },
-    ],
-  },
   one(
     "approved-run-kept",
     "A run that was approved and whose runner died is nobody's for ever.",
@@ -188,12 +166,6 @@ export const DEFECTS: readonly Defect[] = [
     "Admission does not look at the policy's version: an edge that knows an older one decides.",
     "durable/tenant/core/access.ts",
     ["if (gate.policy_version !== access.versions.policy)", "if (gate.policy_version < 0)"],
-  ),
-  one(
-    "callback-end-per-try",
-    "Each try of a callback records an end of its own.",
-    "functions/v1/unattended/callback-host.ts",
-    ["dedupe: `callback:", "dedupe: tried.by.request + `callback:"],
   ),
   one("callback-try-lost", "A try of a callback that was lost is the last one.", "durable/task/callback.ts", [
     'setTimer(sql, { kind: "callback", key: "", due_ms: env.now + LIMITS.callbackTryMsMax });',
