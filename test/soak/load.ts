@@ -215,7 +215,7 @@ export const LOADS: readonly Load[] = [
       };
       const ask = async () => {
         const body = { model: "echo", messages: [user(marker())] };
-        const response = await lab.ask(CHAT, { key: changing.apiKey, body });
+        const response = await lab.ask(CHAT, { key: changing.apiKey, headers: DEADLINE, body });
         await response.arrayBuffer();
         return response.status;
       };
