@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
+import type { JsonObject } from "../../shared/contracts/json.ts";
 import { snapshotCompiler } from "./compiler.ts";
 
-const compile = (provider: object, model: object) =>
+const compile = (provider: JsonObject, model: JsonObject) =>
   snapshotCompiler({
     cell: { id: "local", jurisdiction: "local" },
     secretsPresent: () => true,
@@ -10,7 +11,7 @@ const compile = (provider: object, model: object) =>
     "providers.yml": { providers: { p: provider } },
     "models.yml": { models: { m: { provider: "p", model: "m", ...model } } },
   });
-const problems = (provider: object, model: object) => {
+const problems = (provider: JsonObject, model: JsonObject) => {
   const compiled = compile(provider, model);
   return compiled.ok ? [] : compiled.error.map(({ path, message }) => `${path} ${message}`);
 };
