@@ -147,15 +147,13 @@ describe("whatever somebody sends", () => {
   it("as a signed envelope is refused or written again as it was", () =>
     check(
       respelled(
-        fc
-          .uint8Array({ maxLength: 60 })
-          .map((payload) =>
-            JSON.stringify({
-              payloadType: "t",
-              payload: Buffer.from(payload).toString("base64"),
-              signatures: [{ keyid: "k", sig: "AAAA" }],
-            }),
-          ),
+        fc.uint8Array({ maxLength: 60 }).map((payload) =>
+          JSON.stringify({
+            payloadType: "t",
+            payload: Buffer.from(payload).toString("base64"),
+            signatures: [{ keyid: "k", sig: "AAAA" }],
+          }),
+        ),
       ),
       (text) => {
         const envelope = parseDsse(text);
@@ -167,7 +165,9 @@ describe("whatever somebody sends", () => {
     check(
       fc.oneof(
         fc.uint8Array({ maxLength: 400 }),
-        fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 5 }).map((entries) => encodeBundle(entries)),
+        fc
+          .array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 5 })
+          .map((entries) => encodeBundle(entries)),
       ),
       (bytes) => {
         const entries = decodeBundle(bytes);

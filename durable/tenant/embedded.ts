@@ -31,7 +31,8 @@ export function embeddedTenantStore(host: ObjectHost, of: TenantClass): TenantSt
   const origin = (tenant: TenantId): string => of.log?.origin(tenant) ?? tenant;
   return {
     provision: (tenant, spec) => host.provision(of, tenant, (sql, env) => core.provision(sql, env, tenant, spec)),
-    lookup: (tenant, kid) => call(tenant, (sql) => (core.isWritten(sql) ? ok(core.lookup(sql, kid)) : err(unknownTenant))),
+    lookup: (tenant, kid) =>
+      call(tenant, (sql) => (core.isWritten(sql) ? ok(core.lookup(sql, kid)) : err(unknownTenant))),
     admit: (tenant, requests) =>
       shedding(requests, async () => {
         const outcomes = await host.call(of, tenant, (sql, env) => core.admit(sql, env, requests));

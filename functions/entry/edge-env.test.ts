@@ -21,13 +21,25 @@ describe("what an edge is told", () => {
   });
 
   it.each([
-    ["secrets in clear over a network", { BAILIWICK_OBJECTS_URL: "http://objects.example.com" }, "BAILIWICK_OBJECTS_URL"],
+    [
+      "secrets in clear over a network",
+      { BAILIWICK_OBJECTS_URL: "http://objects.example.com" },
+      "BAILIWICK_OBJECTS_URL",
+    ],
     ["a secret in the variable itself", { BAILIWICK_ROOT_SECRET: secret }, "BAILIWICK_ROOT_SECRET"],
     ["a secret that is not there", { EDGE: "" }, "BAILIWICK_EDGE_KEY"],
     ["a secret of another size", { ROOT: "AAAA" }, "BAILIWICK_ROOT_SECRET"],
-    ["a file of workers that is not there", { BAILIWICK_WORKER_SECRET: "file:/nowhere/at/all" }, "BAILIWICK_WORKER_SECRET"],
+    [
+      "a file of workers that is not there",
+      { BAILIWICK_WORKER_SECRET: "file:/nowhere/at/all" },
+      "BAILIWICK_WORKER_SECRET",
+    ],
     ["half of a certificate", { TLS_CERT: "/a" }, "TLS_KEY"],
-    ["tenants' calls to a machine that others reach", { HOST: "0.0.0.0", BAILIWICK_TENANT_EGRESS: "loopback" }, "EGRESS"],
+    [
+      "tenants' calls to a machine that others reach",
+      { HOST: "0.0.0.0", BAILIWICK_TENANT_EGRESS: "loopback" },
+      "EGRESS",
+    ],
   ])("is refused by name, never by value, with %s", (_what, changed, named) => {
     const read = () => readEdgeEnv({ ...good, ...changed });
     expect(read).toThrow(named);

@@ -2,7 +2,11 @@ import { describe, expect, it } from "vitest";
 import { tenantState } from "../../test/support/identity.ts";
 import { pinOf, privacyUnder } from "./pinned.ts";
 
-const pin = (privacy: "local-only" | "hybrid" | "allow-api" | null) => ({ privacy, jurisdictions: null, providers: null });
+const pin = (privacy: "local-only" | "hybrid" | "allow-api" | null) => ({
+  privacy,
+  jurisdictions: null,
+  providers: null,
+});
 const under = (tenant: "local-only" | "hybrid" | "allow-api", own: ReturnType<typeof pin>) => {
   const state = tenantState("acme");
   return privacyUnder({ pins: { research: own }, settings: { ...state.settings, privacy: tenant } }, "research");

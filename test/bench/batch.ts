@@ -32,7 +32,10 @@ const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(0)} MiB`
 const rows = [
   ["input", `${batch.lines} lines, ${(batch.input_bytes / 1e6).toFixed(1)} MB`],
   ["upload", `${batch.upload_seconds.toFixed(1)} s`],
-  ["from creation to the end", `${batch.seconds.toFixed(1)} s; ${batch.lines_per_s.toFixed(1)} lines/s, validation included`],
+  [
+    "from creation to the end",
+    `${batch.seconds.toFixed(1)} s; ${batch.lines_per_s.toFixed(1)} lines/s, validation included`,
+  ],
   ["lines answered / cancelled", `${batch.answered} / ${batch.cancelled_lines}`],
   ["lines lost / doubled / failed", `${batch.lost} / ${batch.doubled} / ${batch.failed}`],
   ["one of two workers killed after", `${batch.killed_after} lines`],

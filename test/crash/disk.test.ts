@@ -35,7 +35,11 @@ async function everything(at: FaultCell, tenant: Tenant, policy: Tenant): Promis
   const calls: Record<string, () => Promise<Response>> = {
     call: () => lab.ask(CHAT, { key: tenant.apiKey, body, headers: SHORT }),
     keyed: () => lab.ask(CHAT, { key: tenant.apiKey, body, headers: { ...SHORT, "idempotency-key": marker() } }),
-    task: () => lab.ask("/v1/tasks", { key: tenant.apiKey, body: { intent: "chat", model: "echo", input: marker(), deadline_ms: 5_000 } }),
+    task: () =>
+      lab.ask("/v1/tasks", {
+        key: tenant.apiKey,
+        body: { intent: "chat", model: "echo", input: marker(), deadline_ms: 5_000 },
+      }),
     key: () => lab.ask("/v1/keys", { key: tenant.adminKey, body: { name: "more", roles: ["developer"] } }),
     tenant: () => lab.ask("/v1/tenants", { key: at.cell.adminKey, body: { name: "More", privacy: "allow-api" } }),
     erasure: () =>
@@ -235,7 +239,7 @@ describe.skipIf(compiler === null)(
         expect(good(await everything(at, tenant, policy))).toEqual([]);
         const before = await expectBooksBalance(at.lab, tenant);
         // Of a tenant of its own: a line that nobody could settle is open until the deadline of lines has passed.
-      const batch = await beginBatch(at, await at.tenant());
+        const batch = await beginBatch(at, await at.tenant());
         writeFileSync(fault, "");
         const told = await everything(at, tenant, policy);
         expect([odd(told), good(told).length]).toEqual([[], Object.keys(told).length]);

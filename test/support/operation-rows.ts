@@ -105,7 +105,11 @@ const ownTenant = async ({ tenant }: Place) => ({ tenant_id: tenant.id });
 /** Pins are the tenant's own, whatever workspaces its registry has. */
 const pinRow: OperationRow = {
   async path({ lab, tenant }) {
-    await lab.json("/v1/workspaces/pinned/pin", { key: tenant.adminKey, method: "PUT", body: { privacy: "local-only" } });
+    await lab.json("/v1/workspaces/pinned/pin", {
+      key: tenant.adminKey,
+      method: "PUT",
+      body: { privacy: "local-only" },
+    });
     return { workspace_id: "pinned" };
   },
   nobodys: "a workspace's name is one that each tenant gives its own",

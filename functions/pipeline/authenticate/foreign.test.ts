@@ -88,7 +88,10 @@ async function served(minted: string, view: DirectoryView, move?: TenantState["m
 describe("a key of a tenant that moved", () => {
   it("works in its new cell under the directory that says so, and in no other, whatever cell minted it", async () => {
     expect((await served("us1", movedTo("us1", "local"))).told).toEqual(["served", "served"]);
-    expect(await served("us1", movedTo("eu9", "local"))).toEqual({ told: Array(2).fill("data-residency-mismatch us1"), looked: 0 });
+    expect(await served("us1", movedTo("eu9", "local"))).toEqual({
+      told: Array(2).fill("data-residency-mismatch us1"),
+      looked: 0,
+    });
     const altered = { ...movedTo("us1", "local"), salt: "t".repeat(43) };
     expect((await served("us1", altered)).looked).toBe(0);
   });

@@ -20,7 +20,13 @@ export const PinObject = z
   .strictObject({ object: z.literal("workspace.pin"), workspace: z.string(), ...WorkspacePin.shape })
   .meta({
     id: "WorkspacePin",
-    example: { object: "workspace.pin", workspace: "default", privacy: "local-only", jurisdictions: null, providers: null },
+    example: {
+      object: "workspace.pin",
+      workspace: "default",
+      privacy: "local-only",
+      jurisdictions: null,
+      providers: null,
+    },
   });
 
 export const UnpinnedObject = z

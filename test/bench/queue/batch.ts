@@ -37,7 +37,10 @@ const lineOf = (at: number, lineBytes: number): string => {
 };
 
 /** The form, a few lines at a time: nobody here holds the whole file either. */
-function upload({ lines, lineBytes }: Pick<BatchSize, "lines" | "lineBytes">): { body: ReadableStream<Uint8Array>; bytes: () => number } {
+function upload({ lines, lineBytes }: Pick<BatchSize, "lines" | "lineBytes">): {
+  body: ReadableStream<Uint8Array>;
+  bytes: () => number;
+} {
   const encoder = new TextEncoder();
   let at = -1;
   let bytes = 0;
@@ -149,7 +152,8 @@ export async function runBatch(size: BatchSize, note: (text: string) => void) {
       note(`${batch.status}: ${completed} of ${lines}, cell ${(memoryBytes(cell.pid, "VmRSS") / 1e6).toFixed(0)} MB`);
     }
     const seconds = (performance.now() - startMs) / 1_000;
-    if (batch.status !== (cancelled ? "cancelled" : "completed") || !batch.output_file_id) throw new Error(`the batch is ${batch.status}`);
+    if (batch.status !== (cancelled ? "cancelled" : "completed") || !batch.output_file_id)
+      throw new Error(`the batch is ${batch.status}`);
     if (killed_after === null) throw new Error("the batch was over before a worker could be killed");
     const content = (id: string) => ask(`/v1/files/${id}/content`);
     const counts = new Uint8Array(lines);
