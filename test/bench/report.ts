@@ -23,7 +23,7 @@ export function against(of: Measurement, all: readonly Measurement[], target: st
 
 /** The bare proxy of the runtime that a target runs on; null where there is none. */
 export const bareOf = (target: string): string | null =>
-  ({ deno: "bare-deno", global: "bare-deno", workerd: "bare-workerd" })[target] ?? null;
+  ({ deno: "bare-deno", "deno-edges": "bare-deno", global: "bare-deno", workerd: "bare-workerd" })[target] ?? null;
 
 /** Digits of a figure, or a dash for one that cannot be had. */
 export const fixed = (value: number | null, digits: number): string => (value === null ? "–" : value.toFixed(digits));

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../../infra/local/command.mjs";
@@ -49,7 +49,7 @@ export function writeResult<Result extends { at: string }>(
 
 /** The newest whole run of the bench, with its file's name; null when there is none yet. */
 export function newestRun(): { name: string; run: BenchRun } | null {
-  const name = readdirSync(FOLDER)
+  const name = (existsSync(FOLDER) ? readdirSync(FOLDER) : [])
     .filter((file) => /^bench-.+\.json$/.test(file))
     .sort()
     .at(-1);

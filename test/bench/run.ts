@@ -12,7 +12,7 @@ import { type BenchRun, machine, type PacedRow, writeResult } from "./results-fi
 import { CELLS, TARGETS } from "./targets.ts";
 
 const DEFAULTS = {
-  targets: "direct,bare-deno,bare-workerd,portkey,litellm,bifrost,deno,workerd,global",
+  targets: "direct,bare-deno,bare-workerd,portkey,litellm,bifrost,deno,deno-edges,workerd,global",
   concurrency: "1,10,64",
   tenants: "1,64",
   seconds: "5",

@@ -24,6 +24,7 @@ const NAMES: Readonly<Record<string, string>> = {
   litellm: "LiteLLM",
   bifrost: "Bifrost",
   deno: "**Bailiwick on Deno**",
+  "deno-edges": "**Bailiwick on Deno, two edges beside it**",
   workerd: "**Bailiwick on workerd**",
   global: "Bailiwick's global entry",
 };

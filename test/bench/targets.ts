@@ -1,5 +1,5 @@
 import { startBareDeno, startBareWorkerd } from "./bare/bare.ts";
-import { startCellTarget } from "./cell-target.ts";
+import { startCellTarget, startEdgesTarget } from "./cell-target.ts";
 import { startGlobalTarget } from "./global-target.ts";
 import { startBifrost } from "./peers/bifrost.ts";
 import { startLitellm } from "./peers/litellm.ts";
@@ -16,10 +16,11 @@ export const TARGETS: Readonly<Record<string, Start>> = {
   litellm: startLitellm,
   bifrost: startBifrost,
   deno: (upstream, tenants) => startCellTarget("deno", upstream, tenants),
+  "deno-edges": startEdgesTarget,
   workerd: (upstream, tenants) => startCellTarget("workerd", upstream, tenants),
   global: startGlobalTarget,
   node: (upstream, tenants) => startCellTarget("node", upstream, tenants),
 };
 
 /** The cell's own targets: those which get as many tenants as are asked for, and which hold sums, records and rules. */
-export const CELLS: readonly string[] = ["deno", "workerd", "node"];
+export const CELLS: readonly string[] = ["deno", "deno-edges", "workerd", "node"];

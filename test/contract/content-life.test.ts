@@ -30,7 +30,7 @@ describe("the table of what is kept", () => {
 
   it("names a key and an end in every row", () => {
     for (const [, name, , where, key, ends] of rows) {
-      expect([name, key]).toEqual([name, expect.stringMatching(/^(?:conversation|tenant)$/)]);
+      expect([name, key]).toEqual([name, expect.stringMatching(/^(?:conversation|tenant|transfer)$/)]);
       expect([where, ends].every((cell) => (cell ?? "").length > 5)).toBe(true);
     }
   });

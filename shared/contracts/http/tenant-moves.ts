@@ -82,7 +82,7 @@ export const TenantImport = z
   })
   .meta({
     id: "TenantImport",
-    example: { object: "tenant.import", move: null, missing: ["ab".repeat(32)], applied: 0, parts: 1 },
+    example: { object: "tenant.import", move: exampleMove, missing: [], applied: 1, parts: 1 },
   });
 
 export const StagedPart = z
