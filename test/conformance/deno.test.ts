@@ -1,3 +1,3 @@
-import { conform } from "./suites/all.ts";
+import { conform, FIRST_HALF } from "./suites/all.ts";
 
-conform("deno");
+conform("deno", FIRST_HALF);

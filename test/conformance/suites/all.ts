@@ -74,6 +74,10 @@ export const ALL_SUITES: readonly Suite[] = [
   unauthorisedSuite,
 ];
 
+/** The same in two halves of about one length, for cells that stand beside each other. */
+export const FIRST_HALF = ALL_SUITES.slice(0, ALL_SUITES.indexOf(predictSuite) + 1);
+export const SECOND_HALF = ALL_SUITES.slice(FIRST_HALF.length);
+
 /** Runs suites against one cell of the given runtime; with `edges`, so many of them before objects in another process. */
 export function conform(runtime: CellRuntime, suites: readonly Suite[] = ALL_SUITES, edges?: number): void {
   const split = edges === undefined ? "" : `, with ${edges} edges and its objects in processes of their own`;

@@ -2,8 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { JobQueue } from "../../../shared/contracts/ports/job-queue.ts";
 import { textTensor } from "../../../shared/oip/tensor.ts";
 import { decodeInfer, encodeInfer, HEADER_LENGTH } from "../../../shared/oip/wire.ts";
+import { jobOfTenant } from "../../support/dead-letters.ts";
 import { eventually, type Lab } from "../../support/lab.ts";
-import { nextJob, queueOf, ScriptedWorker } from "../../support/scripted-worker.ts";
+import { queueOf, ScriptedWorker } from "../../support/scripted-worker.ts";
 
 const NUMBERS = { name: "x", datatype: "FP32", shape: [2, 2], data: [1, 2.5, -3, 0] };
 const TEXTS = { name: "t", datatype: "BYTES", shape: [2], data: ["ab", "ä€"] };
@@ -139,7 +140,7 @@ export function predictSuite(lab: Lab): void {
         workers.push(worker);
         const body = { model: "queued-tensors", inputs: [NUMBERS], parameters: { binary_data_output: true } };
         const asked = ask(tenant.apiKey, body);
-        const job = await nextJob(queue);
+        const job = await jobOfTenant(queue, lab, tenant);
         const leased = await worker.lease(job.body);
         expect(leased.request).toMatchObject({ dialect: "oip.infer", model: "identity", body: { inputs: [NUMBERS] } });
         const data_base64 = Buffer.from(new Float32Array(NUMBERS.data).buffer).toString("base64");
