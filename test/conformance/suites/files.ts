@@ -102,8 +102,8 @@ export function filesSuite(lab: Lab): void {
     it("answers another tenant's file exactly as one that never was", async () => {
       const { id } = await upload(lab.openai((await lab.newTenant()).apiKey), "mine");
       const stranger = lab.openai((await lab.newTenant()).apiKey);
-      for (const call of [stranger.files.retrieve(id), stranger.files.content(id), stranger.files.delete(id)])
-        await expect(call).rejects.toMatchObject({ status: 404 });
+      for (const method of ["retrieve", "content", "delete"] as const)
+        await expect(stranger.files[method](id)).rejects.toMatchObject({ status: 404 });
     });
   });
 }
