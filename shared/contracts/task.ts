@@ -33,6 +33,9 @@ export type RouteRecord = z.infer<typeof RouteRecord>;
 export const TaskError = z.object({ code: z.string(), message: z.string() });
 export type TaskError = z.infer<typeof TaskError>;
 
+/** The error of a task that nobody settled; also what its key answers from then on. */
+export const OUTCOME_UNKNOWN = "outcome_unknown";
+
 /** The task as its tenant's object keeps it, without content. */
 export const TaskRecord = z.object({
   id: z.string(),

@@ -1,12 +1,10 @@
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { ok } from "../../../shared/contracts/result.ts";
+import { OUTCOME_UNKNOWN } from "../../../shared/contracts/task.ts";
 import type { Sql } from "../../runtime/sql.ts";
 import { closeTask } from "./close.ts";
 import { ledgerWriter, readEntry } from "./ledger.ts";
 import { TASK_COLUMNS, type TaskRow } from "./task-rows.ts";
-
-/** The terminal outcome of a task that nobody settled; also what its key answers from then on. */
-export const OUTCOME_UNKNOWN = "outcome_unknown";
 
 /**
  * Closes tasks whose deadline and grace have passed: a provider may have billed them, so the hold becomes the charge,

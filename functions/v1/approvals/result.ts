@@ -14,6 +14,7 @@ import { type Operation, operation } from "../operation.ts";
 import { evidenceOf } from "./approval-required.ts";
 import { askedAgain } from "./asked-again.ts";
 import { isRequester, type Reached, reach } from "./reach.ts";
+import { refuseUnsettled } from "./refuse-unsettled.ts";
 
 /** The run's answer as it was kept, problems too: for who asked alone, under what policy says of the request today. */
 export const getApprovalResult = operation({
@@ -26,7 +27,7 @@ export const getApprovalResult = operation({
   credential: "fresh",
   params: ApprovalPath,
   success: [200, null, "What the run answered: its status, media type and bytes, for 24 hours.", "application/json"],
-  problems: ["not-found", "approval-not-done", "approval-result-gone", "obligation-failed"],
+  problems: ["not-found", "approval-not-done", "approval-result-gone", "outcome-unknown", "obligation-failed"],
   summary: "Get what an approved request answered",
   tag: "Approvals",
   resource: { kind: "approval", param: "approval_id" },
@@ -38,6 +39,7 @@ export const getApprovalResult = operation({
     // What never began left a problem and no answer: that is the requester's to read.
     const began = record.asked !== undefined || record.outcome?.code === null;
     const present = began ? await decidedNow(deps, call, reached, asked) : { call, ran: null };
+    if (present.ran !== null) refuseUnsettled(present.ran);
     return deliverKept(deps, present.call, {
       task: record.task,
       dataKey: state.data_key,
