@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ConfigUnusable } from "../../shared/contracts/ports/config-source.ts";
@@ -8,8 +7,6 @@ import { useHashing } from "../../shared/crypto/hashing.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { hostTimer } from "../../shared/telemetry/export-timer.ts";
 import { systemClock } from "../adapters/clock/system.ts";
-import { folderConfigSource } from "../adapters/config-source/folder.ts";
-import { nodeFolderHost } from "../adapters/config-source/folder-host.ts";
 import { controlRepository } from "../adapters/control-db/repository.ts";
 import { hostEgress } from "../adapters/egress/deno.ts";
 import { LOOPBACK_ONLY } from "../adapters/egress/target.ts";
@@ -18,8 +15,6 @@ import { secretKeyring } from "../adapters/keyring/secret.ts";
 import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
 import { remoteSigner } from "../adapters/signer/remote.ts";
 import type { SignerService } from "../adapters/signer/signer-service.ts";
-import { snapshotCompiler } from "../config/compiler.ts";
-import { directoryOf } from "./cells-env.ts";
 import { composeCell } from "./compose.ts";
 import { connectObjects, ObjectsUnusable } from "./connect-objects.ts";
 import { Degradation } from "./degradation.ts";
@@ -28,6 +23,7 @@ import { type EdgeEnv, readEdgeEnv } from "./edge-env.ts";
 import { LOOPBACK_HOSTS } from "./embedded-env.ts";
 import { EnvUnusable } from "./env-unusable.ts";
 import { host, hostSecret, PortInUse } from "./host.ts";
+import { hostSources } from "./host-sources.ts";
 import { logPrefix } from "./ledger.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
@@ -35,7 +31,7 @@ import { nativeHashing } from "./native-hashing.ts";
 import { otlpExporters } from "./otlp.ts";
 import { releaseOf } from "./release.ts";
 import { repeating } from "./repeating.ts";
-import { declared, enginesLie, OutsideJurisdiction, requireResidency } from "./residency.ts";
+import { declared, OutsideJurisdiction, requireResidency } from "./residency.ts";
 
 const PROJECT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const EDGE_NAME_CHARS = 12;
@@ -71,24 +67,8 @@ async function start(env: EdgeEnv, variables: Record<string, string | undefined>
     sample: { ratio: 1, followParent: true },
   });
   const failed = (where: string) => (cause: unknown) => telemetry.log.error(where, cause);
-  const reach = { readFile: (path: string) => readFile(path, "utf8"), fetch: egress.operatorFetch };
-  const directory = await directoryOf(env, reach, {
-    clock,
-    onFault: (fault) =>
-      fault === null
-        ? telemetry.log.info("directory.good", {})
-        : telemetry.log.error("directory.refused", new Error(fault)),
-  });
-  const config = await folderConfigSource({
-    folder: env.BAILIWICK_CONFIG ? resolve(env.BAILIWICK_CONFIG) : join(PROJECT, "infra/local/config"),
-    host: nodeFolderHost,
-    compile: snapshotCompiler({
-      cell: { ...own, engines: enginesLie(own.jurisdiction, env.BAILIWICK_RESIDENCY) },
-      secretsPresent: (ref) => readSecret(ref) !== null,
-      variable: (name) => variables[name] ?? null,
-    }),
-    onError: failed("config.watch"),
-  });
+  const sources = { project: PROJECT, cell: own, variables, egress, clock, telemetry };
+  const { directory, config } = await hostSources(env, sources);
   const { ports, facts } = await connectObjects(
     {
       ...{ url: env.BAILIWICK_OBJECTS_URL, cell: own.id, jurisdiction: own.jurisdiction },

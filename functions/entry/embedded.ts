@@ -1,5 +1,4 @@
 import { readFileSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { embeddedBatchStore } from "../../durable/batch/embedded.ts";
@@ -26,8 +25,6 @@ import { sqliteJobQueue } from "../../shared/job-queue/sqlite.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { hostTimer } from "../../shared/telemetry/export-timer.ts";
 import { systemClock } from "../adapters/clock/system.ts";
-import { folderConfigSource } from "../adapters/config-source/folder.ts";
-import { nodeFolderHost } from "../adapters/config-source/folder-host.ts";
 import { movedScopes } from "../adapters/control-db/moved-scopes.ts";
 import { drain } from "../adapters/control-db/outbox-drain.ts";
 import { pgliteControlDb } from "../adapters/control-db/pglite-worker.ts";
@@ -48,10 +45,8 @@ import { fileSigner } from "../adapters/signer/file.ts";
 import { SIGNING_KEYS_FILE } from "../adapters/signer/key-file.ts";
 import { recordedSigner } from "../adapters/signer/recorded.ts";
 import { tenantMoves } from "../cells/moving/tenant-moves.ts";
-import { snapshotCompiler } from "../config/compiler.ts";
 import { mint } from "../v1/keys/mint.ts";
 import { firstKeys, mirrorTenants, provisionTenants } from "./bootstrap.ts";
-import { directoryOf } from "./cells-env.ts";
 import { composeCell } from "./compose.ts";
 import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
@@ -72,6 +67,7 @@ import {
   writeKeys,
 } from "./home.ts";
 import { host, hostSecret, PortInUse } from "./host.ts";
+import { hostSources } from "./host-sources.ts";
 import { logOrigin, logParts, logPrefix, s3Options } from "./ledger.ts";
 import { bucketOf } from "./ledger-env.ts";
 import { createLifecycle } from "./lifecycle.ts";
@@ -82,7 +78,7 @@ import { edgePublicKey, openObjectsPort } from "./objects-port.ts";
 import { otlpExporters } from "./otlp.ts";
 import { releaseOf } from "./release.ts";
 import { repeating } from "./repeating.ts";
-import { enginesLie, OutsideJurisdiction, type Place, requireResidency } from "./residency.ts";
+import { OutsideJurisdiction, type Place, requireResidency } from "./residency.ts";
 import { startUpkeep } from "./upkeep.ts";
 import { welcome } from "./welcome.ts";
 
@@ -121,24 +117,8 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const lies = (place: Place): string => places.get(place)?.jurisdiction ?? own.jurisdiction;
   const failed = (where: string) => (cause: unknown) => telemetry.log.error(where, cause);
 
-  const reach = { readFile: (path: string) => readFile(path, "utf8"), fetch: egress.operatorFetch };
-  const directory = await directoryOf(env, reach, {
-    clock,
-    onFault: (fault) =>
-      fault === null
-        ? telemetry.log.info("directory.good", {})
-        : telemetry.log.error("directory.refused", new Error(fault)),
-  });
-  const config = await folderConfigSource({
-    folder: env.BAILIWICK_CONFIG ? resolve(env.BAILIWICK_CONFIG) : join(PROJECT, "infra/local/config"),
-    host: nodeFolderHost,
-    compile: snapshotCompiler({
-      cell: { ...own, engines: enginesLie(own.jurisdiction, env.BAILIWICK_RESIDENCY) },
-      secretsPresent: (ref) => readSecret(ref) !== null,
-      variable: (name) => variables[name] ?? null,
-    }),
-    onError: failed("config.watch"),
-  });
+  const sources = { project: PROJECT, cell: own, variables, egress, clock, telemetry };
+  const { directory, config } = await hostSources(env, sources);
   const stopping = new AbortController();
   const degradation = new Degradation(telemetry, config);
   const db = degradation.watch(
