@@ -115,6 +115,10 @@ export const METRICS = {
   bailiwick_pool_workers: gauge("Connected workers of a pool, ready or not.", ["pool"]),
   bailiwick_pool_capacity: gauge("Tasks that the ready workers of a pool run at once.", ["pool"]),
   bailiwick_pool_running: gauge("Tasks that the ready workers of a pool run.", ["pool"]),
+  bailiwick_leases_total: counter("Asks of workers for a task: settled, lost, or why the task was not given.", [
+    "pool",
+    "outcome",
+  ]),
   bailiwick_queue_depth: gauge("Jobs that wait for a worker.", ["pool", "class"]),
   bailiwick_queue_age_seconds: gauge("Age of the oldest job that waits; SQS does not tell it.", ["pool", "class"], "s"),
   bailiwick_dead_letters: gauge("Jobs that were given up and wait for an operator.", ["pool", "class"]),

@@ -52,9 +52,7 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
   let drained = false;
   let leaving = false;
   let serviceMs: number | null = null;
-  const gauge = (by: number) => telemetry.metrics.gauge("bailiwick_workers_connected", { pool }, by);
 
-  gauge(1);
   const watching = setInterval(watch, LIMITS.workerLoadEveryMs);
 
   function send(frame: ToWorker) {
@@ -73,7 +71,6 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
   function over(): void {
     if (gone.signal.aborted) return;
     clearInterval(watching);
-    gauge(-1);
     // Runs are given up first: what breaks afterwards is nobody's failure.
     gone.abort();
     for (const task of tasks.values())
