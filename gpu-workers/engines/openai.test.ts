@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { JsonObject } from "../../shared/contracts/json.ts";
+import { answering } from "../../test/support/answering.ts";
 import { EngineFailed, type LocalEngine, type LocalRequest } from "./engine.ts";
 import { openaiEngine } from "./openai.ts";
 
@@ -36,14 +38,15 @@ async function server(answers: Record<string, Answer>, { vllm = true, models = [
     "/openapi.json": document({ paths: { "/v1/chat/completions": {}, "/v1/responses": {}, "/v1/embeddings": {} } }),
     "/metrics": (response) => void response.end(vllm ? METRICS : "other 1\n"),
   };
-  const http = createServer(async (request, response) => {
-    let text = "";
-    for await (const part of request) text += part;
-    if (text !== "") bodies.push(JSON.parse(text));
-    const answer = answers[request.url ?? ""] ?? usual[request.url ?? ""];
-    if (answer) answer(response, request);
-    else response.writeHead(404).end();
-  });
+  const http = createServer(
+    answering(async (request, response) => {
+      const asked = await text(request);
+      if (asked !== "") bodies.push(JSON.parse(asked));
+      const answer = answers[request.url ?? ""] ?? usual[request.url ?? ""];
+      if (answer) answer(response, request);
+      else response.writeHead(404).end();
+    }),
+  );
   http.listen(0, "127.0.0.1");
   await once(http, "listening");
   onTestFinished(() => {

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { answering } from "../support/answering.ts";
 
 export interface AskedOfEngine {
   request: IncomingMessage;
@@ -11,13 +13,13 @@ export type HostileAnswer = (response: ServerResponse, asked: AskedOfEngine) => 
 export class HostileEngine {
   answer: HostileAnswer = (response) => void response.writeHead(500).end();
   readonly asked: AskedOfEngine[] = [];
-  readonly #server: Server = createServer(async (request, response) => {
-    const parts: Buffer[] = [];
-    for await (const part of request) parts.push(part);
-    const asked = { request, text: Buffer.concat(parts).toString("utf8") };
-    this.asked.push(asked);
-    await this.answer(response, asked);
-  });
+  readonly #server: Server = createServer(
+    answering(async (request, response) => {
+      const asked = { request, text: await text(request) };
+      this.asked.push(asked);
+      await this.answer(response, asked);
+    }),
+  );
 
   async start(): Promise<this> {
     await new Promise<void>((ready) => this.#server.listen(0, "127.0.0.1", ready));

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newPair } from "../../functions/adapters/signer/new-pair.ts";
 import { publicPair, verifierKeys } from "../../functions/adapters/signer/public-keys.ts";
@@ -64,12 +65,6 @@ afterAll(() => {
   cell.close();
 });
 
-const bodyOf = async (request: IncomingMessage): Promise<string> => {
-  let text = "";
-  for await (const part of request) text += part;
-  return text;
-};
-
 describe.each(ENTRIES)("the global entry on %s", (_, start) => {
   let entry: GlobalEntry;
   beforeAll(async () => {
@@ -97,7 +92,7 @@ describe.each(ENTRIES)("the global entry on %s", (_, start) => {
   it("sends on what may pass: method, path, query, body and credential, with a proof that holds", async () => {
     const seen = Promise.withResolvers<{ request: IncomingMessage; body: string }>();
     serve = async (request, response) => {
-      seen.resolve({ request, body: await bodyOf(request) });
+      seen.resolve({ request, body: await text(request) });
       response.writeHead(201, { "x-own": "1", "set-cookie": "a=b" }).end("made");
     };
     const key = apiKey("eu1", "open");

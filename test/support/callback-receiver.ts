@@ -1,5 +1,7 @@
-import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+import { answering } from "./answering.ts";
 
 /** One request as a receiver of callbacks saw it. */
 export interface ReceivedCallback {
@@ -14,19 +16,20 @@ type Answer = Parameters<RequestListener>[1];
 export class CallbackReceiver {
   readonly received: ReceivedCallback[] = [];
   answer: (response: Answer, call: ReceivedCallback) => void = (response) => void response.writeHead(204).end();
-  readonly #server = createServer(async (request, response) => {
-    const parts: Buffer[] = [];
-    for await (const part of request) parts.push(part);
-    const { method = "", url = "", headers } = request;
-    const call = { method, url: `${this.named ?? this.url}${url}`, headers, body: Buffer.concat(parts) };
-    this.received.push(call);
-    this.answer(response, call);
-    for (const wake of this.#waiting.splice(0)) wake();
-  });
+  readonly #server = createServer(answering((request, response) => this.#serve(request, response)));
   /** Origin under which it is called, where that is another than its own. */
   named: string | null = null;
   readonly #waiting: (() => void)[] = [];
   #url = "";
+
+  async #serve(request: IncomingMessage, response: Answer): Promise<void> {
+    const body = await buffer(request);
+    const { method = "", url = "", headers } = request;
+    const call = { method, url: `${this.named ?? this.url}${url}`, headers, body };
+    this.received.push(call);
+    this.answer(response, call);
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
 
   static async start(host = "127.0.0.1"): Promise<CallbackReceiver> {
     const receiver = new CallbackReceiver();

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { parseObject } from "../../functions/dialects/json-read.ts";
 import { frameKind } from "../../functions/dialects/markers.ts";
 import { rewriteRequest } from "../../functions/dialects/rewrite.ts";
@@ -51,9 +52,7 @@ async function serve(
 ): Promise<void> {
   const surface = SURFACES[incoming.url?.split("?", 1)[0] ?? ""];
   if (surface === undefined) throw new Error(`no surface at ${incoming.url}`);
-  const parts: Buffer[] = [];
-  for await (const part of incoming) parts.push(part as Buffer); // safe because: no encoding was set
-  const request = parseObject(Buffer.concat(parts).toString("utf8")) ?? {};
+  const request = parseObject(await text(incoming)) ?? {};
   const dialect = engineDialect(surface, engine.describeCapabilities().dialects);
   if (dialect === null) throw new Error(`${surface} cannot be served`);
   const translation = translators[surface][dialect];

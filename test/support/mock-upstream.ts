@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { isJsonObject, type JsonObject } from "../../shared/contracts/json.ts";
 import { type MockAnswer, mockAnswer } from "./mock-answers.ts";
 
@@ -154,9 +155,7 @@ async function stream(fault: Fault, answer: MockAnswer, response: ServerResponse
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function readJson(incoming: IncomingMessage): Promise<JsonObject> {
-  const parts: Buffer[] = [];
-  for await (const part of incoming) parts.push(part as Buffer); // safe because: no encoding was set
-  const text = Buffer.concat(parts).toString("utf8");
-  const parsed: unknown = text === "" ? {} : JSON.parse(text);
+  const asked = await text(incoming);
+  const parsed: unknown = asked === "" ? {} : JSON.parse(asked);
   return isJsonObject(parsed) ? parsed : {};
 }

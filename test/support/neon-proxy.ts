@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
 import pg from "pg";
+import { answering } from "./answering.ts";
 
 /**
  * Speaks the HTTP side of Neon's serverless driver (`POST /sql`, a batch is one transaction, text results) and runs it on
@@ -20,17 +22,11 @@ interface Query {
 }
 const raw = { getTypeParser: () => (text: string) => text };
 
-const query = async (client: pg.Client, { query: text, params }: Query) => {
-  const result = await client.query({ text, values: params, rowMode: "array", types: raw });
+const query = async (client: pg.Client, { query: sql, params }: Query) => {
+  const result = await client.query({ text: sql, values: params, rowMode: "array", types: raw });
   const fields = result.fields.map(({ name, dataTypeID }) => ({ name, dataTypeID }));
   return { fields, rows: result.rows, rowCount: result.rowCount, command: result.command, rowAsArray: true };
 };
-
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
-}
 
 export async function startNeonProxy(): Promise<NeonProxy> {
   let seen = 0;
@@ -38,7 +34,7 @@ export async function startNeonProxy(): Promise<NeonProxy> {
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     seen += 1;
     const connectionString = request.headers["neon-connection-string"];
-    const body: Query | { queries: Query[] } = JSON.parse(await bodyOf(request));
+    const body: Query | { queries: Query[] } = JSON.parse(await text(request));
     const client = new pg.Client({ connectionString: String(connectionString) });
     // A server that stops while this connection says goodbye has nobody to tell.
     client.on("error", () => undefined);
@@ -68,7 +64,7 @@ export async function startNeonProxy(): Promise<NeonProxy> {
       await client.end();
     }
   };
-  const server = createServer((request, response) => void answer(request, response));
+  const server = createServer(answering(answer));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");

@@ -1,4 +1,6 @@
 import { createServer, type Server } from "node:http";
+import { text } from "node:stream/consumers";
+import { answering } from "./answering.ts";
 
 export interface CollectedSpan {
   traceId: string;
@@ -70,12 +72,12 @@ export class OtlpCollector {
   }
 
   async start(): Promise<this> {
-    const server = createServer(async (request, response) => {
-      const parts: Buffer[] = [];
-      for await (const part of request) parts.push(part);
-      this.bodies.push(Buffer.concat(parts).toString("utf8"));
-      response.writeHead(200, { "content-type": "application/json" }).end("{}");
-    });
+    const server = createServer(
+      answering(async (request, response) => {
+        this.bodies.push(await text(request));
+        response.writeHead(200, { "content-type": "application/json" }).end("{}");
+      }),
+    );
     this.#server = server;
     await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
     const address = server.address();

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { type WebSocket, WebSocketServer } from "ws";
 import {
   FromWorker,
@@ -9,6 +10,7 @@ import {
   WORKER_TOKEN_PROTOCOL,
   WorkerTokenRequest,
 } from "../../shared/contracts/worker-protocol.ts";
+import { answering } from "./answering.ts";
 
 type Frame<T extends FromWorker["t"]> = Extract<FromWorker, { t: T }>;
 
@@ -42,17 +44,18 @@ export async function scriptedCell(): Promise<ScriptedCell> {
   const tokens: WorkerTokenRequest[] = [];
   const connections: WorkerAtCell[] = [];
   const waiting: ((connection: WorkerAtCell) => void)[] = [];
-  const server: Server = createServer(async (request, response) => {
-    let text = "";
-    for await (const part of request) text += part;
-    if (request.method !== "POST" || request.url !== "/v1/workers/token" || cell.tokenLifeMs === 0) {
-      response.writeHead(401).end();
-      return;
-    }
-    tokens.push(WorkerTokenRequest.parse(JSON.parse(text)));
-    response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify({ token: `token.${tokens.length}`, expires_ms: Date.now() + cell.tokenLifeMs }));
-  });
+  const server: Server = createServer(
+    answering(async (request, response) => {
+      const asked = await text(request);
+      if (request.method !== "POST" || request.url !== "/v1/workers/token" || cell.tokenLifeMs === 0) {
+        response.writeHead(401).end();
+        return;
+      }
+      tokens.push(WorkerTokenRequest.parse(JSON.parse(asked)));
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ token: `token.${tokens.length}`, expires_ms: Date.now() + cell.tokenLifeMs }));
+    }),
+  );
   const sockets = new WebSocketServer({ server, path: "/v1/workers/connect", handleProtocols: () => WORKER_PROTOCOL });
   sockets.on("connection", (socket, request) => {
     const offered = (request.headers["sec-websocket-protocol"] ?? "").split(/, ?/);

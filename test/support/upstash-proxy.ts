@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
 import { RedisConnection, RedisError, type RedisReply } from "./redis-wire.ts";
 
 /** Speaks Upstash's REST protocol in front of a real Redis: single commands, pipelines, base64 answers, bearer token. */
@@ -19,12 +20,6 @@ const base64 = (reply: RedisReply): unknown => {
   if (typeof reply === "string") return reply === "OK" ? reply : Buffer.from(reply).toString("base64");
   return Array.isArray(reply) ? reply.map(base64) : reply;
 };
-
-async function bodyOf(request: IncomingMessage): Promise<unknown> {
-  const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part);
-  return JSON.parse(Buffer.concat(parts).toString("utf8"));
-}
 
 /**
  * Upstash's own script flag, which Redis does not know, is taken out; such scripts are then known to Redis under another
@@ -63,7 +58,7 @@ export async function startUpstashProxy(socket: string): Promise<UpstashProxy> {
       const reply = await redis.command(translate(words));
       return reply instanceof RedisError ? { error: reply.message } : { result: encode(reply) };
     };
-    const body = await bodyOf(request);
+    const body = await json(request);
     if (!Array.isArray(body)) return void send(400, { error: "ERR failed to parse command" });
     if (request.url === "/pipeline") return void send(200, await Promise.all(body.map(run)));
     const result = await run(body);

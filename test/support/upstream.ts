@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { answering } from "./answering.ts";
 import { type ChatBody, completion, embeddings, frames, textCompletion } from "./upstream-answers.ts";
 
 const TLS = join(import.meta.dirname, "tls");
@@ -34,11 +36,7 @@ export class Upstream {
   #gate = Promise.withResolvers<void>();
 
   constructor(options: { tls: boolean } = { tls: false }) {
-    const handler = (request: IncomingMessage, response: ServerResponse) =>
-      void this.#serve(request, response).catch((cause: unknown) => {
-        // Its caller went away while it still sent: nothing is left to answer.
-        if (!request.destroyed) throw cause;
-      });
+    const handler = answering((request, response) => this.#serve(request, response));
     this.#server = options.tls
       ? createTlsServer(
           { cert: readFileSync(join(TLS, "localhost.crt")), key: readFileSync(join(TLS, "localhost.key")) },
@@ -83,14 +81,7 @@ export class Upstream {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const parts: Buffer[] = [];
-    try {
-      for await (const part of request) parts.push(part);
-    } catch {
-      // Whoever asked went away before it had said what: nobody waits for an answer, and no test looks for one.
-      return;
-    }
-    const raw = Buffer.concat(parts).toString("utf8");
+    const raw = await text(request);
     const path = request.url ?? "";
     if (request.method !== "POST")
       return json(response, 200, { object: "list", data: [{ id: "echo", object: "model" }] });

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { buffer } from "node:stream/consumers";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 import { FromWorker, ToWorker } from "../../shared/contracts/worker-protocol.ts";
 
@@ -142,12 +143,11 @@ const text = (data: RawData): string =>
 /** Tokens are asked for over HTTP. */
 async function passOn(cell: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
-    const parts: Buffer[] = [];
-    for await (const part of request) parts.push(part as Buffer); // safe because: no encoding was set
+    const body = await buffer(request);
     const answer = await fetch(`${cell}${request.url ?? ""}`, {
       method: request.method ?? "GET",
       headers: { "content-type": request.headers["content-type"] ?? "application/json" },
-      ...(parts.length > 0 ? { body: Buffer.concat(parts) } : {}),
+      ...(body.length > 0 ? { body } : {}),
     });
     response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "application/json" });
     response.end(Buffer.from(await answer.arrayBuffer()));
