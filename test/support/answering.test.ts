@@ -22,7 +22,8 @@ it("a caller that goes away in mid-request fails no test, and the next one is an
   const { port } = server.address() as AddressInfo; // safe because: it listens on TCP
   const caller = connect(port, "127.0.0.1");
   caller.write("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf");
-  const ended = once(await begun.promise, "close");
+  const left = await begun.promise;
+  const ended = new Promise<void>((resolve) => left.once("close", resolve));
   caller.destroy();
   await ended;
   const answer = await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body: "whole" });
