@@ -381,8 +381,12 @@ const hasControlDb = (lab: Lab): boolean => lab.cell.runtime !== "workerd" || po
 /** The control database boots beside the cell, which serves without it. Resolves at once where there is none. */
 export async function controlDbUp(lab: Lab): Promise<void> {
   if (!hasControlDb(lab)) return;
-  const degraded = async () => JSON.stringify((await lab.json("/readyz", { key: lab.cell.adminKey })).degraded);
-  await eventually(degraded, (names) => !names.includes("control-db"), 60_000);
+  // A busy machine may be too slow for a probe: the cell is unready then, and asked again.
+  const up = async () => {
+    const answered = await lab.ask("/readyz", { key: lab.cell.adminKey });
+    return !JSON.stringify((await answered.json()).degraded).includes("control-db") && answered.ok;
+  };
+  await eventually(up, (is) => is, 60_000);
 }
 
 /** A path with its parameters filled in. */
