@@ -26,7 +26,7 @@ const HEAVY = [
   "test/conformance/{split,two-edges}.test.ts",
   "test/conformance/restart.test.ts",
   "test/conformance/backup.test.ts",
-  "test/conformance/residency.test.ts",
+  "test/conformance/{residency,global-sockets}.test.ts",
   "test/conformance/tenant-move.test.ts",
   "test/conformance/foreign-calls.test.ts",
   "test/conformance/approvals.test.ts",
@@ -48,7 +48,7 @@ export default defineConfig({
     root,
     // One more than cores: much of what runs waits, for a disk, a queue or the end of a policy.
     maxWorkers: 3,
-    reporters: ["default"],
+    reporters: ["default", resolve(root, "test/support/skipped-reporter.ts")],
     projects: [
       {
         extends: true,
