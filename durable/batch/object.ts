@@ -11,10 +11,12 @@ import type {
   ValidatedLines,
 } from "../../shared/contracts/ports/batch-store.ts";
 import { err, type Result } from "../../shared/contracts/result.ts";
+import type { RowsCursor, TableRows } from "../../shared/contracts/tenant-move.ts";
 import type { DurableState } from "../runtime/durable-object.ts";
-import { DurableObjectShell } from "../runtime/durable-object-shell.ts";
+import { DurableObjectShell, shellHost } from "../runtime/durable-object-shell.ts";
+import { type MovedRows, movedRows } from "../runtime/moved-rows.ts";
 import type { ObjectBody } from "../runtime/object-class.ts";
-import { batch, batches, cancelBatch, createBatch } from "./batches.ts";
+import { activeBatches, batch, batches, cancelBatch, createBatch } from "./batches.ts";
 import { beginFile, dropFile, file, files, keepFile } from "./files.ts";
 import { batchObjectClass } from "./object-class.ts";
 import * as turn from "./turn.ts";
@@ -22,10 +24,13 @@ import * as turn from "./turn.ts";
 /** Files and batches of one tenant on the Workers platform; the methods are those of the port, without tenant. */
 export class BatchObject extends DurableObject {
   readonly #shell: DurableObjectShell;
+  readonly #rows: MovedRows;
 
   constructor(ctx: DurableState, env: unknown, runner: BatchRunner | null = null) {
     super(ctx, env);
-    this.#shell = new DurableObjectShell(ctx, batchObjectClass(runner));
+    const of = batchObjectClass(runner);
+    this.#shell = new DurableObjectShell(ctx, of);
+    this.#rows = movedRows(shellHost(this.#shell), of);
   }
 
   beginFile(one: Pick<FileRecord, "id" | "workspace">) {
@@ -81,6 +86,17 @@ export class BatchObject extends DurableObject {
   }
   finishBatch(id: BatchId, fence: number, end: { has_output: boolean; has_errors: boolean }) {
     return this.#call((sql, env) => turn.finishBatch(sql, env, id, fence, end));
+  }
+
+  /** Batches that have not ended. */
+  async activeBatches() {
+    return (await this.#shell.call(activeBatches)) ?? 0;
+  }
+  dumpRows(cursor: RowsCursor | null, bytesMax: number) {
+    return this.#rows.dump(this.#shell.name, cursor, bytesMax);
+  }
+  placeRows(archive: string, tables: TableRows[]) {
+    return this.#rows.place(this.#shell.name, archive, tables);
   }
 
   alarm(): Promise<void> {

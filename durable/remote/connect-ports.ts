@@ -69,6 +69,7 @@ export function connectPorts(transport: ObjectTransport, patience: Patience, pla
     archive: { ...port("archive"), ...archiveStreams(open), placement: placements.archive },
     queue: { ...port("queue"), placement: placements.queue, close: async () => {} },
     signer: port("signer"),
+    moves: port("moves"),
     host: port("host"),
   };
 }

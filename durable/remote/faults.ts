@@ -5,6 +5,7 @@ import {
   ObjectStoreRefused,
   ObjectStoreUnavailable,
 } from "../../shared/contracts/ports/object-store.ts";
+import { SignerUnavailable } from "../../shared/contracts/ports/signer.ts";
 import { ObjectOverloaded, ObjectUnavailable } from "../runtime/object-class.ts";
 import type { ObjectFault } from "./object-call.ts";
 import type { RemoteClassName } from "./remote-ports.ts";
@@ -19,6 +20,7 @@ const PROMISED: Readonly<Record<string, (fault: ObjectFault, options?: ErrorOpti
   ObjectStoreRefused: ({ message }, options) => new ObjectStoreRefused(message, options),
   InvalidObjectKey: ({ message }, options) => new InvalidObjectKey(message, options),
   JobQueueUnavailable: ({ message }, options) => new JobQueueUnavailable(message, options),
+  SignerUnavailable: ({ message }, options) => new SignerUnavailable(message, options),
   RangeError: ({ message }, options) => new RangeError(message, options),
 };
 
@@ -52,6 +54,7 @@ const AWAY: { readonly [C in RemoteClassName]: string } = {
   archive: "ObjectStoreUnavailable",
   queue: "JobQueueUnavailable",
   signer: "ObjectUnavailable",
+  moves: "ObjectUnavailable",
   host: "ObjectUnavailable",
 };
 

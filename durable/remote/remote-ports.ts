@@ -7,6 +7,7 @@ import type { PolicyStore } from "../../shared/contracts/ports/policy-store.ts";
 import type { SessionStore } from "../../shared/contracts/ports/session-store.ts";
 import type { Signer } from "../../shared/contracts/ports/signer.ts";
 import type { TaskStore } from "../../shared/contracts/ports/task-store.ts";
+import type { TenantMoves } from "../../shared/contracts/ports/tenant-moves.ts";
 import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
 
 /** What edges learn of the cell that they stand before. */
@@ -37,6 +38,7 @@ export interface RemotePorts {
   archive: ObjectStore;
   queue: JobQueue;
   signer: { [M in "keys" | "signStatement"]: Crossing<Signer[M]> };
+  moves: TenantMoves;
   host: { facts(): Promise<CellFacts> };
 }
 
@@ -222,6 +224,21 @@ export const REMOTE_CLASSES: { readonly [C in keyof RemotePorts]: RemoteClass<Re
     },
   },
   signer: { names: 0, methods: { keys: "read", signStatement: "read" } },
+  moves: {
+    names: 1,
+    methods: {
+      leave: "repeatable",
+      state: "read",
+      cancel: "once",
+      // The same part again is made anew, and so is what is behind it.
+      export: "repeatable",
+      release: "repeatable",
+      stage: "repeatable",
+      // Two of one process never write at once; the second is told so.
+      import: "repeatable",
+      activate: "repeatable",
+    },
+  },
   host: { names: 0, methods: { facts: "read" } },
 };
 

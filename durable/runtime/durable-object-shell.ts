@@ -4,7 +4,14 @@ import { encodeBase62 } from "../../shared/crypto/base62.ts";
 import type { DurableState } from "./durable-object.ts";
 import { type DurableSql, durableSql } from "./durable-sql.ts";
 import { isProvisioned, migrate } from "./migrate.ts";
-import { EffectPostponed, type ObjectBody, type ObjectClass, type ObjectHandle, provisioning } from "./object-class.ts";
+import {
+  EffectPostponed,
+  type ObjectBody,
+  type ObjectClass,
+  type ObjectHandle,
+  type ObjectHost,
+  provisioning,
+} from "./object-class.ts";
 import type { CoreEnv } from "./sql.ts";
 
 /** 26 base62 characters hold 154 bits; 19 bytes are 152. */
@@ -144,3 +151,9 @@ export class DurableObjectShell implements ObjectHandle {
     console.error(JSON.stringify({ level: "error", event: "object.failed", class: this.#of.name, cause: message }));
   }
 }
+
+/** A host of the one object that this is: the ports' own code works over it. */
+export const shellHost = (shell: DurableObjectShell): ObjectHost => ({
+  call: (_of, _name, body) => shell.call(body),
+  provision: (_of, _name, body) => shell.provision(body),
+});

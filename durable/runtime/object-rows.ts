@@ -1,21 +1,26 @@
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { RowsCursor, TableRows } from "../../shared/contracts/tenant-move.ts";
 import { decodeBase64, encodeBase64 } from "../../shared/crypto/log/base64.ts";
-import type { Sql, SqlRow, SqlValue } from "./sql.ts";
+import { dropEverything, migrate } from "./migrate.ts";
+import type { Migration, Sql, SqlRow, SqlValue } from "./sql.ts";
 
 type RowValue = TableRows["rows"][number][number];
 /** The longest rows are of 2 MiB. */
 const ROWS_A_STEP = 16;
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
+/** Says of which archive the rows of this object are, while a tenant arrives and after. */
+const PLACED = "_placed";
+
 /** Every table of the object but the schema's own, in the order in which they are dumped: `first` … others … `last`. */
-export function tablesOf(sql: Sql, { first, last }: DumpOrder = IN_ORDER): string[] {
+export function tablesOf(sql: Sql, { first, last, never = [] }: DumpOrder = IN_ORDER): string[] {
   const names = sql
     .all<{ name: string }>(
-      `SELECT name FROM sqlite_master WHERE type = 'table' AND name <> '_migrations'
+      `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('_migrations', '${PLACED}')
        AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' ORDER BY name`,
     )
-    .map(({ name }) => name);
+    .map(({ name }) => name)
+    .filter((name) => !never.includes(name));
   const there = (wanted: readonly string[]) => wanted.filter((name) => names.includes(name));
   const between = names.filter((name) => !first.includes(name) && !last.includes(name));
   return [...there(first), ...between, ...there(last)];
@@ -24,6 +29,8 @@ export function tablesOf(sql: Sql, { first, last }: DumpOrder = IN_ORDER): strin
 export interface DumpOrder {
   first: readonly string[];
   last: readonly string[];
+  /** What is this object's own, and not dumped. */
+  never?: readonly string[];
 }
 const IN_ORDER: DumpOrder = { first: [], last: [] };
 
@@ -135,6 +142,32 @@ export function restoreRows(
     }
   }
   return ok(null);
+}
+
+/**
+ * Writes rows of one archive into an object that is to be what that archive says. What stands here of anything else gives
+ * way first; what was written of it before stays, so that two who write the same archive at once do no harm.
+ */
+export function placeRows(
+  sql: Sql,
+  migrations: readonly Migration[],
+  archive: string,
+  tables: readonly TableRows[],
+): Result<null, RowsRefusal> {
+  return sql.transaction((): Result<null, RowsRefusal> => {
+    if (placedOf(sql) !== archive) {
+      dropEverything(sql);
+      migrate(sql, migrations);
+      sql.run(`CREATE TABLE ${PLACED} (archive TEXT NOT NULL)`);
+      sql.run(`INSERT INTO ${PLACED} (archive) VALUES (?)`, archive);
+    }
+    return restoreRows(sql, tables);
+  });
+}
+
+function placedOf(sql: Sql): string | null {
+  if (sql.get("SELECT 1 AS found FROM sqlite_master WHERE name = ?", PLACED) === undefined) return null;
+  return sql.get<{ archive: string }>(`SELECT archive FROM ${PLACED}`)?.archive ?? null;
 }
 
 const valueIn = (value: RowValue): SqlValue | undefined =>

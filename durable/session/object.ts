@@ -1,8 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
 import type { NewSession, SessionItem, StoredResponse } from "../../shared/contracts/ports/session-store.ts";
 import { err, type Result } from "../../shared/contracts/result.ts";
+import type { RowsCursor, TableRows } from "../../shared/contracts/tenant-move.ts";
 import type { DurableState } from "../runtime/durable-object.ts";
-import { DurableObjectShell } from "../runtime/durable-object-shell.ts";
+import { DurableObjectShell, shellHost } from "../runtime/durable-object-shell.ts";
+import { type MovedRows, movedRows } from "../runtime/moved-rows.ts";
 import type { ObjectBody } from "../runtime/object-class.ts";
 import {
   append,
@@ -23,10 +25,12 @@ import type { Missing } from "./state.ts";
 /** One conversation on the Workers platform; the methods are those of the port, without tenant and session. */
 export class SessionObject extends DurableObject {
   readonly #shell: DurableObjectShell;
+  readonly #rows: MovedRows;
 
   constructor(ctx: DurableState, env: unknown) {
     super(ctx, env);
     this.#shell = new DurableObjectShell(ctx, sessionClass);
+    this.#rows = movedRows(shellHost(this.#shell), sessionClass);
   }
 
   create(session: string, spec: NewSession) {
@@ -64,6 +68,13 @@ export class SessionObject extends DurableObject {
   }
   destroy() {
     return this.#call(destroy);
+  }
+
+  dumpRows(cursor: RowsCursor | null, bytesMax: number) {
+    return this.#rows.dump(this.#shell.name, cursor, bytesMax);
+  }
+  placeRows(archive: string, tables: TableRows[]) {
+    return this.#rows.place(this.#shell.name, archive, tables);
   }
 
   alarm(): Promise<void> {

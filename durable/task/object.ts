@@ -10,8 +10,10 @@ import type {
 } from "../../shared/contracts/ports/task-log.ts";
 import type { StoredResult, TaskPayload } from "../../shared/contracts/ports/task-store.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
+import type { RowsCursor, TableRows } from "../../shared/contracts/tenant-move.ts";
 import type { DurableState } from "../runtime/durable-object.ts";
-import { DurableObjectShell } from "../runtime/durable-object-shell.ts";
+import { DurableObjectShell, shellHost } from "../runtime/durable-object-shell.ts";
+import { type MovedRows, movedRows } from "../runtime/moved-rows.ts";
 import { putResult, readResult, type TaskResultRefusal } from "./core.ts";
 import { type TaskParts, taskObjectClass } from "./object-class.ts";
 import * as run from "./run.ts";
@@ -25,12 +27,15 @@ const SELF = "";
 /** One task on the Workers platform: its result, what it waits to do, and its log. */
 export class TaskObject extends DurableObject {
   readonly #shell: DurableObjectShell;
+  readonly #rows: MovedRows;
   readonly #logs: ReturnType<typeof taskLogs>;
 
   constructor(ctx: DurableState, env: unknown, parts: TaskParts | null = null) {
     super(ctx, env);
-    const shell = new DurableObjectShell(ctx, taskObjectClass(parts));
+    const of = taskObjectClass(parts);
+    const shell = new DurableObjectShell(ctx, of);
     this.#shell = shell;
+    this.#rows = movedRows(shellHost(shell), of);
     this.#logs = taskLogs({
       call: (_name, body) => shell.call(body),
       provision: (_name, body) => shell.provision(body),
@@ -126,6 +131,13 @@ export class TaskObject extends DurableObject {
   }
   forgetTask() {
     return this.#logs.forgetTask(SELF);
+  }
+
+  dumpRows(cursor: RowsCursor | null, bytesMax: number) {
+    return this.#rows.dump(this.#shell.name, cursor, bytesMax);
+  }
+  placeRows(archive: string, tables: TableRows[]) {
+    return this.#rows.place(this.#shell.name, archive, tables);
   }
 
   alarm(): Promise<void> {

@@ -24,6 +24,14 @@ export { credential, deleteCredential, listCredentials, putCredential } from "./
 export { decision, decisions, keepAlone } from "./core/decisions.ts";
 export { nextDue, sweep } from "./core/due.ts";
 export { erasedSince, eraseSubject, erasures, noteErased } from "./core/erasures.ts";
+export {
+  MOVE_TABLES,
+  type NamedObject,
+  namedObjects,
+  notePart,
+  partBegins,
+  partDigests,
+} from "./core/export-parts.ts";
 export { dueFeed, feedDelivered, feedFailed } from "./core/feed.ts";
 export { createKey, listKeys, revokeKey, rotateKey } from "./core/keys.ts";
 export { log, period, proof, tenantLog } from "./core/log.ts";

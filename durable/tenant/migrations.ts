@@ -4,6 +4,8 @@ import type { Migration } from "../runtime/sql.ts";
 import { APPROVAL_SCHEMA } from "./core/approvals.ts";
 import { DECISION_RING_SCHEMA } from "./core/decisions.ts";
 import { ERASURE_SCHEMA } from "./core/erasures.ts";
+import { EXPORT_SCHEMA } from "./core/export-parts.ts";
+import { KEPT_SESSION_SCHEMA } from "./core/kept-sessions.ts";
 import { MOVE_FLOOR, MOVE_MIGRATION, MOVE_SCHEMA } from "./core/move-state.ts";
 import { PIN_FLOOR, PIN_MIGRATION, PIN_SCHEMA } from "./core/pins.ts";
 import { POLICY_KEY_SCHEMA } from "./core/policy-keys.ts";
@@ -86,4 +88,5 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { id: 8, floor: 6, sql: [...SUBJECT_KEY_SCHEMA, ...ERASURE_SCHEMA] },
   { id: MOVE_MIGRATION, floor: MOVE_FLOOR, sql: MOVE_SCHEMA },
   { id: PIN_MIGRATION, floor: PIN_FLOOR, sql: PIN_SCHEMA },
+  { id: 11, floor: 6, sql: [...KEPT_SESSION_SCHEMA, ...EXPORT_SCHEMA] },
 ];

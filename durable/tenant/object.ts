@@ -2,13 +2,14 @@ import { DurableObject } from "cloudflare:workers";
 import type { TenantId } from "../../shared/contracts/ids.ts";
 import type { EventSink } from "../../shared/contracts/ports/event-sink.ts";
 import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
+import type { RowsCursor } from "../../shared/contracts/tenant-move.ts";
 import type { StatementSigner } from "../../shared/crypto/policy-statement.ts";
 import type { DurableState } from "../runtime/durable-object.ts";
-import { DurableObjectShell } from "../runtime/durable-object-shell.ts";
+import { DurableObjectShell, shellHost } from "../runtime/durable-object-shell.ts";
 import type { LogParts } from "../runtime/log/parts.ts";
-import type { ObjectHost } from "../runtime/object-class.ts";
 import type { PolicyLayerStore } from "../runtime/policy-layers.ts";
 import { embeddedTenantPolicies, embeddedTenantStore } from "./embedded.ts";
+import { type TenantMoving, tenantMoving } from "./moving.ts";
 import { tenantObjectClass } from "./object-class.ts";
 
 /** Arguments of a method of the port without the tenant, which the object's name is. */
@@ -21,6 +22,14 @@ export type TenantArgs<M extends keyof TenantStore> = TenantStore[M] extends (
 
 /** Arguments of a method of the policy port, of which this object is one layer. */
 export type PolicyArgs<M extends keyof PolicyLayerStore> = Parameters<PolicyLayerStore[M]>;
+
+/** Arguments of a step of a move without the tenant. */
+export type MovingArgs<M extends keyof TenantMoving> = TenantMoving[M] extends (
+  tenant: TenantId,
+  ...rest: infer A
+) => unknown
+  ? A
+  : never;
 
 /** What only the entry knows: where events go (without a sink they wait in the ledger), and the key of statements. */
 export interface TenantParts {
@@ -35,6 +44,7 @@ export class TenantObject extends DurableObject {
   readonly #shell: DurableObjectShell;
   readonly #store: TenantStore;
   readonly #policies: PolicyLayerStore;
+  readonly #moving: TenantMoving;
   readonly #tenant: TenantId;
 
   constructor(ctx: DurableState, env: unknown, { sink, log = null, sign }: TenantParts) {
@@ -44,10 +54,8 @@ export class TenantObject extends DurableObject {
     this.#shell = shell;
     this.#tenant = shell.name as TenantId; // safe because: objects are named by tenant id, and `remote.ts` does it
     // The port's own code over the single object that this is.
-    const host: ObjectHost = {
-      call: (_of, _name, body) => shell.call(body),
-      provision: (_of, _name, body) => shell.provision(body),
-    };
+    const host = shellHost(shell);
+    this.#moving = tenantMoving(host, of);
     this.#store = embeddedTenantStore(host, of);
     this.#policies = embeddedTenantPolicies(host, of, sign)(this.#tenant);
   }
@@ -195,6 +203,57 @@ export class TenantObject extends DurableObject {
   }
   listBundles(...args: PolicyArgs<"list">) {
     return this.#policies.list(...args);
+  }
+  moveLeave(...args: MovingArgs<"leave">) {
+    return this.#moving.leave(this.#tenant, ...args);
+  }
+  moveState(...args: MovingArgs<"state">) {
+    return this.#moving.state(this.#tenant, ...args);
+  }
+  moveFreeze(...args: MovingArgs<"freeze">) {
+    return this.#moving.freeze(this.#tenant, ...args);
+  }
+  movePartBegins(...args: MovingArgs<"partBegins">) {
+    return this.#moving.partBegins(this.#tenant, ...args);
+  }
+  moveNotePart(...args: MovingArgs<"notePart">) {
+    return this.#moving.notePart(this.#tenant, ...args);
+  }
+  movePartDigests(...args: MovingArgs<"partDigests">) {
+    return this.#moving.partDigests(this.#tenant, ...args);
+  }
+  moveNoteArchive(...args: MovingArgs<"noteArchive">) {
+    return this.#moving.noteArchive(this.#tenant, ...args);
+  }
+  moveStay(...args: MovingArgs<"stay">) {
+    return this.#moving.stay(this.#tenant, ...args);
+  }
+  moveRelease(...args: MovingArgs<"release">) {
+    return this.#moving.release(this.#tenant, ...args);
+  }
+  moveNames(...args: MovingArgs<"names">) {
+    return this.#moving.names(this.#tenant, ...args);
+  }
+  moveArrive(...args: MovingArgs<"arrive">) {
+    return this.#moving.arrive(this.#tenant, ...args);
+  }
+  moveWritePart(...args: MovingArgs<"writePart">) {
+    return this.#moving.writePart(this.#tenant, ...args);
+  }
+  moveHoldsEntries(...args: MovingArgs<"holdsEntries">) {
+    return this.#moving.holdsEntries(this.#tenant, ...args);
+  }
+  moveComplete(...args: MovingArgs<"complete">) {
+    return this.#moving.complete(this.#tenant, ...args);
+  }
+  moveSettleIn(...args: MovingArgs<"settleIn">) {
+    return this.#moving.settleIn(this.#tenant, ...args);
+  }
+  moveDiscard(...args: MovingArgs<"discard">) {
+    return this.#moving.discard(this.#tenant, ...args);
+  }
+  dumpRows(cursor: RowsCursor | null, bytesMax: number) {
+    return this.#moving.dump(this.#tenant, cursor, bytesMax);
   }
 
   alarm(): Promise<void> {

@@ -128,6 +128,7 @@ async function start(env: EdgeEnv, variables: Record<string, string | undefined>
     pools: { enrolment: env.secrets.workers, queue: ports.queue },
     archive: ports.archive,
     signer: remoteSigner(ports.signer as Omit<SignerService, "signCheckpoint"> as SignerService, clock), // safe because: edges sign no checkpoints
+    moves: ports.moves,
     ledgerOrigin: facts.ledger_origin,
     logPrefix,
     stores: facts.stores as Parameters<typeof composeCell>[0]["stores"] & object, // safe because: the objects' process states them

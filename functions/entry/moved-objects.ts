@@ -1,24 +1,24 @@
-import { activeBatches } from "../../durable/batch/batches.ts";
-import { dropEverything, isProvisioned, migrate } from "../../durable/runtime/migrate.ts";
-import type { ObjectClass, ObjectHost } from "../../durable/runtime/object-class.ts";
-import { objectNames } from "../../durable/runtime/object-names.ts";
-import { dumpRows, restoreRows } from "../../durable/runtime/object-rows.ts";
-import type { CoreEnv, Sql } from "../../durable/runtime/sql.ts";
-import * as core from "../../durable/tenant/core.ts";
-import type { TenantId } from "../../shared/contracts/ids.ts";
+import { batchObjectName } from "../../durable/batch/name.ts";
+import type { MovedRows } from "../../durable/runtime/moved-rows.ts";
+import type { ObjectClass } from "../../durable/runtime/object-class.ts";
+import { sessionObjectName } from "../../durable/session/name.ts";
+import { taskObjectName } from "../../durable/task/name.ts";
+import type { NamedObject } from "../../durable/tenant/core.ts";
+import type { TenantMoving } from "../../durable/tenant/moving.ts";
+import { TaskId, type TenantId } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { MoveRefusal } from "../../shared/contracts/ports/tenant-moves.ts";
-import { ok, type Result } from "../../shared/contracts/result.ts";
-import { MOVED_CLASSES, type MovedClass, type TenantMove } from "../../shared/contracts/tenant-move.ts";
+import type { Result } from "../../shared/contracts/result.ts";
+import type { MovedClass, MovedObject } from "../../shared/contracts/tenant-move.ts";
 import { type MovedObjects, refused } from "../cells/moving/parts.ts";
 
-/** The tenant's row first, so that it is known from the first part on; the log's last, because publishing may still prune. */
-const TENANT_ORDER = { first: ["tenant"], last: ["log_partial", "log_checkpoint", "log"] };
-
-/** What each refusal of the tenant's core is to an operator. */
+/** What each refusal of the objects is to an operator. */
 const WORDS = {
+  unknown_tenant: ["unknown_tenant", "there is no such tenant here"],
   moving: ["moving", "it is on its way already"],
+  unlisted: ["unlisted", "conversations of it were begun before this platform listed them"],
   not_leaving: ["not_moving", "it does not leave this cell, or was given up already"],
+  no_such_part: ["changed", "parts before this one were not made, or were made anew"],
   left: ["left", "it was given up here: the move can only go on"],
   busy: ["busy", "calls of it are still running"],
   unpublished: ["unpublished", "its newest ledger entries are not published yet"],
@@ -31,80 +31,86 @@ const WORDS = {
   differs: ["not_verified", "what was written is not what the manifest says"],
 } as const satisfies Record<string, readonly [MoveRefusal["reason"], string]>;
 
-type CoreRefusal = { reason: keyof typeof WORDS; detail?: string; retry_after_ms?: number };
+type ObjectRefusal = { reason: keyof typeof WORDS; detail?: string; retry_after_ms?: number };
 
-function told<T>(done: Result<T, CoreRefusal> | undefined): Result<T, MoveRefusal> {
-  if (done === undefined) return refused("unknown_tenant", "there is no such tenant here");
+async function told<T>(asked: Promise<Result<T, ObjectRefusal>>): Promise<Result<T, MoveRefusal>> {
+  const done = await asked;
   if (done.ok) return done;
   const { reason, detail, retry_after_ms } = done.error;
   const [slug, words] = WORDS[reason];
   return refused(slug, detail === undefined ? words : `${words} (${detail})`, retry_after_ms);
 }
 
-/** The objects of tenants on an embedded host, whose files tell which ones there are. */
-export function embeddedMovedObjects(
-  host: ObjectHost,
-  home: string,
-  classes: Readonly<Record<MovedClass, ObjectClass>>,
-): MovedObjects {
-  const own = async <T>(tenant: TenantId, body: (sql: Sql, env: CoreEnv) => Result<T, CoreRefusal>) =>
-    told(await host.call(classes.tenant, tenant, body));
-  const schema = (of: ObjectClass): number => of.migrations.at(-1)?.id ?? 0;
-  const schemas = {
-    ...{ tenant: schema(classes.tenant), session: schema(classes.session) },
-    ...{ task: schema(classes.task), batch: schema(classes.batch) },
-  };
+/** The objects of tenants, wherever they are kept. */
+export interface Kept {
+  schemas: Record<MovedClass, number>;
+  tenant: TenantMoving;
+  rows: Readonly<Record<Exclude<MovedClass, "tenant">, MovedRows>>;
+  activeBatches(tenant: TenantId): Promise<number>;
+  /** Null: the host has no list of its own, and goes by what the tenant's object lists. */
+  names: MovedObjects["names"] | null;
+}
+
+/** See `MovedObjects`: the objects as a move sees them, with refusals in words for an operator. */
+export function movedObjects({ schemas, tenant: own, rows, activeBatches: active, names }: Kept): MovedObjects {
   return {
     schemas: () => schemas,
-    leave: (tenant, move, by) => own(tenant, (sql, env) => core.leave(sql, env, move, by)),
-    state: (tenant) => own<TenantMove | null>(tenant, (sql) => ok(core.moveOf(sql))),
+    leave: (tenant, move, by) => told(own.leave(tenant, { ...move, listed: names === null }, by)),
+    state: (tenant) => told(own.state(tenant)),
     async freeze(tenant) {
-      const batches = await host.call(classes.batch, tenant, activeBatches);
-      if (batches !== undefined && batches > 0)
-        return refused("busy", "a batch of it has not ended", LIMITS.movedRetryMs);
-      return own(tenant, core.freeze);
+      if ((await active(tenant)) > 0) return refused("busy", "a batch of it has not ended", LIMITS.movedRetryMs);
+      return told(own.freeze(tenant));
     },
-    noteArchive: (tenant, id, manifest) => own(tenant, (sql) => core.noteArchive(sql, id, manifest)),
-    stay: (tenant, by) => own(tenant, (sql, env) => core.stay(sql, env, by)),
-    release: (tenant, manifest) => own(tenant, (sql) => core.release(sql, manifest)),
-    async names(tenant) {
-      const found: { class: MovedClass; name: string }[] = [];
-      for (const name of MOVED_CLASSES) {
-        if (name === "tenant") continue;
-        const names = await objectNames(home, classes[name].name, name === "batch" ? tenant : `${tenant}:`);
-        for (const object of names.sort())
-          if (name !== "batch" || object === tenant) found.push({ class: name, name: object });
-      }
-      return found;
+    partBegins: (tenant, id, part) => told(own.partBegins(tenant, id, part)),
+    notePart: (tenant, id, made) => told(own.notePart(tenant, id, made)),
+    partDigests: (tenant, id, parts) => told(own.partDigests(tenant, id, parts)),
+    noteArchive: (tenant, id, manifest) => told(own.noteArchive(tenant, id, manifest)),
+    stay: (tenant, by) => told(own.stay(tenant, by)),
+    release: (tenant, manifest) => told(own.release(tenant, manifest)),
+    names: names ?? ((tenant, after, limit) => listed(own, tenant, after, limit)),
+    dump: ({ class: of, name }, cursor, bytesMax) => (of === "tenant" ? own : rows[of]).dump(name, cursor, bytesMax),
+    arrive: (tenant, move) => told(own.arrive(tenant, move)),
+    writePart: (tenant, part, tables, dataKey) => told(own.writePart(tenant, part, tables, dataKey)),
+    place({ class: of, name }, archive, tables) {
+      if (of === "tenant") throw new Error("a tenant's own rows are written part by part");
+      return told(rows[of].place(name, archive, tables));
     },
-    async dump({ class: name, name: object }, cursor, bytesMax) {
-      const order = name === "tenant" ? TENANT_ORDER : undefined;
-      return (await host.call(classes[name], object, (sql) => dumpRows(sql, cursor, bytesMax, order))) ?? null;
-    },
-    async arrive(tenant, move) {
-      const of = classes.tenant;
-      return told(await host.provision(of, tenant, (sql, env) => core.arrive(sql, env, of.migrations, move)));
-    },
-    writePart: (tenant, part, tables, dataKey) => own(tenant, (sql) => core.writePart(sql, part, tables, dataKey)),
-    async place({ class: name, name: object }, tables, begin) {
-      const of = classes[name];
-      return told(
-        await host.provision(of, object, (sql) =>
-          sql.transaction((): Result<null, CoreRefusal> => {
-            if (begin && isProvisioned(sql)) {
-              dropEverything(sql);
-              migrate(sql, of.migrations);
-            }
-            return restoreRows(sql, tables);
-          }),
-        ),
-      );
-    },
-    async holdsEntries(tenant, first, texts) {
-      return (await host.call(classes.tenant, tenant, (sql) => core.holdsEntries(sql, first, texts))) === true;
-    },
-    complete: (tenant, log) => own(tenant, (sql) => core.complete(sql, log, tenant)),
-    settleIn: (tenant, receipt, by) => own(tenant, (sql, env) => core.settleIn(sql, env, receipt, by)),
-    discard: (tenant) => own(tenant, core.discard),
+    holdsEntries: (tenant, first, texts) => own.holdsEntries(tenant, first, texts),
+    complete: (tenant, log) => told(own.complete(tenant, log)),
+    settleIn: (tenant, receipt, by) => told(own.settleIn(tenant, receipt, by)),
+    discard: (tenant) => told(own.discard(tenant)),
+  };
+}
+
+/** Batches first, because there is one object of them; then what the tenant's object names. */
+async function listed(
+  own: TenantMoving,
+  tenant: TenantId,
+  after: MovedObject | null,
+  limit: number,
+): Promise<MovedObject[]> {
+  const first: MovedObject[] = after === null ? [{ class: "batch", name: batchObjectName(tenant) }] : [];
+  const prefix = `${tenant}:`;
+  const from: NamedObject | null =
+    after === null || after.class === "batch" || after.class === "tenant"
+      ? null
+      : { class: after.class, id: after.name.slice(prefix.length) };
+  const named = await own.names(tenant, from, limit - first.length);
+  return [
+    ...first,
+    ...named.map(({ class: of, id }) => ({
+      class: of,
+      name:
+        of === "task" ? taskObjectName(tenant, TaskId.parse(id)) : (sessionObjectName(tenant, id) ?? `${prefix}${id}`),
+    })),
+  ];
+}
+
+/** Both homes must be at the same. */
+export function schemasOf(classes: Readonly<Record<MovedClass, ObjectClass>>): Record<MovedClass, number> {
+  const schema = (of: ObjectClass): number => of.migrations.at(-1)?.id ?? 0;
+  return {
+    ...{ tenant: schema(classes.tenant), session: schema(classes.session) },
+    ...{ task: schema(classes.task), batch: schema(classes.batch) },
   };
 }

@@ -21,6 +21,7 @@ type Parts = Pick<
   | "controlDb"
   | "jobQueue"
   | "ledgerOrigin"
+  | "moves"
   | "policies"
   | "sessions"
   | "signer"
@@ -50,11 +51,11 @@ export async function openObjectsPort(
   parts: Parts,
   { listen, keys, tls, versionMax = PROTOCOL.max }: ObjectsPortOptions,
 ): Promise<{ port: number; stop(): Promise<void> }> {
-  const { archive, jobQueue, signer, cell, clock, telemetry } = parts;
+  const { archive, jobQueue, moves, signer, cell, clock, telemetry } = parts;
   if (tls === null && !LOOPBACK_HOSTS.includes(listen.host))
     throw new EnvUnusable("BAILIWICK_OBJECTS_LISTEN beyond loopback goes with TLS_CERT and TLS_KEY");
-  if (archive === null || jobQueue === null || signer === null)
-    throw new Error("a cell without archive, queue or signer has no objects to serve");
+  if (archive === null || jobQueue === null || moves === null || signer === null)
+    throw new Error("a cell without archive, queue, moves or signer has no objects to serve");
   const ports: RemotePorts = {
     tenant: parts.tenants,
     session: parts.sessions,
@@ -66,6 +67,7 @@ export async function openObjectsPort(
     archive,
     queue: jobQueue,
     signer: signerService(signer),
+    moves,
     host: {
       facts: async () => ({
         cell: cell.id,

@@ -1,9 +1,13 @@
 import { waitUntil } from "cloudflare:workers";
+import { batchObjectClass } from "../../durable/batch/object-class.ts";
 import { remoteBatchStore } from "../../durable/batch/remote.ts";
 import { remoteCellPolicies, remoteCellStore } from "../../durable/cell/remote.ts";
 import { policyStore } from "../../durable/runtime/policy-layers.ts";
+import { sessionClass } from "../../durable/session/core.ts";
 import { remoteSessionStore } from "../../durable/session/remote.ts";
+import { taskObjectClass } from "../../durable/task/object-class.ts";
 import { remoteTaskStore } from "../../durable/task/remote.ts";
+import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
 import { remoteTenantPolicies, remoteTenantStore } from "../../durable/tenant/remote.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { BatchRunner } from "../../shared/contracts/ports/batch-store.ts";
@@ -18,6 +22,7 @@ import { systemClock } from "../adapters/clock/system.ts";
 import { bundledConfigSource } from "../adapters/config-source/bundled.ts";
 import { absentControlDb } from "../adapters/control-db/absent.ts";
 import type { MigratableControlDb } from "../adapters/control-db/control-db.ts";
+import { movedScopes } from "../adapters/control-db/moved-scopes.ts";
 import { neonControlDb } from "../adapters/control-db/neon.ts";
 import { drain } from "../adapters/control-db/outbox-drain.ts";
 import { controlRepository } from "../adapters/control-db/repository.ts";
@@ -28,6 +33,7 @@ import { secretKeyring } from "../adapters/keyring/secret.ts";
 import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
 import { upstashRateLimiter } from "../adapters/rate-limit/upstash.ts";
 import type { Handler } from "../app.ts";
+import { tenantMoves } from "../cells/moving/tenant-moves.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
 import type { StorePlacement } from "../evidence/task-predicate.ts";
 import { firstKeys, provisionTenants } from "./bootstrap.ts";
@@ -35,7 +41,7 @@ import { directoryOf } from "./cells-env.ts";
 import { composeCell } from "./compose.ts";
 import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
-import { logPrefix } from "./ledger.ts";
+import { logOrigin, logPrefix } from "./ledger.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
 import { otlpExporters } from "./otlp.ts";
@@ -44,6 +50,7 @@ import { STANDARD_CONFIG } from "./standard-config.ts";
 import { summedMetrics } from "./summed-metrics.ts";
 import { placed, queueOf, type WorkerdEnv } from "./workerd-env.ts";
 import { archiveOf, ledgerSignerOf } from "./workerd-ledger.ts";
+import { workerdMovedObjects } from "./workerd-moved-objects.ts";
 import { afterwards, controlDbUpkeep, type Execution, watchedControlDb } from "./workerd-upkeep.ts";
 
 /** Rows in an outbox, finished spans and due metrics wait this long for more of their kind. */
@@ -139,6 +146,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
   const queue = queueOf(env);
   const archive = archiveOf(env);
   const signer = ledgerSignerOf(env, cellStore);
+  const keyring = await secretKeyring([env.BAILIWICK_ROOT_SECRET], clock);
   const { deps, handle, runner, batches, pull } = composeCell({
     cell,
     clock,
@@ -155,6 +163,17 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     }),
     archive,
     signer,
+    moves:
+      archive === null || signer === null
+        ? null
+        : tenantMoves({
+            ...{ cell, clock, ids, store: archive, keyring, signer, cellStore, logPrefix },
+            objects: movedObjectsOf(env),
+            logOrigin: logOrigin(env.BAILIWICK_LEDGER_ORIGIN, cell.id),
+            retentionDays: env.BAILIWICK_LEDGER_RETENTION_DAYS,
+            scopes: movedScopes(controlDb),
+            directory: () => directory?.current() ?? null,
+          }),
     ledgerOrigin: env.BAILIWICK_LEDGER_ORIGIN,
     logPrefix,
     stores: storesOf(env, archive),
@@ -163,7 +182,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     directory: () => directory?.current() ?? null,
     forwardingKeys: env.BAILIWICK_FORWARDING_KEYS,
     defer: (work) => waitUntil(work.catch(failed("deferred"))),
-    keyring: await secretKeyring([env.BAILIWICK_ROOT_SECRET], clock),
+    keyring,
     control: controlRepository({ db: controlDb, clock }),
     controlDb,
     preauth: preauthLimiter(env, () => config.current().rates.preauth_per_minute, failed("preauth.degraded")),
@@ -222,6 +241,19 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     },
   };
 }
+
+/** Classes here are asked for their schemas alone. */
+const movedObjectsOf = (env: WorkerdEnv) =>
+  workerdMovedObjects(
+    {
+      ...{ tenant: placed(env, env.TENANT), session: placed(env, env.SESSION) },
+      ...{ task: placed(env, env.TASK), batch: placed(env, env.BATCH) },
+    },
+    {
+      ...{ tenant: tenantObjectClass(null), session: sessionClass },
+      ...{ task: taskObjectClass(null), batch: batchObjectClass(null) },
+    },
+  );
 
 function preauthLimiter(env: WorkerdEnv, perMinute: () => number, onDegraded: (cause: unknown) => void): RateLimiter {
   const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = env;

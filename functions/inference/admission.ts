@@ -1,6 +1,6 @@
 import type { NanoUsd } from "../../shared/contracts/ids.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
-import type { SubjectKeyWanted } from "../../shared/contracts/ports/content-store.ts";
+import type { KeptSession, SubjectKeyWanted } from "../../shared/contracts/ports/content-store.ts";
 import type { AdmitRefusal, Admitted, IdempotencyClaim, Replay } from "../../shared/contracts/ports/tenant-store.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
 import type { Call, Deps } from "../context.ts";
@@ -18,6 +18,8 @@ export interface Admission {
   detail: JsonObject;
   /** Where the call begins a conversation that is kept. */
   subject_key?: SubjectKeyWanted;
+  /** Where it may keep more in one that is there. */
+  kept?: KeptSession;
 }
 
 /** One durable call: idempotency, rates, budget and the *opened* record. Throws `ProblemError` or `StaleAccess`. */

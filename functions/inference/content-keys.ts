@@ -1,5 +1,5 @@
 import { LIMITS } from "../../shared/contracts/limits.ts";
-import type { SubjectKey, SubjectKeyWanted } from "../../shared/contracts/ports/content-store.ts";
+import type { KeptSession, SubjectKey, SubjectKeyWanted } from "../../shared/contracts/ports/content-store.ts";
 import type { SessionKey } from "../../shared/contracts/ports/session-store.ts";
 import { sha256Hex } from "../../shared/crypto/sha256.ts";
 import { freshKey, type KeyNames, unwrapKey, wrapKey } from "../../shared/crypto/wrap-key.ts";
@@ -29,17 +29,18 @@ export class ContentKeys {
   readonly #opened = new Map<string, { state: number; atMs: number; key: Uint8Array }>();
 
   /** What an admission, or `beginContent`, is to be asked for on behalf of the caller. */
-  async wanted(deps: Ports, { tenant, actor }: Owner): Promise<SubjectKeyWanted> {
+  async wanted(deps: Ports, { tenant, actor }: Owner, kept: KeptSession): Promise<SubjectKeyWanted> {
     const id = deps.ids.base62(26);
     const dataKey = await deps.keyring.openDataKey(tenant.id, tenant.data_key);
     const wrapped = await wrapKey(dataKey, subjectNames(tenant.id, id), freshKey());
-    return { subject: subjectDigest(actor.subject), proposal: { id, wrapped } };
+    return { subject: subjectDigest(actor.subject), proposal: { id, wrapped }, kept };
   }
 
   /** The key of a session that is about to be created; one durable call unless an admission gave the subject's key. */
-  async begin(deps: Ports, call: Owner, session: string, granted: SubjectKey | null): Promise<BegunContent> {
+  async begin(deps: Ports, call: Owner, kept: KeptSession, granted: SubjectKey | null): Promise<BegunContent> {
     const { tenant } = call;
-    const given = granted ?? (await this.#begun(deps, call));
+    const { session } = kept;
+    const given = granted ?? (await this.#begun(deps, call, kept));
     const parent = await this.#unwrapped(deps, call, given);
     const dataKey = freshKey();
     const wrapped = await wrapKey(parent, conversationNames(tenant.id, session), dataKey);
@@ -61,8 +62,8 @@ export class ContentKeys {
     for (const name of this.#opened.keys()) if (name.startsWith(`${tenant} `)) this.#opened.delete(name);
   }
 
-  async #begun(deps: Ports, call: Owner): Promise<SubjectKey> {
-    const begun = await deps.tenants.beginContent(call.tenant.id, await this.wanted(deps, call));
+  async #begun(deps: Ports, call: Owner, kept: KeptSession): Promise<SubjectKey> {
+    const begun = await deps.tenants.beginContent(call.tenant.id, await this.wanted(deps, call, kept));
     if (begun.ok) return begun.value;
     if (begun.error.reason === "ledger_halted")
       throw new ProblemError("ledger-halted", { retryAfterMs: begun.error.retry_after_ms });

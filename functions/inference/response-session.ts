@@ -1,7 +1,7 @@
 import { ConversationId, ResponseId } from "../../shared/contracts/ids.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
-import type { SubjectKey, SubjectKeyWanted } from "../../shared/contracts/ports/content-store.ts";
+import type { KeptSession, SubjectKey, SubjectKeyWanted } from "../../shared/contracts/ports/content-store.ts";
 import type { SessionItem } from "../../shared/contracts/ports/session-store.ts";
 import { encodeBase62 } from "../../shared/crypto/base62.ts";
 import { hmacSha256 } from "../../shared/crypto/hmac-sha256.ts";
@@ -23,6 +23,8 @@ export interface ResponseSession {
   extra: JsonObject;
   /** What admission is to be asked for, where the call begins a conversation that is kept. */
   wanted: SubjectKeyWanted | null;
+  /** Where the call goes on with a session and may keep more in it. */
+  kept: KeptSession | null;
   /** What it answered. */
   grant(key: SubjectKey | undefined): void;
   /** Stores the answer and its items; null when nothing is kept. */
@@ -91,7 +93,7 @@ export async function openResponseSession(
 
   /** Creates the session where the call begins one; a run that is begun again finds its own. */
   const begun = async (): Promise<SessionSeal> => {
-    const { seal, key } = await deps.contentKeys.begin(deps, call, session, granted);
+    const { seal, key } = await deps.contentKeys.begin(deps, call, { session, expires_ms }, granted);
     const spec = { expires_ms, meta: null, items: [], key, conversation: false };
     const created = await deps.sessions.create(tenant, session, spec);
     if (created.ok) return seal;
@@ -137,7 +139,8 @@ export async function openResponseSession(
       ...(body.background === true ? { background: true } : {}),
       ...(conversation === null ? {} : { conversation: { id: conversation } }),
     },
-    wanted: store && before === null ? await deps.contentKeys.wanted(deps, call) : null,
+    wanted: store && before === null ? await deps.contentKeys.wanted(deps, call, { session, expires_ms }) : null,
+    kept: before === null ? null : { session, expires_ms },
     grant(key) {
       granted = key ?? null;
     },

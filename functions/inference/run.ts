@@ -98,6 +98,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
       call.idempotencyKey === null ? null : idempotencyClaim(dataKey, view.operation, call.idempotencyKey, call),
     detail: { request: commitmentHex(salts.request, call.rawBody) },
     ...(session?.wanted ? { subject_key: session.wanted } : {}),
+    ...(session?.kept ? { kept: session.kept } : {}),
   });
   if (admitted.kind === "replay") return replay(deps, call, admitted, view);
   session?.grant(admitted.subject_key);

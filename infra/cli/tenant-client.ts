@@ -72,7 +72,7 @@ export class MoveClient {
   leave = async (to: string) => TenantMoveObject.parse(await (await this.#ask("POST", "leave", { to })).json());
   move = async () => TenantMoveObject.parse(await (await this.#ask("GET", "move", undefined)).json());
   stay = async () => TenantMoveObject.parse(await (await this.#ask("DELETE", "move", undefined)).json());
-  export = (transferKey: string) => this.#ask("POST", "export", { transfer_key: transferKey });
+  export = (transferKey: string, from: number) => this.#ask("POST", "export", { transfer_key: transferKey, from });
   release = async (manifest: string) =>
     TenantReceipt.parse(await (await this.#ask("POST", "release", { manifest })).json()).receipt;
   part = async (sha256: string, bytes: Uint8Array) =>

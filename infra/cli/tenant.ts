@@ -4,19 +4,21 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { tarOf } from "../../functions/evidence/tar.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ok } from "../../shared/contracts/result.ts";
 import { encodeBase64url } from "../../shared/crypto/base64url.ts";
 import { sha256Hex } from "../../shared/crypto/sha256.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
 import { parseKeysFile } from "../../shared/evidence/keys-file.ts";
-import { readTar } from "../../shared/evidence/tar-reader.ts";
+import { readTar, type TarFile } from "../../shared/evidence/tar-reader.ts";
 import { EXIT, Refused, type Run, type Terminal, Usage } from "./command.ts";
 import { MoveClient, operatorAccess } from "./tenant-client.ts";
 import { fileBytes } from "./verify-input.ts";
 
 const MANIFEST = "manifest.dsse.json";
 const PRIVATE = 0o600;
+const FILE_MAX = Math.max(LIMITS.movedPartSealedBytesMax, LIMITS.movedManifestBytesMax);
 
 type Values = { to?: string; out?: string; keys?: string; "transfer-key"?: string; receipt?: string };
 
@@ -51,13 +53,11 @@ const STEPS: Readonly<Record<string, Step>> = {
       const { phase, to } = await client.leave(values.to);
       terminal.err(`${phase}, to ${to}\n`);
     }
-    const response = await client.export(key);
-    if (response.body === null) throw new Refused("the cell answered without an archive");
-    const source = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]); // safe because: both are the platform's streams
     try {
-      await pipeline(source, createWriteStream(`${out}.part`, { mode: PRIVATE }));
+      await pipeline(tarOf(archived(client, key, terminal), 0), createWriteStream(`${out}.part`, { mode: PRIVATE }));
     } catch (cause) {
       await rm(`${out}.part`, { force: true });
+      if (cause instanceof Refused) throw cause;
       throw new Refused("the archive broke off: export again", { cause });
     }
     await rename(`${out}.part`, out);
@@ -140,6 +140,38 @@ async function textOf(path: string): Promise<string> {
 const transferKey = async (values: Values): Promise<string> =>
   (await textOf(required(values["transfer-key"], "name the file of the --transfer-key"))).trim();
 
+/** Answers in a row that gave nothing new because they broke off. */
+const BREAKS_MAX = 10;
+const BREAK_PAUSE_MS = 1_000;
+
+/** Files of an archive, from as many answers as it takes: one that ends or breaks off is gone on with behind its last file. */
+async function* archived(client: MoveClient, key: string, { err }: Terminal): AsyncGenerator<TarFile> {
+  let parts = 0;
+  for (let breaks = 0; ; ) {
+    const before = parts;
+    const { body } = await client.export(key, parts);
+    if (body === null) throw new Refused("the cell answered without an archive");
+    let broken = false;
+    const source = Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]); // safe because: both are the platform's streams
+    try {
+      for await (const file of readTar(source, () => ok(FILE_MAX))) {
+        broken = !file.ok;
+        if (!file.ok) break;
+        yield file.value;
+        if (file.value.name === MANIFEST) return;
+        parts++;
+      }
+    } catch {
+      broken = true; // The connection; what came whole is kept.
+    }
+    breaks = broken && parts === before ? breaks + 1 : 0;
+    if (breaks > BREAKS_MAX) throw new Refused("the archive breaks off again and again: export again later");
+    if (!broken) continue;
+    err(`broke off behind ${parts} parts, going on\n`);
+    await new Promise((resolve) => setTimeout(resolve, BREAK_PAUSE_MS));
+  }
+}
+
 /** The manifest of an archive that is whole: it stands at the end. */
 async function manifestOf(path: string): Promise<{ manifest: string; digest: string; parts: number }> {
   let parts = 0;
@@ -153,8 +185,7 @@ async function manifestOf(path: string): Promise<{ manifest: string; digest: str
 }
 
 async function* filesOf(path: string): AsyncGenerator<{ name: string; bytes: Uint8Array }> {
-  const most = Math.max(LIMITS.movedPartSealedBytesMax, LIMITS.movedManifestBytesMax);
-  for await (const file of readTar(fileBytes(path), () => ok(most))) {
+  for await (const file of readTar(fileBytes(path), () => ok(FILE_MAX))) {
     if (!file.ok) throw new Refused(`${path}: ${file.error.detail}`);
     yield file.value;
   }

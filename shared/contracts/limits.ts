@@ -222,6 +222,8 @@ export const LIMITS = {
   alarmsAtOnceMax: 64,
   /** Calls of one object in one group commit: 256 × 50 µs keep the event loop for 13 ms at most. */
   tickCallsMax: 256,
+  /** Syncs of many files end together, unless one of them takes longer than this: some tens of syncs of a slow disk. */
+  syncRoundMsMax: 100,
   /** Rows of one kind that an open object keeps in memory; at about 300 bytes each, less than its page cache. */
   knownRowsMax: 1_024,
   /** A longer write-ahead log is copied into its database: 1,000 pages of 4 KiB, SQLite's own default. */
@@ -740,6 +742,12 @@ export const LIMITS = {
   movedPartBytesMax: 4 * MiB,
   /** A part holds at most one row beyond its bound; the longest row is 2 MiB, or 3 MiB as base64. */
   movedPartSealedBytesMax: 12 * MiB,
+  /** Calls of objects and stores for one part: whoever writes it makes about as many. */
+  movedPartStepsMax: 1_000,
+  /** After so many a request ends and is gone on with: Workers allow 10,000 a request, and a part more may be under way. */
+  movedRequestStepsMax: 4_000,
+  /** Names that are asked for at once: 80 bytes each. */
+  movedNamesMax: 1_000,
   /** 100 bytes a subject and 8 MiB of manifest: parts for 320 GiB. */
   movedPartsMax: 80_000,
   movedManifestBytesMax: 16 * MiB,
@@ -759,4 +767,8 @@ export const LIMITS = {
   forwardingNoncesMax: 131_072,
   /** A cell that takes longer to begin an answer than any deadline allows is gone. */
   forwardedAnswerMsMax: 31 * MINUTE,
+  /** A socket is opened by a decision alone, which waits at most 20 s for the cell's objects. */
+  forwardedSocketMsMax: 30 * SECOND,
+  /** How often a caller that had no room is looked at: a window each is 5 MiB a second. */
+  socketHeldMs: 25,
 } as const;

@@ -27,6 +27,17 @@ export interface TenantMove {
   manifest: string | null;
 }
 
+/** What an archive says of the tenant it holds. */
+export interface FrozenTenant {
+  move: TenantMove;
+  /** The log's name, its size, and its root there. */
+  origin: string;
+  size: number;
+  root: string;
+  /** Wrapped by the cell that it leaves. */
+  data_key: string;
+}
+
 /** Schema levels of the objects that an archive holds rows of; both cells must be at the same. */
 export const MOVED_CLASSES = ["tenant", "session", "task", "batch"] as const;
 export type MovedClass = (typeof MOVED_CLASSES)[number];
@@ -40,6 +51,12 @@ export const TableRows = z.strictObject({
   rows: z.array(z.array(RowValue)),
 });
 export type TableRows = z.infer<typeof TableRows>;
+
+/** An object of a tenant, named as its class names it. */
+export interface MovedObject {
+  class: MovedClass;
+  name: string;
+}
 
 /** Where a dump of an object's rows goes on: behind this row of this table. */
 export interface RowsCursor {

@@ -13,6 +13,7 @@ const JO = digestOf("jo");
 const wanted = (fill: string, subject = JO): SubjectKeyWanted => ({
   subject,
   proposal: { id: fill.repeat(26), wrapped: new Uint8Array(61).fill(fill.charCodeAt(0)) },
+  kept: { session: `session-${fill}`, expires_ms: (Date.now() + 3_600_000) as UnixMs }, // safe because: a time in milliseconds
 });
 const at = (state: number) => access({ versions: { credential: 1, state, policy: 1 } });
 const change = (state = 1) => ({ access: at(state), by: attribution() });

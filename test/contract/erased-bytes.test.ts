@@ -15,6 +15,8 @@ import { access, attribution, provisionSpec } from "../support/tenant-fixtures.t
 
 const tenant = TenantId.parse("acme1");
 const tenants = tenantObjectClass(null);
+// safe because: a time in milliseconds
+const kept = (session: string) => ({ session, expires_ms: (Date.now() + 86_400_000) as UnixMs });
 const digestOf = (text: string) => createHash("sha256").update(text).digest("hex");
 const bytes = (count: number) => new Uint8Array(randomBytes(count));
 
@@ -49,7 +51,11 @@ describe("an erasure that was answered has left the disk", () => {
     // As many as make their table split its pages over and over: a page that was split keeps copies in odd places.
     const keys = Array.from({ length: 300 }, (_, n) => ({ n, id: String(n).padStart(26, "k"), wrapped: bytes(61) }));
     for (const { n, id, wrapped } of keys)
-      await store.beginContent(tenant, { subject: digestOf(`subject ${n}`), proposal: { id, wrapped } });
+      await store.beginContent(tenant, {
+        subject: digestOf(`subject ${n}`),
+        proposal: { id, wrapped },
+        kept: kept(`session-${n}`),
+      });
     expect(foundIn(keys.map(({ wrapped }) => wrapped))).toBe(keys.length);
     const gone = keys.filter(({ n }) => n % 7 === 3);
     let state = 1;
@@ -87,7 +93,7 @@ describe("an erasure that was answered has left the disk", () => {
   it("stays erased over a crash right after its answer", async () => {
     const wrapped = bytes(61);
     const subject = digestOf("jo");
-    await store.beginContent(tenant, { subject, proposal: { id: "k".repeat(26), wrapped } });
+    await store.beginContent(tenant, { subject, proposal: { id: "k".repeat(26), wrapped }, kept: kept("session") });
     await store.eraseSubject(tenant, change(1), subject);
     // What a process that is killed now leaves is what lies there now.
     const files = filesUnder(home.path).map((path) => readFileSync(path));

@@ -13,7 +13,7 @@ import { secretKeyring } from "../../functions/adapters/keyring/secret.ts";
 import { fileSystemObjectStore } from "../../functions/adapters/object-store/file-system.ts";
 import type { MovingParts } from "../../functions/cells/moving/parts.ts";
 import { tenantMoves } from "../../functions/cells/moving/tenant-moves.ts";
-import { embeddedMovedObjects } from "../../functions/entry/moved-objects.ts";
+import { embeddedMovedObjects } from "../../functions/entry/embedded-moved-objects.ts";
 import { nativeHashing } from "../../functions/entry/native-hashing.ts";
 import { keysDocument } from "../../functions/evidence/keys-document.ts";
 import { type DirectoryView, directoryView } from "../../functions/pipeline/locate/directory-view.ts";
@@ -23,7 +23,7 @@ import type { SystemEvent } from "../../shared/contracts/ports/cell-store.ts";
 import type { Keyring } from "../../shared/contracts/ports/keyring.ts";
 import type { ObjectStore } from "../../shared/contracts/ports/object-store.ts";
 import { laterRunner } from "../../shared/contracts/ports/runner.ts";
-import type { MovedFile, TenantMoves } from "../../shared/contracts/ports/tenant-moves.ts";
+import type { TenantMoves } from "../../shared/contracts/ports/tenant-moves.ts";
 import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
 import type { Result } from "../../shared/contracts/result.ts";
 import { useHashing } from "../../shared/crypto/hashing.ts";
@@ -220,12 +220,14 @@ export async function inhabited(at: Place): Promise<Uint8Array> {
   return plain;
 }
 
+/** Every file of the archive, asked for one by one. */
 export async function exported(at: Place): Promise<{ parts: Uint8Array[]; manifest: string }> {
-  const files: MovedFile[] = [];
-  for await (const file of value(await at.moves.export(TENANT, KEY))) files.push(file);
-  const last = files.pop();
-  if (last?.name !== "manifest.dsse.json") throw new Error("no manifest");
-  return { parts: files.map(({ bytes }) => bytes), manifest: new TextDecoder().decode(last.bytes) };
+  const parts: Uint8Array[] = [];
+  for (;;) {
+    const { file, last } = value(await at.moves.export(TENANT, KEY, parts.length));
+    if (last && file !== null) return { parts, manifest: new TextDecoder().decode(file.bytes) };
+    if (file !== null) parts.push(file.bytes);
+  }
 }
 
 export async function stage(at: Place, parts: readonly Uint8Array[]): Promise<void> {

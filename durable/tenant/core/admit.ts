@@ -18,6 +18,7 @@ import { type Hold, planHold } from "./budgets.ts";
 import { noteRepeatable } from "./coalesce.ts";
 import { checkDecision, keepDecision, keepOnce } from "./decisions.ts";
 import { type ClaimBytes, claimBytes, keyVerdict } from "./idempotency.ts";
+import { checkKept, keepListed } from "./kept-sessions.ts";
 import { LedgerWriter } from "./ledger.ts";
 import { checkWanted, conversationKey } from "./subject-keys.ts";
 import { insertTask } from "./task-rows.ts";
@@ -145,10 +146,12 @@ function repeated(sql: Sql, nowMs: number, request: AdmitRequest, gate: Gate, fi
 const contentOf = (
   sql: Sql,
   nowMs: number,
-  { subject_key }: AdmitRequest,
+  { subject_key, kept }: AdmitRequest,
   begun: 0 | 1,
-): Pick<Admitted, "subject_key"> =>
-  subject_key === undefined ? {} : { subject_key: conversationKey(sql, nowMs, subject_key, begun) };
+): Pick<Admitted, "subject_key"> => {
+  if (kept !== undefined) keepListed(sql, nowMs, kept);
+  return subject_key === undefined ? {} : { subject_key: conversationKey(sql, nowMs, subject_key, begun) };
+};
 
 const chargedTo = ({ by: { workspace, project, environment }, access: { kid } }: AdmitRequest) => ({
   workspace,
@@ -209,9 +212,10 @@ function noteReplay(sql: Sql, nowMs: number, { action, by, task }: AdmitRequest,
 }
 
 /** What the edge must never send: a bug there, not an outcome. */
-function check({ schema_version, hold_nusd, tokens, deadline, decision, subject_key }: AdmitRequest): void {
+function check({ schema_version, hold_nusd, tokens, deadline, decision, subject_key, kept }: AdmitRequest): void {
   checkDecision(decision);
   checkWanted(subject_key);
+  checkKept(kept);
   if (schema_version !== 1) throw new RangeError("unsupported admit version");
   if (!Number.isSafeInteger(hold_nusd) || hold_nusd < 0 || hold_nusd > NANO_USD_MAX)
     throw new RangeError("hold out of range");

@@ -9,6 +9,7 @@ import { checkpointRow } from "../../runtime/log/state.ts";
 import { dropEverything, migrate } from "../../runtime/migrate.ts";
 import { type RowsRefusal, restoreRows } from "../../runtime/object-rows.ts";
 import type { CoreEnv, Migration, Sql, SqlRow } from "../../runtime/sql.ts";
+import { MOVE_TABLES } from "./export-parts.ts";
 import { headOf, ledgerWriter } from "./ledger.ts";
 import { endMove, type MoveRow, moveOf, writeMove } from "./move-state.ts";
 import { holdFloor } from "./pins.ts";
@@ -46,7 +47,7 @@ export const isWritten = (sql: Sql): boolean => sql.get("SELECT 1 AS found FROM 
 /** What of a row is this cell's own. */
 function asHere(dataKey: string): (table: string, row: SqlRow) => SqlRow | null {
   return (table, row) => {
-    if (table === "move") return null;
+    if (MOVE_TABLES.includes(table)) return null;
     // The read models of this cell have none of its events yet.
     if (table === "tenant") return { ...row, data_key: dataKey, feed_seq: 0, feed_failures: 0, feed_retry_ms: 0 };
     // Whoever operated the old home operates nothing here.

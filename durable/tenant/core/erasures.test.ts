@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import type { UnixMs } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { ErasedObject, SubjectKeyWanted } from "../../../shared/contracts/ports/content-store.ts";
 import { expectInvariants, openTenant, type TestTenant } from "../../../test/support/tenant-core.ts";
@@ -12,6 +13,7 @@ const JO = digestOf("jo");
 const wanted = (id: string, subject = JO): SubjectKeyWanted => ({
   subject,
   proposal: { id: id.padEnd(26, "0"), wrapped: new Uint8Array(61).fill(id.charCodeAt(0)) },
+  kept: { session: `session-${id}`, expires_ms: 4_000_000_000_000 as UnixMs }, // safe because: a time in milliseconds
 });
 const versions = (t: TestTenant) => ({ ...access().versions, state: core.lookup(t.sql, null).state.versions.state });
 const change = (t: TestTenant) => ({ access: access({ versions: versions(t) }), by: attribution() });

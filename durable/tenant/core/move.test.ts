@@ -30,7 +30,7 @@ import {
 import { TENANT_MIGRATIONS } from "../migrations.ts";
 import { TenantFrozen } from "./move-state.ts";
 
-const MOVE = { id: "0".repeat(26), from: "eu1", to: "eu2" };
+const MOVE = { id: "0".repeat(26), from: "eu1", to: "eu2", listed: false };
 const MANIFEST = "ab".repeat(32);
 const labs: LogLab[] = [];
 afterEach(() => {

@@ -1,10 +1,12 @@
 import type { Attribution } from "../../../shared/contracts/ledger.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { err, ok, type Result } from "../../../shared/contracts/result.ts";
-import type { TenantMove } from "../../../shared/contracts/tenant-move.ts";
+import type { FrozenTenant, TenantMove } from "../../../shared/contracts/tenant-move.ts";
 import { publicationWaitMs } from "../../runtime/log/due.ts";
 import { askPublication, checkpointRow, logRow } from "../../runtime/log/state.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
+import { forgetParts } from "./export-parts.ts";
+import { hasUnlisted } from "./kept-sessions.ts";
 import { headOf, ledgerWriter } from "./ledger.ts";
 import { endMove, type MoveRow, moveOf, writeMove } from "./move-state.ts";
 import { TASK } from "./task-state.ts";
@@ -21,13 +23,19 @@ import { TASK } from "./task-state.ts";
 /** Caches of edges hold nothing that they decided on before. */
 const bump = (sql: Sql): void => sql.run("UPDATE tenant SET state_version = state_version + 1");
 
-export type LeaveRefusal = { reason: "moving"; move: TenantMove } | { reason: "ledger_halted"; retry_after_ms: number };
+export type LeaveRefusal =
+  | { reason: "moving"; move: TenantMove }
+  | { reason: "ledger_halted"; retry_after_ms: number }
+  | { reason: "unlisted" };
 
-/** From here on nothing is admitted and nothing changed; what runs is settled. The same target again is the same move. */
+/**
+ * From here on nothing is admitted and nothing changed; what runs is settled. The same target again is the same move.
+ * `listed`: the host finds the tenant's objects by what this one lists, so that all of them must be.
+ */
 export function leave(
   sql: Sql,
   env: CoreEnv,
-  { id, from, to }: Pick<TenantMove, "id" | "from" | "to">,
+  { id, from, to, listed }: Pick<TenantMove, "id" | "from" | "to"> & { listed: boolean },
   by: Attribution,
 ): Result<TenantMove, LeaveRefusal> {
   return sql.transaction((): Result<TenantMove, LeaveRefusal> => {
@@ -36,6 +44,7 @@ export function leave(
       return known.to === to && (known.phase === "leaving" || known.phase === "frozen")
         ? ok(known)
         : err({ reason: "moving", move: known });
+    if (listed && hasUnlisted(sql)) return err({ reason: "unlisted" });
     if (logRow(sql).fault !== null) return err({ reason: "ledger_halted", retry_after_ms: LIMITS.logRecheckMs });
     ledgerWriter(sql, env.now).append({
       kind: "tenant.leaving",
@@ -47,21 +56,13 @@ export function leave(
     });
     const move: MoveRow = { id, phase: "leaving", from, to, begun_ms: env.now, manifest: null, applied: 0 };
     writeMove(sql, move);
+    forgetParts(sql);
     bump(sql);
     askPublication(sql, headOf(sql).size);
     return ok(move);
   });
 }
 
-/** What an archive says of the tenant it holds. */
-export interface FrozenTenant {
-  move: TenantMove;
-  origin: string;
-  size: number;
-  root: string;
-  /** Wrapped by this cell. */
-  data_key: string;
-}
 export type FreezeRefusal =
   | { reason: "not_leaving" }
   | { reason: "busy"; tasks: number; retry_after_ms: number }
@@ -107,6 +108,7 @@ export function stay(sql: Sql, env: CoreEnv, by: Attribution): Result<null, Stay
     if (move?.phase === "left") return err({ reason: "left" });
     if (move === null || (move.phase !== "leaving" && move.phase !== "frozen")) return err({ reason: "not_leaving" });
     endMove(sql);
+    forgetParts(sql);
     bump(sql);
     ledgerWriter(sql, env.now).append({
       kind: "tenant.staying",

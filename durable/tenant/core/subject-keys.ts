@@ -4,6 +4,7 @@ import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import { WRAPPED_KEY } from "../../../shared/crypto/wrap-key.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { readGate } from "./access.ts";
+import { checkKept, keepListed } from "./kept-sessions.ts";
 
 /**
  * One row a subject that content is kept for. `subject` is a digest: whoever reads the rows learns no name. A table with
@@ -22,23 +23,28 @@ const ID = /^[0-9A-Za-z]{26}$/;
 /** What the edge must never send: a bug there, not an outcome. */
 export function checkWanted(wanted: SubjectKeyWanted | undefined): void {
   if (wanted === undefined) return;
-  const { subject, proposal } = wanted;
+  const { subject, proposal, kept } = wanted;
+  checkKept(kept);
   if (!SHA256_HEX.test(subject)) throw new RangeError("a subject is named by its digest");
   if (!ID.test(proposal.id) || proposal.wrapped.byteLength !== WRAPPED_KEY.bytes)
     throw new RangeError("not a wrapped key of a subject");
 }
 
-/** Counts so many more conversations under the subject's key, and makes the proposal that key if there is none. */
+/**
+ * Counts so many more conversations under the subject's key, lists the session, and makes the proposal that key if there
+ * is none.
+ */
 export function conversationKey(
   sql: Sql,
   nowMs: number,
-  { subject, proposal }: SubjectKeyWanted,
+  { subject, proposal, kept }: SubjectKeyWanted,
   begun: 0 | 1,
 ): SubjectKey {
-  const counted = "UPDATE subject_key SET conversations = conversations + ? WHERE subject = ?";
-  if (sql.change(counted, begun, subject) === 0)
+  keepListed(sql, nowMs, kept);
+  const counted = "UPDATE subject_key SET conversations = conversations + ?, listed = listed + ? WHERE subject = ?";
+  if (sql.change(counted, begun, begun, subject) === 0)
     sql.run(
-      "INSERT INTO subject_key (id, subject, wrapped, created_ms, conversations) VALUES (?, ?, ?, ?, 1)",
+      "INSERT INTO subject_key (id, subject, wrapped, created_ms, conversations, listed) VALUES (?, ?, ?, ?, 1, 1)",
       proposal.id,
       subject,
       proposal.wrapped,

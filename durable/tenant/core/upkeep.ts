@@ -3,6 +3,7 @@ import { ok } from "../../../shared/contracts/result.ts";
 import type { Sql } from "../../runtime/sql.ts";
 import { FIRST_MONTH, spansAt } from "./calendar.ts";
 import { forgetErasures } from "./erasures.ts";
+import { forgetKept } from "./kept-sessions.ts";
 import { UPKEEP_MS } from "./provision.ts";
 import { forgetTaskEntries } from "./task-entries.ts";
 import { TASK } from "./task-state.ts";
@@ -28,6 +29,7 @@ export function upkeep(sql: Sql, nowMs: number): boolean {
       deleteSome(sql, "bucket", "id", "full_ms <= ?", nowMs),
       deleteSome(sql, "approval", "id", "state <> 'pending' AND expires_ms <= ?", nowMs - LIMITS.taskRowMsMax),
       forgetErasures(sql, nowMs, STEP_ROWS),
+      forgetKept(sql, nowMs, STEP_ROWS),
       deleteSome(sql, "recorded", "dedupe", "at_ms <= ?", nowMs - LIMITS.idempotencyRowMsMax),
     ];
     forgetSpans(sql, nowMs);

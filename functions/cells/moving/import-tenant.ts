@@ -97,8 +97,9 @@ export async function importTenant(
   });
   if (!begun.ok) return begun;
   const endMs = parts.clock.now() + budgetMs;
+  let steps = 0;
   for (let part = begun.value.applied; part < digests.length; part++) {
-    if (parts.clock.now() >= endMs) return state(part);
+    if (parts.clock.now() >= endMs || steps >= LIMITS.movedRequestStepsMax) return state(part);
     const entries = await staged.read(digests[part] ?? "", archive.transferKey, predicate.move, part);
     if (entries === null) return refused("not_verified", `part ${part} is not what was signed`);
     const done = await writeEntries(parts, archive, staged, part, entries);
@@ -106,7 +107,11 @@ export async function importTenant(
     // If we crash before this, the part is written again, over what is there of it.
     const noted = await parts.objects.writePart(tenant, part, done.value, wrapped);
     if (!noted.ok) return noted;
+    // A record is one call or two; what stands in several parts is read from each.
+    steps += 2 * entries.length;
   }
+  // The log is read whole: by a call that has not written much.
+  if (steps >= LIMITS.movedPartStepsMax) return state(digests.length);
   const log = await checkLog(parts, tenant, predicate.log, archive.keys);
   if (!log.ok) return log;
   const arrived = await parts.objects.complete(tenant, predicate.log);
@@ -135,7 +140,7 @@ async function writeEntries(
         }
         if (record.name !== tenant && !record.name.startsWith(`${tenant}:`))
           return refused("not_verified", "an object of another tenant");
-        const placed = await parts.objects.place(record, record.tables, record.begin);
+        const placed = await parts.objects.place(record, archive.manifest, record.tables);
         if (!placed.ok) return placed;
         break;
       }

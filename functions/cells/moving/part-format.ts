@@ -13,7 +13,6 @@ export const PartRecord = z.discriminatedUnion("kind", [
     kind: z.literal("rows"),
     class: z.enum(MOVED_CLASSES),
     name: z.string(),
-    begin: z.boolean(),
     tables: z.array(TableRows),
   }),
   /** The body is a piece of an object: `at` of `size` bytes, the first one in the part `first`. */

@@ -7,7 +7,14 @@ import type { ObjectStore } from "../../../shared/contracts/ports/object-store.t
 import type { Signer } from "../../../shared/contracts/ports/signer.ts";
 import type { MoveRefusal } from "../../../shared/contracts/ports/tenant-moves.ts";
 import { err, type Result } from "../../../shared/contracts/result.ts";
-import type { MovedClass, RowsCursor, TableRows, TenantMove } from "../../../shared/contracts/tenant-move.ts";
+import type {
+  FrozenTenant,
+  MovedClass,
+  MovedObject,
+  RowsCursor,
+  TableRows,
+  TenantMove,
+} from "../../../shared/contracts/tenant-move.ts";
 import type { DirectoryView } from "../../pipeline/locate/directory-view.ts";
 
 /** Rows of the control database that a tenant's scopes are. */
@@ -34,11 +41,23 @@ export interface MovedObjects {
     tenant: TenantId,
     manifest: string,
   ): Promise<Result<TenantMove & { size: number; root: string }, MoveRefusal>>;
-  /** Every object of the tenant but its own. */
-  names(tenant: TenantId): Promise<{ class: MovedClass; name: string }[]>;
+  /** Where a part of its archive begins; null: at the beginning of everything. */
+  partBegins(tenant: TenantId, id: string, part: number): Promise<Result<{ position: string | null }, MoveRefusal>>;
+  /** The part was made, and the next begins at `next`; `sha256` null: it is empty so far, and begins there itself. */
+  notePart(
+    tenant: TenantId,
+    id: string,
+    made: { part: number; sha256: string | null; next: string },
+  ): Promise<Result<null, MoveRefusal>>;
+  partDigests(tenant: TenantId, id: string, parts: number): Promise<Result<string[], MoveRefusal>>;
+  /**
+   * Every object that the tenant may have but its own, in one order, from behind `after` on; none: that was all. One that
+   * is named and not there has no rows.
+   */
+  names(tenant: TenantId, after: MovedObject | null, limit: number): Promise<MovedObject[]>;
   /** Null where the object is not there (any more). */
   dump(
-    object: { class: MovedClass; name: string },
+    object: MovedObject,
     cursor: RowsCursor | null,
     bytesMax: number,
   ): Promise<{ tables: TableRows[]; next: RowsCursor | null } | null>;
@@ -48,12 +67,8 @@ export interface MovedObjects {
   ): Promise<Result<{ applied: number }, MoveRefusal>>;
   /** Rows of the tenant's own object, and that everything else of the part is written. */
   writePart(tenant: TenantId, part: number, tables: TableRows[], dataKey: string): Promise<Result<null, MoveRefusal>>;
-  /** Rows of another object of the tenant; `begin`: what is there of it goes first. */
-  place(
-    object: { class: MovedClass; name: string },
-    tables: TableRows[],
-    begin: boolean,
-  ): Promise<Result<null, MoveRefusal>>;
+  /** Rows of another object of the tenant; what is there of any other archive goes first. */
+  place(object: MovedObject, archive: string, tables: TableRows[]): Promise<Result<null, MoveRefusal>>;
   holdsEntries(tenant: TenantId, first: number, texts: string[]): Promise<boolean>;
   complete(tenant: TenantId, log: { size: number; root: string }): Promise<Result<TenantMove, MoveRefusal>>;
   settleIn(
@@ -62,14 +77,6 @@ export interface MovedObjects {
     by: Attribution,
   ): Promise<Result<null, MoveRefusal>>;
   discard(tenant: TenantId): Promise<Result<null, MoveRefusal>>;
-}
-
-export interface FrozenTenant {
-  move: TenantMove;
-  origin: string;
-  size: number;
-  root: string;
-  data_key: string;
 }
 
 /** What moving takes of a cell. */

@@ -23,9 +23,16 @@ export class Staged {
   }
 
   async missing(digests: readonly string[]): Promise<string[]> {
-    const missing: string[] = [];
-    for (const sha256 of digests) if (!(await this.#store.head(key(this.#tenant, sha256))).ok) missing.push(sha256);
-    return missing;
+    const there = new Set<string>();
+    const prefix = stagePrefix(this.#tenant);
+    for (let after: string | undefined; ; ) {
+      const page = { limit: LIMITS.objectListKeysMax, ...(after === undefined ? {} : { after }) };
+      const { keys, more } = await this.#store.list(prefix, page);
+      for (const found of keys) there.add(found.slice(prefix.length));
+      after = keys.at(-1);
+      if (!more || after === undefined) break;
+    }
+    return digests.filter((sha256) => !there.has(sha256));
   }
 
   /** The records of a part; null where it is not there, not the one that was signed, or does not open. */

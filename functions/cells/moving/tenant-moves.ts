@@ -6,7 +6,7 @@ import type { MoveRefusal, TenantMoves } from "../../../shared/contracts/ports/t
 import { ok, type Result } from "../../../shared/contracts/result.ts";
 import { RECEIPT_PREDICATE, ReceiptPredicate } from "../../../shared/contracts/tenant-move.ts";
 import { sha256Hex } from "../../../shared/crypto/sha256.ts";
-import { exportTenant } from "./export-tenant.ts";
+import { exportPart } from "./export-tenant.ts";
 import { importTenant } from "./import-tenant.ts";
 import { namesHome } from "./new-home.ts";
 import { type MovingParts, refused } from "./parts.ts";
@@ -16,7 +16,7 @@ import { signed, trusted, verified } from "./statements.ts";
 type MoveEvent = Extract<SystemEvent["kind"], `tenant.${string}`>;
 const ID_CHARS = 26;
 
-/** See `TenantMoves`. One of a process: a tenant is written by one call at a time. */
+/** See `TenantMoves`. Within one process a tenant is written by one call at a time, which spares work: two that write it at once do no harm. */
 export function tenantMoves(parts: MovingParts): TenantMoves {
   const { objects, cell, cellStore } = parts;
   const busy = new Set<string>();
@@ -80,16 +80,7 @@ export function tenantMoves(parts: MovingParts): TenantMoves {
       return stays;
     },
 
-    async export(tenant, transferKey) {
-      const control = await parts.scopes.read(tenant);
-      if (control === null) return refused("unavailable", "the control database does not answer", LIMITS.movedRetryMs);
-      if (control.pending > 0)
-        return refused("busy", "changes of its scopes are on their way to its ledger", LIMITS.movedRetryMs);
-      const frozen = await objects.freeze(tenant);
-      return frozen.ok
-        ? ok(exportTenant(parts, { tenant, frozen: frozen.value, scopes: control.scopes, transferKey }))
-        : frozen;
-    },
+    export: (tenant, transferKey, part) => exportPart(parts, tenant, transferKey, part),
 
     async release(tenant, manifest, by) {
       const at = await objects.state(tenant);

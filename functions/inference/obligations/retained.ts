@@ -53,9 +53,10 @@ export function retained(
         if (answer === null && size > LIMITS.sessionItemBytesMax) throw new Error("the answer is too long to be kept");
         const delivered = answer === null ? new TextDecoder().decode(concat(parts, size)) : JSON.stringify(answer);
         const items = [message("user", JSON.stringify(request)), message("assistant", delivered)];
-        const { seal, key } = await deps.contentKeys.begin(deps, call, session, null);
+        const expires_ms = keptUntil(deps, call, "conversations");
+        const { seal, key } = await deps.contentKeys.begin(deps, call, { session, expires_ms }, null);
         const created = await deps.sessions.create(tenant, session, {
-          expires_ms: keptUntil(deps, call, "conversations"),
+          expires_ms,
           meta: null,
           items: await sealItems(seal, items),
           key,

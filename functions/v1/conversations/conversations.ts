@@ -38,10 +38,11 @@ export const createConversation = operation({
     const id = deps.ids.mint("conv");
     const session = sessionOf(call, id);
     const items = inputItems((call.body.items ?? []) as JsonValue, () => deps.ids.base62(26)); // safe because: the body came from JSON.parse
-    const { seal, key } = await deps.contentKeys.begin(deps, call, session, null);
+    const expires_ms = keptUntil(deps, call, "conversations");
+    const { seal, key } = await deps.contentKeys.begin(deps, call, { session, expires_ms }, null);
     const info = unwrap(
       await deps.sessions.create(call.tenant.id, session, {
-        expires_ms: keptUntil(deps, call, "conversations"),
+        expires_ms,
         meta: call.body.metadata ? await sealJson(seal, "meta", call.body.metadata) : null,
         items: await sealItems(seal, items),
         key,

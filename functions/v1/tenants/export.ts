@@ -1,4 +1,6 @@
 import { ExportTenant, MovePath, ReleaseTenant, TenantReceipt } from "../../../shared/contracts/http/tenant-moves.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { ExportedFile, MovedFile } from "../../../shared/contracts/ports/tenant-moves.ts";
 import { tarOf } from "../../evidence/tar.ts";
 import { JSON_INPUT } from "../input.ts";
 import { streamReply } from "../ledger/stream-reply.ts";
@@ -20,7 +22,7 @@ export const exportTenant = operation({
   success: [
     200,
     null,
-    "A ustar archive: sealed parts and, at its end, the signed manifest (docs/cells.md).",
+    "A ustar archive: sealed parts and, at its end, the signed manifest (docs/cells.md). One without it goes on with `from`.",
     "application/x-tar",
   ],
   problems: [...MOVE_PROBLEMS, "overloaded"],
@@ -29,7 +31,11 @@ export const exportTenant = operation({
   async execute(deps, call) {
     const { tenant_id } = call.params;
     const key = transferKeyOf(call.body.transfer_key);
-    const files = await step(movesOf(deps, call, tenant_id).export(tenant_id, key));
+    const moves = movesOf(deps, call, tenant_id);
+    const from = call.body.from ?? 0;
+    // What cannot be given out is a refusal; a file that fails later breaks the answer off, and is asked for again.
+    const first = await step(moves.export(tenant_id, key, from));
+    const files = filesOf(first, from, async (part) => step(moves.export(tenant_id, key, part)));
     const pieces = tarOf(files, Math.floor(deps.clock.now() / 1_000));
     return streamReply(deps, call, "application/x-tar", pieces, {
       "content-disposition": `attachment; filename="tenant-${tenant_id}.tar"`,
@@ -63,3 +69,21 @@ export const releaseTenant = operation({
     return value({ object: "tenant.receipt", receipt });
   },
 });
+
+/** Files from one on, until the archive's end or as many calls as one request makes. */
+async function* filesOf(
+  first: ExportedFile,
+  from: number,
+  next: (part: number) => Promise<ExportedFile>,
+): AsyncGenerator<MovedFile> {
+  let made = first;
+  let part = from;
+  for (let steps = made.steps; ; steps += made.steps) {
+    if (made.file !== null) {
+      yield made.file;
+      part++;
+    }
+    if (made.last || steps >= LIMITS.movedRequestStepsMax) return;
+    made = await next(part);
+  }
+}

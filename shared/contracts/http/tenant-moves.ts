@@ -46,8 +46,19 @@ const TransferKey = z
 const exampleKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
 
 export const ExportTenant = z
-  .strictObject({ transfer_key: TransferKey })
-  .meta({ id: "ExportTenant", example: { transfer_key: exampleKey } });
+  .strictObject({
+    transfer_key: TransferKey,
+    from: z
+      .int()
+      .min(0)
+      .max(LIMITS.movedPartsMax)
+      .optional()
+      .meta({
+        description:
+          "The first part that the caller lacks; 0 begins anew. An answer without a manifest is gone on with.",
+      }),
+  })
+  .meta({ id: "ExportTenant", example: { transfer_key: exampleKey, from: 0 } });
 
 export const ReleaseTenant = z
   .strictObject({

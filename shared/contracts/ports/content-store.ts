@@ -9,10 +9,20 @@ export interface SubjectKey {
   wrapped: Uint8Array;
 }
 
+/** A session that content of the tenant is about to be kept in. The tenant's object lists it until then. */
+export interface KeptSession {
+  /** As `SessionStore` names it inside its tenant. */
+  session: string;
+  /** Of what is kept in it now; what it holds already may stay longer. */
+  expires_ms: UnixMs;
+}
+
 /** One conversation is about to be kept for a subject. */
 export interface SubjectKeyWanted {
   /** SHA-256 of the subject's name, hex. */
   subject: string;
+  /** Where: nothing is kept in a session that its tenant's object does not list. */
+  kept: KeptSession;
   /** Becomes the subject's key if there is none. */
   proposal: SubjectKey;
 }

@@ -26,6 +26,10 @@ export interface MoveRefusal {
     | "misplaced"
     /** A signature, a part, the key, or the log does not verify. */
     | "not_verified"
+    /** Something that was being copied went away: the archive is to be made anew. */
+    | "changed"
+    /** This host cannot tell all of the tenant's conversations: some were begun before they were listed. */
+    | "unlisted"
     /** Another call of the same move is at work. */
     | "in_progress"
     /** The control database does not answer. */
@@ -38,6 +42,16 @@ export interface MoveRefusal {
 export interface MovedFile {
   name: string;
   bytes: Uint8Array;
+}
+
+/** One file of an archive, as it is made. */
+export interface ExportedFile {
+  /** Null: nothing was found for this part so far; the same part is asked for again. */
+  file: MovedFile | null;
+  /** The file is the manifest, which is the archive's end. */
+  last: boolean;
+  /** Calls of objects and stores that it took: hosts bound those of one request. */
+  steps: number;
 }
 
 export interface ImportState {
@@ -70,8 +84,11 @@ export interface TenantMoves {
   state(tenant: TenantId): Promise<Result<TenantMove | null, MoveRefusal>>;
   /** Old home: live again. New home: what was written of it is removed. */
   cancel(tenant: TenantId, by: Attribution): Promise<Result<null, MoveRefusal>>;
-  /** Old home: freezes it, and gives it out. A reader that stops early leaves nothing behind. */
-  export(tenant: TenantId, transferKey: Uint8Array): Promise<Result<AsyncGenerator<MovedFile>, MoveRefusal>>;
+  /**
+   * Old home: one file of its archive; the first freezes it, the last is the manifest. A part that was given out may be
+   * asked for again, which makes it and all behind it anew: whoever lost an answer goes on with the part that they lack.
+   */
+  export(tenant: TenantId, transferKey: Uint8Array, part: number): Promise<Result<ExportedFile, MoveRefusal>>;
   /** Old home: gives it up for ever, once the directory names the new one. Answers the receipt's DSSE envelope. */
   release(tenant: TenantId, manifest: string, by: Attribution): Promise<Result<string, MoveRefusal>>;
   /** New home: keeps a part until it is written. `sha256` is of `bytes`. */

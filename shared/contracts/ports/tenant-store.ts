@@ -11,7 +11,7 @@ import type { TenantMove } from "../tenant-move.ts";
 import type { UsageRow } from "../usage.ts";
 import type { WorkspacePin, WorkspacePins } from "../workspace-pin.ts";
 import type { ApprovalStore } from "./approval-store.ts";
-import type { ContentStore, SubjectKey, SubjectKeyWanted } from "./content-store.ts";
+import type { ContentStore, KeptSession, SubjectKey, SubjectKeyWanted } from "./content-store.ts";
 import type { PolicyKeyStore } from "./policy-key-store.ts";
 
 export type { KeyPage, KeyRecord, KeyView, NewKey } from "../api-key.ts";
@@ -144,6 +144,8 @@ export interface AdmitRequest {
   decision?: RecordedDecision;
   /** The call begins a conversation that is kept: as `beginContent`, in the same transaction. */
   subject_key?: SubjectKeyWanted;
+  /** The call may keep more in a session that is there: as long as that is to live, it stays listed. */
+  kept?: KeptSession;
 }
 
 export interface Admitted {
