@@ -70,9 +70,17 @@ export interface Socket {
 
 /** What happens on a socket. */
 export interface SocketHandler {
+  /** Once, when the other side can be sent to. */
+  opened?(): void;
   message(text: string): void;
   /** Once, however it ended. */
-  closed(): void;
+  closed(end: SocketEnd): void;
+}
+
+/** RFC 6455 §7.1.5 and 7.1.6: 1006 where it broke off without a word. */
+export interface SocketEnd {
+  code: number;
+  reason: string;
 }
 
 export interface CellInfo {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { CellDirectory } from "../../shared/contracts/cell-directory.ts";
 import { CellId, KeyId, TenantId, type UnixMs } from "../../shared/contracts/ids.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import { mintApiKey } from "../../shared/crypto/api-key.ts";
 import { encodeBase64url } from "../../shared/crypto/base64url.ts";
 import {
@@ -11,6 +12,7 @@ import {
 } from "../../shared/crypto/forwarding.ts";
 import { tenantDigest } from "../../shared/crypto/tenant-digest.ts";
 import { type DirectoryView, directoryView } from "../pipeline/locate/directory-view.ts";
+import type { SocketAnswer } from "./forward-socket.ts";
 import { globalHandler } from "./global-handler.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00Z");
@@ -52,10 +54,12 @@ let sent: { url: string; init: Omit<RequestInit, "headers"> & { headers: Headers
 let said: string[];
 let current: DirectoryView | null;
 let answer: () => Promise<Response>;
+let socketAnswer: () => Promise<SocketAnswer>;
 let refreshed: number;
 beforeEach(() => {
   [sent, said, current, refreshed] = [[], [], view, 0];
   answer = async () => Response.json({ ok: true });
+  socketAnswer = async () => ({ kind: "refused", response: Response.json({ ok: false }, { status: 400 }) });
 });
 let minted = 0;
 const handle = globalHandler({
@@ -74,6 +78,12 @@ const handle = globalHandler({
   async fetch(url, init) {
     sent.push({ url, init: init as (typeof sent)[number]["init"] }); // safe because: the handler passes `Headers`
     return answer();
+  },
+  sockets: {
+    async ask(url, init) {
+      sent.push({ url, init });
+      return socketAnswer();
+    },
   },
   unreachable: (id, kind) => said.push(`${id} ${kind}`),
 });
@@ -162,9 +172,9 @@ describe("a call at the global entry", () => {
     expect((await ask({ ...bearer(OPEN), "x-tenant": "alsoopen" })).status).toBe(200);
   });
 
-  it("is not forwarded without a key of the cell, as a socket, or through another cell's host name", async () => {
+  it("is not forwarded without a key of the cell, to what workers connect to, or through another cell's host name", async () => {
     expect((await ask(bearer(apiKey("us1", "open")))).status).toBe(421);
-    expect((await ask({ ...bearer(OPEN), upgrade: "websocket" })).status).toBe(421);
+    expect((await ask(bearer(OPEN), "https://api.example.com/v1/workers/token")).status).toBe(421);
     const wrong = await ask({ ...bearer(OPEN), host: "US1.api.example.com" });
     expect([wrong.status, (await wrong.json()).cell]).toEqual([421, "eu1"]);
     expect(sent).toEqual([]);
@@ -255,5 +265,80 @@ describe("a call at the global entry", () => {
       cell: "eu1",
       error: { code: "data_residency_mismatch" },
     });
+  });
+});
+
+describe("a socket at the global entry", () => {
+  const WS = "https://api.example.com/v1/ws";
+  const socket = {
+    upgrade: "websocket",
+    connection: "upgrade",
+    "sec-websocket-key": "x",
+    "sec-websocket-version": "13",
+  };
+  const tasks = { ...socket, "sec-websocket-protocol": "bailiwick.tasks.v1" };
+  const connect = (headers: Record<string, string>, url = WS) => ask(headers, url, { method: "GET", body: null });
+
+  it("is asked for at its cell under a proof of its own, with its subprotocols and none of its handshake", async () => {
+    const offered = `bailiwick.tasks.v1, bailiwick.bearer.${OPEN}`;
+    const response = await connect({ ...socket, "sec-websocket-protocol": offered });
+    expect([response.status, await response.json()]).toEqual([400, { ok: false }]);
+    const [{ url, init }] = sent as [(typeof sent)[number]]; // safe because: it was forwarded once
+    expect([url, init]).toMatchObject(["https://eu1.example.com/v1/ws", { protocols: offered.split(", ") }]);
+    expect([...init.headers.keys()].filter((name) => /websocket|upgrade|connection/.test(name))).toEqual([]);
+    const call = { cell: "eu1", method: "GET", target: "/v1/ws", credential: OPEN, traceparent: null };
+    expect(verifyForwarding(init.headers.get(FORWARDING_HEADER) ?? "", [EU_KEY], call, NOW).ok).toBe(true);
+  });
+
+  it("is told the same 421 as any call where it may not pass, so that asking finds no tenant", async () => {
+    const answers = await Promise.all(
+      ["default", "suspended", "nobody"].map(async (tenant) =>
+        shape(await connect({ ...tasks, ...bearer(apiKey("eu1", tenant)) })),
+      ),
+    );
+    expect(answers[0]).toMatchObject({ status: 421, body: { cell: "eu1", base_url: "https://eu1.example.com/v1" } });
+    expect(answers.map((each) => each)).toEqual([answers[0], answers[0], answers[0]]);
+    for (const headers of [tasks, { ...tasks, ...bearer(OPEN), "x-tenant": "default" }])
+      expect((await connect(headers)).status).toBe(421);
+    const both = { ...socket, ...bearer(OPEN), "sec-websocket-protocol": `bailiwick.bearer.${OPEN}` };
+    expect(await (await connect(both)).json()).toMatchObject({ status: 421, cell: null });
+    expect(sent).toEqual([]);
+  });
+
+  it.each([
+    ["a worker's connection, which belongs to its cell", "https://api.example.com/v1/workers/connect", "websocket"],
+    ["another path", CHAT, "websocket"],
+    ["another protocol than WebSocket", WS, "h2c"],
+  ])("is never forwarded for %s", async (_what, url, upgrade) => {
+    expect((await connect({ ...tasks, ...bearer(OPEN), upgrade }, url)).status).toBe(421);
+    expect(sent).toEqual([]);
+  });
+
+  it("gets 503 with the cell's name while that is down, and may try again", async () => {
+    socketAnswer = () => Promise.reject(Object.assign(new Error(), { code: "ECONNREFUSED" }));
+    const response = await connect({ ...tasks, ...bearer(OPEN) });
+    expect([response.status, response.headers.get("x-should-retry")]).toEqual([503, null]);
+    expect(await response.json()).toMatchObject({ cell: "eu1", error: { code: "cell_unavailable" } });
+    expect(said).toEqual(["eu1 refused"]);
+  });
+
+  it("is refused where one tenant has all its room, until one of them ends, so that no caller takes everybody's", async () => {
+    const overs: (() => void)[] = [];
+    socketAnswer = async () => ({
+      kind: "open",
+      join(_runtime, over) {
+        overs.push(over);
+        return new Response(null);
+      },
+    });
+    const open = async (key: string) => (await connect({ ...tasks, ...bearer(key) })).status;
+    for (let n = 0; n < LIMITS.socketsPerTenantMax; n++) expect(await open(OPEN)).toBe(200);
+    expect(await open(apiKey("eu1", "open", 8))).toBe(429);
+    expect(await open(apiKey("eu1", "alsoopen"))).toBe(200);
+    overs[0]?.();
+    expect(await open(OPEN)).toBe(200);
+    for (const over of overs) over();
+    socketAnswer = () => Promise.reject(new Error("broken"));
+    for (let n = 0; n <= LIMITS.socketsPerTenantMax; n++) expect(await open(OPEN)).toBe(503);
   });
 });

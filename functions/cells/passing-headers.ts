@@ -1,5 +1,7 @@
 /** RFC 9110 §7.6.1: of this connection alone; `host` and `content-length` are made anew for the next one. */
 const OF_THE_HOP: ReadonlySet<string> = new Set([
+  // RFC 6455 §11.3: each of two sockets shakes hands by itself. What was offered for it is passed on by name.
+  ...["key", "version", "extensions", "accept", "protocol"].map((name) => `sec-websocket-${name}`),
   ...["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"],
   ...["transfer-encoding", "upgrade", "expect", "host", "content-length"],
 ]);

@@ -1,5 +1,6 @@
 import { systemClock } from "../adapters/clock/system.ts";
 import { randomIds } from "../adapters/ids/random.ts";
+import type { SocketParts } from "../cells/forward-socket.ts";
 import { globalHandler } from "../cells/global-handler.ts";
 import { directoryOf } from "./cells-env.ts";
 import { keysById, readGlobalEnv } from "./global-env.ts";
@@ -31,10 +32,31 @@ async function composed(bindings: Bindings): Promise<{ handle: Handle; addressed
     clock: systemClock,
     ids: randomIds(systemClock),
     fetch: reach.fetch,
+    sockets: platformSockets,
     unreachable: (cell, kind) => say("warn", "cell.unreachable", { cell, kind }),
   });
   return { handle, addressed: bindings.BAILIWICK_PLATFORM === "cloudflare" };
 }
+
+/** The platform joins both connections by itself: nothing of them passes through here, and nothing is told of their end. */
+const platformSockets: SocketParts = {
+  async ask(url, { headers, protocols, signal }) {
+    headers.set("upgrade", "websocket");
+    if (protocols.length > 0) headers.set("sec-websocket-protocol", protocols.join(", "));
+    const response: Response & { webSocket?: unknown } = await fetch(url, { headers, signal, redirect: "manual" });
+    const { webSocket } = response;
+    if (!webSocket) return { kind: "refused", response };
+    const protocol = response.headers.get("sec-websocket-protocol") ?? "";
+    return {
+      kind: "open",
+      join(_runtime, over) {
+        over();
+        const init = { status: 101, webSocket, headers: { "sec-websocket-protocol": protocol } };
+        return new Response(null, init);
+      },
+    };
+  },
+};
 
 const isolates = new WeakMap<Bindings, ReturnType<typeof composed>>();
 

@@ -6,6 +6,7 @@ import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { systemClock } from "../adapters/clock/system.ts";
 import { randomIds } from "../adapters/ids/random.ts";
 import { globalHandler } from "../cells/global-handler.ts";
+import { hostSockets } from "./cell-socket.ts";
 import { directoryOf } from "./cells-env.ts";
 import { EnvUnusable } from "./env-unusable.ts";
 import { type GlobalEnv, keysById, readGlobalEnv } from "./global-env.ts";
@@ -49,6 +50,7 @@ async function start(env: GlobalEnv): Promise<() => Promise<void>> {
       clock,
       ids,
       fetch,
+      sockets: hostSockets({ clock }),
       unreachable: (cell, kind) => log.warn("cell.unreachable", { cell, kind }),
     }),
     // Errors of connections have URLs in them.

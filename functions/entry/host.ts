@@ -3,7 +3,8 @@ import type { Server as HttpServer, IncomingMessage } from "node:http";
 import { WORKER_CLOSE } from "../../shared/contracts/worker-protocol.ts";
 import type { Handler } from "../app.ts";
 import type { Runtime } from "../context.ts";
-import { asksForSocket, bindSocket, type PlatformSocket } from "./web-socket.ts";
+import { asksForSocket } from "../pipeline/authenticate/offered-credential.ts";
+import { bindSocket, type PlatformSocket } from "./web-socket.ts";
 
 /** What this process can do that differs between Deno and Node. */
 export interface Host {

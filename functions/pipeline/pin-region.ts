@@ -3,6 +3,7 @@ import type { UnixMs } from "../../shared/contracts/ids.ts";
 import { FORWARDING_HEADER, type ForwardingKey, verifyForwarding } from "../../shared/crypto/forwarding.ts";
 import type { Deps, Forwarded, Incoming, Runtime } from "../context.ts";
 import { ProblemError } from "../problem.ts";
+import { credentialHeaders } from "./authenticate/offered-credential.ts";
 import { readCredential } from "./authenticate/read-credential.ts";
 import { type CallHeaders, ReadHeaders } from "./call-headers.ts";
 import { SeenNonces } from "./locate/seen-nonces.ts";
@@ -59,7 +60,7 @@ function verified(
 ): Forwarded {
   const refuse = (why: string) =>
     new ProblemError("forwarding-refused", { detail: "What forwarded this call did not sign it.", members: { why } });
-  const credential = readCredential(request.headers);
+  const credential = readCredential(credentialHeaders(request.headers));
   if (!credential.ok) throw refuse("mismatch");
   const { pathname, search } = new URL(request.url);
   const call = {

@@ -1,10 +1,10 @@
 import type { Actor } from "../../shared/contracts/actor.ts";
 import type { Access, TenantState } from "../../shared/contracts/ports/tenant-store.ts";
 import type { Deps, Incoming } from "../context.ts";
+import { withOfferedCredential } from "../pipeline/authenticate/offered-credential.ts";
 import { elsewhere } from "../pipeline/locate/elsewhere.ts";
 import { ProblemError } from "../problem.ts";
 import type { Operation } from "./operation.ts";
-import { withOfferedCredential } from "./sockets/offered-credential.ts";
 
 export interface Identified {
   actor: Actor;

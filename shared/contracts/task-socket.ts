@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { TaskId } from "./ids.ts";
 
-/** Subprotocol of `/v1/ws`. */
+/** Where tasks are followed over a WebSocket. */
+export const TASK_SOCKET_PATH = "/v1/ws";
+/** Its subprotocol. */
 export const TASK_SOCKET_PROTOCOL = "bailiwick.tasks.v1";
 /** A credential as a second subprotocol, for clients that can set no header. It is never answered with. */
 export const SOCKET_CREDENTIAL_PROTOCOL = "bailiwick.bearer.";

@@ -184,7 +184,7 @@ describe("a socket", () => {
       socket.say({ type: "subscribe", task: id });
       await come(socket, ({ type }) => type === "subscribed");
       expect(watching).toBe(1);
-      if (leave === "close") socket.handler?.closed();
+      if (leave === "close") socket.handler?.closed({ code: 1000, reason: "" });
       else socket.say({ type: "unsubscribe", task: id });
       expect(
         await eventually(

@@ -179,7 +179,7 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
       telemetry,
       /^shared\/evidence\//,
       /^functions\/cells\//,
-      /^functions\/pipeline\/(?:locate\/|body-sent\.ts$|authenticate\/(?:read-credential|refusal)\.ts$)/,
+      /^functions\/pipeline\/(?:locate\/|(?:body-sent|room)\.ts$|authenticate\/(?:read-credential|offered-credential|refusal)\.ts$)/,
       /^functions\/(?:context|problem)\.ts$/,
     ],
     packages: [/^zod$/],

@@ -10,6 +10,8 @@ export interface Home {
   readonly cell: CellEntry;
   /** Whether the tenant's calls may be decrypted on their way there. */
   readonly transit: boolean;
+  /** Whoever shares bounds with this credential: its tenant, or its issuer. */
+  readonly owner: string;
 }
 
 /**
@@ -28,13 +30,14 @@ function homeOfKey(view: DirectoryView, text: string): Home | null {
   const { cell: minted, tenant } = names.value;
   const digest = tenantDigest(view.salt, minted, tenant);
   const cell = view.cells.get(view.moved.get(digest) ?? minted);
-  return cell === undefined ? null : { cell, transit: view.transit.has(digest) };
+  return cell === undefined ? null : { cell, transit: view.transit.has(digest), owner: `${minted}/${tenant}` };
 }
 
 function homeOfToken(view: DirectoryView, text: string): Home | null {
   const parts = tokenParts(text);
   const claims = parts === null ? null : jsonObject(parts.payload);
-  const audiences = typeof claims?.iss === "string" ? view.issuers.get(claims.iss) : undefined;
+  const iss = typeof claims?.iss === "string" ? claims.iss : "";
+  const audiences = view.issuers.get(iss);
   if (claims === null || audiences === undefined) return null;
   const named: unknown[] = Array.isArray(claims.aud) ? claims.aud : [claims.aud];
   const rows = named.flatMap((name) => (typeof name === "string" ? (audiences.get(name) ?? []) : []));
@@ -42,7 +45,8 @@ function homeOfToken(view: DirectoryView, text: string): Home | null {
   // A token for tenants of two cells belongs to neither until one of them is asked directly.
   if (first === undefined || rows.some(({ cell }) => cell !== first.cell)) return null;
   const cell = view.cells.get(first.cell);
-  return cell === undefined ? null : { cell, transit: rows.every(({ transit }) => transit === "allowed") };
+  const transit = rows.every(({ transit }) => transit === "allowed");
+  return cell === undefined ? null : { cell, transit, owner: iss };
 }
 
 /** Whether the tenant that `X-Tenant` selects may pass too: what one tenant allows, another one has not. */

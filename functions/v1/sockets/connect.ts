@@ -1,15 +1,15 @@
-import { TASK_SOCKET_PROTOCOL } from "../../../shared/contracts/task-socket.ts";
+import { TASK_SOCKET_PATH, TASK_SOCKET_PROTOCOL } from "../../../shared/contracts/task-socket.ts";
+import { speaksTasks } from "../../pipeline/authenticate/offered-credential.ts";
 import { ProblemError } from "../../problem.ts";
 import { NO_INPUT } from "../input.ts";
 import { type Operation, operation } from "../operation.ts";
-import { speaksTasks } from "./offered-credential.ts";
 import { taskSocket } from "./task-socket.ts";
 
 /** Events of many tasks over one connection; each subscription is decided as `tasks.events` is. */
 export const connectTaskSocket: Operation = operation({
   id: "tasks.socket",
   method: "get",
-  path: "/v1/ws",
+  path: TASK_SOCKET_PATH,
   // What it carries is content, as a stored answer is.
   action: "session:read",
   gate: "governed",

@@ -8,8 +8,11 @@ import type { Lab, Tenant } from "../../support/lab.ts";
 import { eventsOf } from "../../support/sse-events.ts";
 import { TaskSocketClient } from "../../support/task-socket-client.ts";
 
-/** `/v1/ws` over real connections. */
-export function socketsSuite(lab: Lab): void {
+/**
+ * `/v1/ws` over real connections. Without `misdirected`, the status where no credential names one home, they are the
+ * cell's own.
+ */
+export function socketsSuite(lab: Lab, { misdirected }: { misdirected?: number } = {}): void {
   describe("sockets that follow tasks", () => {
     const clients: TaskSocketClient[] = [];
     afterEach(() => {
@@ -83,15 +86,15 @@ export function socketsSuite(lab: Lab): void {
         key: tenant.apiKey,
         offered: [TASK_SOCKET_PROTOCOL, bearer],
       });
-      await expect(both).rejects.toThrow("refused with 400");
+      await expect(both).rejects.toThrow(`refused with ${misdirected ?? 400}`);
     });
 
     it("open for nobody without a good credential, and speak no other protocol", async () => {
       const { apiKey } = await lab.newTenant();
       const connecting = (options: Parameters<typeof TaskSocketClient.connect>[1]) =>
         TaskSocketClient.connect(lab.cell.url, options);
-      await expect(connecting({})).rejects.toThrow("refused with 401");
-      await expect(connecting({ key: "nonsense" })).rejects.toThrow("refused with 401");
+      await expect(connecting({})).rejects.toThrow(`refused with ${misdirected ?? 401}`);
+      await expect(connecting({ key: "nonsense" })).rejects.toThrow(`refused with ${misdirected ?? 401}`);
       await expect(connecting({ key: apiKey, offered: ["other"] })).rejects.toThrow("refused with 400");
       expect((await lab.ask("/v1/ws", { key: apiKey })).status).toBe(400);
     });
