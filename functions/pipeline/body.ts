@@ -4,6 +4,7 @@ import { parseStrictJson } from "../../shared/crypto/strict-json.ts";
 import { ProblemError } from "../problem.ts";
 import type { BodyLease } from "./body-room.ts";
 import type { CallHeaders } from "./call-headers.ts";
+import { letPass } from "./let-pass.ts";
 
 export interface BodyBounds {
   bytesMax: number;
@@ -14,8 +15,8 @@ export interface BodyBounds {
 const ONE_PIECE_BYTES_MAX = 64 * 1024;
 
 /**
- * Reads a body of at most `bytesMax` within `LIMITS.bodyReadMsMax`, refusing before reading where `content-length`
- * already tells. Compressed bodies are refused (415): nothing is ever inflated, so there is no bomb. Throws `ProblemError`.
+ * Reads a body of at most `bytesMax` within `LIMITS.bodyReadMsMax`; what `content-length` already tells to be
+ * larger is refused and nothing of it kept. Compressed bodies are refused (415): nothing is ever inflated, so there is no bomb. Throws `ProblemError`.
  */
 export async function readBody(
   request: Request,
@@ -33,7 +34,10 @@ export async function readBody(
   if (declared !== null && !/^\d{1,15}$/.test(declared))
     throw new ProblemError("invalid-request", { param: "content-length" });
   const length = declared === null ? null : Number(declared);
-  if (length !== null && length > bytesMax) throw tooLarge(bytesMax);
+  if (length !== null && length > bytesMax) {
+    await letPass(request.body, length);
+    throw tooLarge(bytesMax);
+  }
   if (request.body === null) return new Uint8Array();
   if (length === null || length > ONE_PIECE_BYTES_MAX) return readParts(request.body.getReader(), bounds, length);
   if (!lease.take(length)) throw full();

@@ -18,6 +18,10 @@ export const LIMITS = {
   isolateBodiesBytesMax: 40 * MiB,
   /** 32 MiB in two minutes are 2.2 Mbit/s; who is slower holds room that others need. */
   bodyReadMsMax: 2 * MINUTE,
+  /** Twice the largest body that is taken: who sends more has made no mistake of size. */
+  unreadBodyBytesMax: 64 * MiB,
+  /** 64 MiB in ten seconds are 54 Mbit/s; nothing but the call waits meanwhile. */
+  unreadBodyMsMax: 10 * SECOND,
   /** Deepest real request seen is a JSON schema in a tool in a request: below 40. */
   jsonDepthMax: 64,
   /** Members and elements in one document: a 2,048-input embedding of token arrays is about 1.6 M tokens of JSON. */
