@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { type ForwardingKey, forwardingKey } from "../../shared/crypto/forwarding.ts";
-import { marker, startLab, type Tenant, user } from "../support/lab.ts";
+import { marker, startLab, startSurroundings, type Tenant, user } from "../support/lab.ts";
 import { said } from "./attack.ts";
 import { token } from "./forge.ts";
 import { HostileEngine } from "./hostile-engine.ts";
@@ -59,14 +59,20 @@ const tenants = (issuer: string, foreign: string, inward: readonly string[]): st
     issuers: ${inward.map((url) => issuerLine(url, "tenant")).join("")}
 `;
 
-export async function startRange(): Promise<Range & { stop(): Promise<void> }> {
+/** The runtimes that are attacked. */
+export const RUNTIMES = ["deno", "workerd"] as const;
+export type AttackedRuntime = (typeof RUNTIMES)[number];
+
+export async function startRange(runtime: AttackedRuntime): Promise<Range & { stop(): Promise<void> }> {
+  const surroundings = await startSurroundings(runtime);
   const [issuer, foreign] = [await new AttackedIssuer().start(), await new AttackedIssuer().start()];
   const [sink, engine] = [await new Sink().start("0.0.0.0"), await new HostileEngine().start()];
   const inward = TENANT_ISSUERS.map((host) => `https://${host}:${sink.port}`);
-  const rest = async () => void (await Promise.all([issuer.stop(), foreign.stop(), sink.stop(), engine.stop()]));
+  const parts = [issuer, foreign, sink, engine, surroundings];
+  const rest = async () => void (await Promise.all(parts.map((part) => part.stop())));
   const lab = await startLab({
-    runtime: "deno",
-    env: { BAILIWICK_FORWARDING_KEYS: FORWARDING_TEXT },
+    runtime,
+    env: { ...surroundings.env, BAILIWICK_FORWARDING_KEYS: FORWARDING_TEXT },
     config: (files) => ({
       ...files,
       "tenants.yml": `${files["tenants.yml"]}${tenants(issuer.issuer, foreign.issuer, inward)}`,

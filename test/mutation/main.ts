@@ -11,14 +11,14 @@ import { type Mutant, outcomeOf } from "./outcome.ts";
 const USAGE = `npm run mutate -- <area> [options]
   areas: ${Object.keys(AREAS).join(", ")}
   --only <file>       a file of the area to change, or lines of it (a.ts:10-20), instead of all
-  --tests <pattern>   tests that must notice, instead of the area's: fewer are faster
+  --tests <pattern>   tests that must notice, instead of the area's: fewer are faster; may be given more than once
   --minutes 60        ends after this time with what was tried until then, and exit code 2`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     only: { type: "string" },
-    tests: { type: "string" },
+    tests: { type: "string", multiple: true },
     minutes: { type: "string", default: "60" },
     help: { type: "boolean" },
   },
@@ -34,7 +34,7 @@ if (name === undefined || area === undefined || values.help) {
 const label = values.only === undefined ? name : `${name}.${basename(values.only, ".ts")}`;
 const started = Date.now();
 const scratch = mkdtempSync(join(tmpdir(), "bailiwick-mutation-"));
-const tests = values.tests === undefined ? area.tests : [values.tests];
+const tests = values.tests ?? area.tests;
 process.env.BAILIWICK_MUTATION_TESTS = JSON.stringify(tests);
 const limit = setTimeout(() => {
   console.error(`not done after ${values.minutes} minutes: what was tried until now is reported`);

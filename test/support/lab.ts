@@ -101,7 +101,7 @@ export async function startLab({
  * The control database of a workerd cell, which has none of its own: PostgreSQL behind Neon's HTTP protocol. Null, said
  * on standard error, where this machine has no PostgreSQL.
  */
-async function workerdDatabase(): Promise<{ env: Record<string, string>; stop(): Promise<void> } | null> {
+export async function workerdDatabase(): Promise<{ env: Record<string, string>; stop(): Promise<void> } | null> {
   const bin = postgresBinaries();
   if (bin === null) {
     process.stderr.write("skipped on workerd: rows that need a control database (no PostgreSQL on this machine)\n");
@@ -121,23 +121,33 @@ async function workerdDatabase(): Promise<{ env: Record<string, string>; stop():
   };
 }
 
+/** What a runtime has to be given from outside for a whole cell: workerd brings no database and no queues. */
+export async function startSurroundings(
+  runtime: CellRuntime,
+): Promise<{ env: Record<string, string>; stop(): Promise<void> }> {
+  if (runtime !== "workerd") return { env: {}, stop: async () => {} };
+  const [database, queues] = [await workerdDatabase(), await startQueues("local")];
+  return {
+    env: { ...database?.env, ...queues.env },
+    async stop() {
+      await database?.stop();
+      await queues.stop();
+    },
+  };
+}
+
 /** The same before the tests of a file, and stopped after them. Members are usable inside tests only. */
 export function createLab(runtime: CellRuntime, edges?: number): Lab {
   let started: Awaited<ReturnType<typeof startLab>> | undefined;
-  let database: Awaited<ReturnType<typeof workerdDatabase>> = null;
-  let queues: Awaited<ReturnType<typeof startQueues>> | null = null;
+  let surroundings: Awaited<ReturnType<typeof startSurroundings>> | undefined;
   beforeAll(async () => {
-    if (runtime === "workerd") [database, queues] = [await workerdDatabase(), await startQueues("local")];
-    started = await startLab({
-      runtime,
-      ...(edges === undefined ? {} : { edges }),
-      env: { ...database?.env, ...queues?.env },
-    });
+    surroundings = await startSurroundings(runtime);
+    const { env } = surroundings;
+    started = await startLab({ runtime, ...(edges === undefined ? {} : { edges }), env });
   });
   afterAll(async () => {
     await started?.stop();
-    await database?.stop();
-    await queues?.stop();
+    await surroundings?.stop();
   });
   const lab = () => started ?? fail("the cell");
   return labOver(
