@@ -10,6 +10,7 @@ import { type HostFiles, hostFiles } from "./host-files.ts";
 import { type ObjectBody, type ObjectClass, type ObjectHost, ObjectUnavailable, provisioning } from "./object-class.ts";
 import { objectFolder, objectPath } from "./object-path.ts";
 import { type PendingCall, pendingCall } from "./pending-call.ts";
+import { SyncRounds } from "./sync-rounds.ts";
 
 export interface EmbeddedHostOptions {
   /** An existing, writable directory. */
@@ -83,6 +84,7 @@ export function openEmbeddedHost(options: EmbeddedHostOptions): EmbeddedHost {
   const host: EmbeddedObjectHost = {
     files,
     alarms: openIndex(),
+    rounds: new SyncRounds(),
     env: () => ({ now: clock.now(), mint }),
     ready(object) {
       ready.add(object);

@@ -6,12 +6,14 @@ import { type ObjectClass, ObjectOverloaded, ObjectUnavailable } from "./object-
 import { type PendingCall, pendingCall } from "./pending-call.ts";
 import type { CoreEnv } from "./sql.ts";
 import { SqliteFile } from "./sqlite-file.ts";
+import type { SyncRounds } from "./sync-rounds.ts";
 import { runTick } from "./tick.ts";
 
 /** What an object needs from its host. */
 export interface EmbeddedObjectHost {
   readonly files: HostFiles;
   readonly alarms: AlarmIndex;
+  readonly rounds: SyncRounds;
   env(): CoreEnv;
   /** Asks for a `tick` soon. */
   ready(object: EmbeddedObject): void;
@@ -234,6 +236,7 @@ export class EmbeddedObject {
       recover: this.#recover,
       checkpoints: "owner",
       overwrites: this.of.overwrites ?? false,
+      rounds: this.#host.rounds,
     });
     try {
       this.#provisioned = isProvisioned(file.sql);

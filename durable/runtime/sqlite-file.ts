@@ -3,6 +3,7 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { HostFiles, SyncFile } from "./host-files.ts";
 import { NodeSql } from "./node-sql.ts";
 import { SyncGate } from "./sync-gate.ts";
+import type { SyncRounds } from "./sync-rounds.ts";
 
 /** Asking for the length of the log costs about one statement: once in so many commits. */
 const COMMITS_PER_SIZE_CHECK = 16;
@@ -19,6 +20,8 @@ export interface SqliteFileOptions {
   checkpoints: "owner" | "sqlite";
   /** Pages that a deletion sets free are overwritten too; rows in pages that stay always are. */
   overwrites?: boolean;
+  /** Where several files are written for one another's callers: their syncs end together. */
+  rounds?: SyncRounds;
 }
 
 /**
@@ -31,7 +34,7 @@ export class SqliteFile {
   readonly #db: DatabaseSync;
   readonly #path: string;
   readonly #files: HostFiles;
-  readonly #gate = new SyncGate(() => this.#sync());
+  readonly #gate: SyncGate;
   #log: SyncFile | null = null;
   /** Once opened it stays so: closing any descriptor of a database drops the process's locks on it (POSIX). */
   #data: SyncFile | null = null;
@@ -45,6 +48,7 @@ export class SqliteFile {
   constructor(path: string, options: SqliteFileOptions) {
     this.#path = path;
     this.#files = options.files;
+    this.#gate = new SyncGate(() => this.#sync(), options.rounds);
     this.#foldersChanged = options.foldersChanged;
     const leftover = options.files.exists(`${path}-wal`);
     this.#db = new DatabaseSync(path);
