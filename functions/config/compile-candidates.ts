@@ -54,6 +54,8 @@ function compileCandidate(declaration: Declaration, providers: ProvidersFile | n
   const capabilities = capabilitiesOf(facts);
   const surfaces = facts?.surfaces ?? surfacesOf(capabilities);
   if (entry) checkSurfaces(surfaces, entry, refuse);
+  if (facts?.tensors && !surfaces.includes("oip.infer"))
+    refuse("tensors", "are of models that take tensors: capabilities lack predict");
   const generates = surfaces.some((surface) => !WITHOUT_OUTPUT_TOKENS.has(surface));
   const outputMax = generates ? (facts?.output_tokens_max ?? MODEL_DEFAULTS.output_tokens_max) : 0;
   const context = facts?.context_tokens ?? Math.max(MODEL_DEFAULTS.context_tokens, outputMax);
@@ -83,6 +85,7 @@ function compileCandidate(declaration: Declaration, providers: ProvidersFile | n
       findings,
     ),
     weight: facts?.weight ?? 1,
+    ...(facts?.tensors === undefined ? {} : { tensors: facts.tensors }),
     ...(facts?.weights_digest === undefined ? {} : { weights_digest: facts.weights_digest }),
   };
 }

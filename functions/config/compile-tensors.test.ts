@@ -26,7 +26,29 @@ it("a model of tensors has a price by call and element, and needs none of tokens
   });
 });
 
+it("a model of tensors keeps what it declares to take and answer", () => {
+  const tensors = {
+    inputs: [{ name: "x", datatype: "FP32", shape: [-1, 3] }],
+    outputs: [{ name: "y", datatype: "INT64", shape: [-1] }],
+  };
+  const compiled = compile(KSERVE, { ...TENSORS, tensors });
+  if (!compiled.ok) throw new Error(JSON.stringify(compiled.error));
+  expect(compiled.value.snapshot.candidates["p:m"]?.tensors).toEqual(tensors);
+});
+
 it.each([
+  [
+    "tensors of a model that takes none",
+    { kind: "synthetic" },
+    {
+      ...{ capabilities: ["chat"], prices: "none" },
+      tensors: {
+        inputs: [{ name: "x", datatype: "FP32", shape: [1] }],
+        outputs: [{ name: "x", datatype: "FP32", shape: [1] }],
+      },
+    },
+    "capabilities lack predict",
+  ],
   ["an engine of words", { kind: "openai", base_url: "https://api.example.com" }, TENSORS, "does not answer oip.infer"],
   ["words of an engine of tensors", KSERVE, { capabilities: ["chat"], prices: "none" }, "answers tensors alone"],
   ["dialects of an engine that has one", { ...KSERVE, dialects: ["oip.infer"] }, TENSORS, "speaks oip.infer alone"],

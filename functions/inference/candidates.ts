@@ -14,6 +14,7 @@ import type { Dialect } from "../../shared/contracts/ports/engine.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { Route, RouteReason } from "../../shared/contracts/task.ts";
 import type { WorkspacePin } from "../../shared/contracts/workspace-pin.ts";
+import type { Tensor } from "../../shared/oip/tensor.ts";
 import { CAPABILITY_REASONS, type CapabilityReason, rejectionOf } from "./rejections.ts";
 
 export interface Asked {
@@ -23,6 +24,8 @@ export interface Asked {
   intent: string | null;
   surface: Dialect;
   features: { tools: boolean; images: boolean; structured_output: boolean };
+  /** Of tensors: the version that was asked for, null for any, and what is given; absent: nothing is held against it. */
+  tensors?: { version: string | null; inputs: readonly Pick<Tensor, "name" | "datatype" | "shape">[] | null };
   /** In force for the caller: the tenant's mode, or a stricter one that was asked for. */
   privacy: PrivacyMode;
   classification: string | null;
@@ -59,6 +62,8 @@ export interface Offered {
 
 export type CandidateRefusal =
   | { reason: "unknown_model" }
+  /** The name is known, and no engine model behind it has the version. */
+  | { reason: "unknown_version"; rejected: readonly RouteReason[] }
   | { reason: "unknown_intent" }
   /** Everything that may be used lacks what the request needs. */
   | { reason: "unsupported"; capability: CapabilityReason; rejected: readonly RouteReason[] }
@@ -180,6 +185,9 @@ function standing(
 }
 
 function refusalOf(rejected: readonly RouteReason[]): CandidateRefusal {
+  const otherwise = rejected.filter(({ reason }) => reason !== "other_version" && reason !== "surface_unsupported");
+  if (otherwise.length === 0 && rejected.some(({ reason }) => reason === "other_version"))
+    return { reason: "unknown_version", rejected };
   const capability = CAPABILITY_REASONS.find((reason) => rejected.some((row) => row.reason === reason));
   return capability ? { reason: "unsupported", capability, rejected } : { reason: "no_candidate", rejected };
 }

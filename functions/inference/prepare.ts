@@ -18,7 +18,7 @@ export interface Carried {
 /** Candidates of a call from the cached snapshot, for policy to decide on. Throws `ProblemError`. */
 export async function prepareInference(deps: Deps, call: Undecided, view: View): Promise<Prepared> {
   const body = call.body as JsonObject; // safe because: the operation's schema is an object
-  if (view.surface === "oip.infer") checkTensors(body);
+  const tensors = view.surface === "oip.infer" ? { tensors: checkTensors(body) } : {};
   const features = featuresOf(view.surface, body, call, String(body.model));
   const brought = await deps.tenantCredentials.providers(deps, call);
   const offered = candidatesFor(call.snapshot, call.snapshot.tenants[call.tenant.id] ?? null, {
@@ -26,6 +26,7 @@ export async function prepareInference(deps: Deps, call: Undecided, view: View):
     intent: features.intent,
     surface: view.surface,
     features,
+    ...tensors,
     privacy: call.privacy,
     pin: pinOf(call.tenant, call.actor.scopes.workspace),
     classification: call.labels.classification,
@@ -53,12 +54,15 @@ const PARAM = {
   tools_unsupported: "tools",
   vision_unsupported: "messages",
   structured_output_unsupported: "response_format",
+  tensors_unsupported: "inputs",
 } as const;
 
 function refused(refusal: CandidateRefusal): ProblemError {
   switch (refusal.reason) {
     case "unknown_model":
       return new ProblemError("model-not-found", { param: "model" });
+    case "unknown_version":
+      return new ProblemError("model-not-found", { param: "model_version", members: { candidates: refusal.rejected } });
     case "unknown_intent":
       return new ProblemError("invalid-request", { param: "x-bailiwick-intent", detail: "There is no such intent." });
     case "unsupported":

@@ -7,6 +7,8 @@ import type {
 } from "../../shared/contracts/config/snapshot.ts";
 import type { PrivacyMode } from "../../shared/contracts/decision.ts";
 import type { Route } from "../../shared/contracts/task.ts";
+import { versionOf } from "../../shared/oip/version.ts";
+import { fits } from "../../shared/oip/wire.ts";
 import type { Asked } from "./candidates.ts";
 
 /** The candidate lacks what the request needs; checked last, so nothing else stood against it. */
@@ -15,6 +17,7 @@ export const CAPABILITY_REASONS = [
   "tools_unsupported",
   "vision_unsupported",
   "structured_output_unsupported",
+  "tensors_unsupported",
 ] as const;
 export type CapabilityReason = (typeof CAPABILITY_REASONS)[number];
 
@@ -30,6 +33,7 @@ export type Rejection =
   | "tier_not_allowed"
   | "route_not_allowed"
   | "secret_missing"
+  | "other_version"
   | CapabilityReason;
 
 export interface RejectionContext {
@@ -88,13 +92,22 @@ function intentRejection(
 function technicalRejection(
   candidate: Candidate,
   provider: ProviderConfig,
-  { surface, features, tenantCredentials }: Asked,
+  { surface, features, tensors, tenantCredentials }: Asked,
 ): Rejection | null {
   const brought = provider.tenant_credentials && tenantCredentials.has(provider.name);
   if (provider.secret_missing === true && !brought) return "secret_missing";
   if (!candidate.surfaces.includes(surface)) return "surface_unsupported";
+  if (tensors && tensors.version !== null && versionOf(candidate.model).version !== tensors.version)
+    return "other_version";
   if (features.tools && !candidate.tools) return "tools_unsupported";
   if (features.images && !candidate.vision) return "vision_unsupported";
   if (features.structured_output && !candidate.structured_output) return "structured_output_unsupported";
+  const [given, takes] = [tensors?.inputs, candidate.tensors?.inputs];
+  if (
+    given &&
+    takes &&
+    !given.every((tensor) => takes.some((declared) => declared.name === tensor.name && fits(tensor, declared)))
+  )
+    return "tensors_unsupported";
   return null;
 }

@@ -33,6 +33,13 @@ import { exportCellLedger, exportLedger } from "./ledger/export.ts";
 import { listCellLedger, listLedger } from "./ledger/list.ts";
 import { readCellCheckpoint, readCellTile, readCheckpoint, readTile } from "./ledger/tiles.ts";
 import { getModel, listModels } from "./models/list.ts";
+import {
+  getTensorModel,
+  getTensorModelVersion,
+  tensorModelReady,
+  tensorModelVersionReady,
+} from "./models/tensor-models.ts";
+import { tensorServer, tensorServerLive, tensorServerReady } from "./models/tensor-server.ts";
 import type { Operation } from "./operation.ts";
 import { activateBundle, getArchive, getBundle, listBundles } from "./policies/bundles.ts";
 import { deletePolicyKey, getPolicyKey, listPolicyKeys, putPolicyKey } from "./policies/keys.ts";
@@ -75,6 +82,13 @@ export const OPERATIONS: readonly Operation[] = [
   predict,
   listModels,
   getModel,
+  tensorServer,
+  tensorServerLive,
+  tensorServerReady,
+  getTensorModel,
+  tensorModelReady,
+  getTensorModelVersion,
+  tensorModelVersionReady,
   getTask,
   getTaskEvidence,
   createTask,

@@ -12,8 +12,8 @@ export function isFramed({ framed, media }: Operation, headers: CallHeaders): bo
 }
 
 /**
- * A JSON body, and its bytes as everything behind the seam is to see them: in the JSON form, with the model that an
- * alias's path names in it, so that a run without its caller reads the same call. Throws `ProblemError`.
+ * A JSON body, and its bytes as everything behind the seam is to see them: in the JSON form, with the model and
+ * version that an alias's path names in it, so that a run without its caller reads the same call. Throws `ProblemError`.
  */
 export function readJson(
   { framed }: Operation,
@@ -21,8 +21,13 @@ export function readJson(
   { headers, path, other }: { headers: CallHeaders; path: Record<string, string>; other: boolean },
 ): { json: JsonValue; rawBody: Uint8Array } {
   const json = other && framed ? framed.read(raw, headers) : parseBody(raw);
-  const { deployment } = path;
-  const named = deployment !== undefined && isJsonObject(json) && json.model !== deployment;
-  const asked = named ? { ...json, model: deployment } : json;
+  const { deployment, version } = path;
+  const named =
+    deployment !== undefined &&
+    isJsonObject(json) &&
+    (json.model !== deployment || (version !== undefined && json.model_version !== version));
+  const asked = named
+    ? { ...json, model: deployment, ...(version === undefined ? {} : { model_version: version }) }
+    : json;
   return { json: asked, rawBody: named || other ? utf8(JSON.stringify(asked)) : raw };
 }

@@ -1,6 +1,7 @@
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { TensorBroken } from "../../shared/oip/broken.ts";
 import type { Tensor } from "../../shared/oip/tensor.ts";
+import { isPinned, modelPath } from "../../shared/oip/version.ts";
 import {
   BINARY_EXTENSION,
   decodeInfer,
@@ -56,13 +57,14 @@ export class OipClient {
    * answered: a tensor of another type or shape is never taken for the one that was meant.
    */
   async infer(
+    model: string,
     metadata: ModelMetadata,
     request: InferRequest,
     options: { binary: boolean; traceparent: string; signal: AbortSignal },
   ): Promise<InferAnswer> {
     hold(request.inputs, metadata.inputs ?? [], "takes no");
     const { headers, body } = whole(() => encodeInfer(request, options.binary));
-    const answer = await callLocal(new URL(`${modelPath(metadata.name)}/infer`, this.#root), {
+    const answer = await callLocal(new URL(`${modelPath(model)}/infer`, this.#root), {
       method: "POST",
       headers: { ...headers, traceparent: options.traceparent },
       body,
@@ -73,7 +75,7 @@ export class OipClient {
     const bytes = await readAll(answer.body, LIMITS.engineBodyBytesMax);
     const length = answer.headers[HEADER_LENGTH];
     const decoded = whole(() => decodeInfer(bytes, typeof length === "string" ? length : undefined));
-    if (decoded.model !== metadata.name) throw new EngineFailed({ reason: "model_mismatch", message: decoded.model });
+    if (!isPinned(model, decoded)) throw new EngineFailed({ reason: "model_mismatch", message: toldOf(decoded) });
     const missing = request.outputs.filter((name) => !decoded.outputs.has(name));
     if (missing.length > 0) throw broken(`the answer lacks ${missing.join(", ")}`);
     hold([...decoded.outputs.values()], metadata.outputs ?? [], "answers no");
@@ -88,7 +90,7 @@ export class OipClient {
   }
 }
 
-const modelPath = (model: string): string => `v2/models/${encodeURIComponent(model)}`;
+const toldOf = ({ model, version }: InferAnswer): string => (version === null ? model : `${model}@${version}`);
 const broken = (message: string): EngineFailed => new EngineFailed({ reason: "failed", message });
 
 /** Tensors that are not what they say, as a failure of the call. */

@@ -42,6 +42,7 @@ export function oipEngine({ url, models }: OipEngineOptions): LocalEngine {
     const { metadata, input, output } = embedder;
     const shape = input.shape.length === 1 ? [texts.length] : [texts.length, 1];
     const answer = await client.infer(
+      request.model,
       metadata,
       { id: request.task, inputs: [textTensor(input.name, shape, texts)], outputs: [output.name] },
       { binary, traceparent: request.traceparent, signal },
@@ -65,7 +66,7 @@ export function oipEngine({ url, models }: OipEngineOptions): LocalEngine {
     if (metadata === undefined)
       throw new EngineFailed({ reason: "model_mismatch", message: "the engine does not serve the pinned model" });
     const request = asked(body, task);
-    const answer = await client.infer(metadata, request, { binary, traceparent, signal });
+    const answer = await client.infer(model, metadata, request, { binary, traceparent, signal });
     const made = inferAnswerOf(answer, answer.outputs.values(), request);
     yield { kind: "head" } as const;
     yield { kind: "chunk", raw: Buffer.from(JSON.stringify(made)) } as const;

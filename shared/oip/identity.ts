@@ -1,5 +1,6 @@
 import type { JsonObject } from "../contracts/json.ts";
 import { inferAnswerOf, inferRequestOf } from "./predict.ts";
+import { versionOf } from "./version.ts";
 
 /**
  * What the synthetic engines answer tensors with: each input under its own name, or under the names that outputs were
@@ -7,10 +8,11 @@ import { inferAnswerOf, inferRequestOf } from "./predict.ts";
  */
 export function identityAnswer(body: JsonObject, model: string): JsonObject {
   const request = inferRequestOf(body, "");
-  const names = request.outputs.length > 0 ? request.outputs : request.inputs.map(({ name }) => name);
-  const outputs = names.flatMap((name, index) => {
+  const { name, version } = versionOf(model);
+  const names = request.outputs.length > 0 ? request.outputs : request.inputs.map((input) => input.name);
+  const outputs = names.flatMap((output, index) => {
     const input = request.inputs[index];
-    return input === undefined ? [] : [{ ...input, name }];
+    return input === undefined ? [] : [{ ...input, name: output }];
   });
-  return { ...inferAnswerOf({ model, version: null }, outputs, request), synthetic: true };
+  return { ...inferAnswerOf({ model: name, version }, outputs, request), synthetic: true };
 }

@@ -139,7 +139,7 @@ function parse(json: Uint8Array): z.infer<typeof InferAnswer> {
 }
 
 /** Whether a tensor may be given for, or come as, a declared one. */
-export const fits = (tensor: Tensor, declared: Declared): boolean =>
+export const fits = (tensor: Pick<Tensor, "datatype" | "shape">, declared: Declared): boolean =>
   tensor.datatype === declared.datatype &&
   tensor.shape.length === declared.shape.length &&
   declared.shape.every((wanted, i) => wanted === -1 || wanted === tensor.shape[i]);

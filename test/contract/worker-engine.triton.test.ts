@@ -52,6 +52,7 @@ describe.skipIf(python === null)("a server of the Open Inference Protocol with b
     const client = new OipClient(url);
     const metadata = await client.model("echo", new AbortController().signal);
     const answer = await client.infer(
+      "echo",
       metadata,
       { id: "1", inputs: EDGES, outputs: EDGES.map(({ name }) => `${name}_OUT`) },
       { binary: true, traceparent: "00-1-2-01", signal: new AbortController().signal },

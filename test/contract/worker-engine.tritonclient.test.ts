@@ -16,13 +16,19 @@ describe.skipIf(python === null)("a stock client of the Open Inference Protocol:
   }, 600_000);
   afterAll(() => lab?.stop());
 
-  it("reads what a cell answers, as bytes and as JSON, and its refusals", async () => {
+  it("reads what a cell answers, as bytes and as JSON, its refusals, and what it says of its models", async () => {
     const tenant = await lab.newTenant();
     const { host } = new URL(lab.cell.url);
-    const { stdout } = await promisify(execFile)(python ?? "", [SCRIPT, host, tenant.apiKey, "tensors"]);
+    const { stdout } = await promisify(execFile)(python ?? "", [SCRIPT, host, tenant.apiKey, "tensors", "versioned"]);
     const same = { half: [[1, -2, 65_504]], type: "float16", texts: ["a", "ä€𝄞"], id: "mine" };
     const told = JSON.parse(stdout);
     expect(told.slice(0, 2)).toEqual([same, same]);
     expect(told[2]).toMatchObject({ status: expect.stringContaining("404") });
+    const declared = [{ name: "x", datatype: "FP32", shape: [-1, 2] }];
+    const metadata = { name: "versioned", versions: ["2"], platform: "bailiwick", inputs: declared, outputs: declared };
+    expect(told[3]).toEqual({
+      ...{ live: true, ready: true, stranger: false, extensions: ["binary_tensor_data"] },
+      ...{ models: [true, true, false], metadata, version: "2", numbers: [[1, 2]] },
+    });
   });
 });

@@ -100,6 +100,7 @@ export function oipSuite(under: () => { url: URL; binary: boolean }): void {
     const client = new OipClient(under().url);
     const metadata = await client.model("embedder", live());
     const call = client.infer(
+      "embedder",
       metadata,
       { id: "1", inputs: [textTensor("text", [2, 2], ["a", "b", "c", "d"])], outputs: ["vector"] },
       { binary: under().binary, traceparent: "00-1-2-01", signal: live() },
@@ -110,6 +111,7 @@ export function oipSuite(under: () => { url: URL; binary: boolean }): void {
   it("tells a refusal of the server as one", async () => {
     const client = new OipClient(under().url);
     const call = client.infer(
+      "nothing",
       { name: "nothing", inputs: [{ name: "text", datatype: "BYTES", shape: [-1, 1] }] },
       { id: "1", inputs: [textTensor("text", [1, 1], ["a"])], outputs: ["vector"] },
       { binary: under().binary, traceparent: "00-1-2-01", signal: live() },

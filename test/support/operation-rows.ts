@@ -77,6 +77,7 @@ const exportable = async (place: Place) => void (await edgeTile(place.lab, place
 const cellExportable = async ({ lab }: Place) => void (await edgeTile(lab, lab.cell.adminKey, "/v1/cell/ledger"));
 const ofTheLog = "a tile's path is of each log's own";
 const byCellOperator = true as const;
+const versioned = { nobodys: "a model's name is the cell's", path: async () => ({ model: "versioned", version: "2" }) };
 const ofTheCell = "pools are the cell's own: no tenant has ids there";
 const pool = async () => ({ pool: "local" });
 const letter = async ({ lab, tenant }: Place) => ({
@@ -246,6 +247,10 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "messages.create": {},
   "models.list": {},
   "models.get": { path: async () => ({ model: "small" }), nobodys: "a model's name is the cell's" },
+  "tensors.server": {},
+  "tensors.live": {},
+  "tensors.ready": {},
+  ...Object.fromEntries(["", "-version", "-ready", "-ready-version"].map((of) => [`tensors.model${of}`, versioned])),
   "tasks.create": {},
   "tasks.get": { path: task },
   "tasks.events": { path: backgroundTask },

@@ -64,6 +64,7 @@ providers:
   spare: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, breaker: { failures: 1000 } }
   openai: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, tenant_credentials: true }
   pool: { kind: pool, pool: local, stand_in: true }
+  unheard: { kind: pool, pool: unheard }
   synthetic: { kind: synthetic, synthetic: { tokens_per_s: 5000 } }
   synthetic-midstream: { kind: synthetic, synthetic: { tokens_per_s: 5000, fail: midstream } }
   synthetic-failed: { kind: synthetic, synthetic: { fail: failed } }
@@ -81,6 +82,15 @@ ${models.join("\n")}
   small: { provider: upstream, model: echo, prices: { input: "1", output: "2" }, ${CAPABLE} }
   embedding: { provider: upstream, model: embed, prices: { input: "1" }, capabilities: [embeddings] }
   tensors: { provider: synthetic, model: identity, prices: { step: "0.00001", point: "0.000000001" }, capabilities: [predict] }
+  versioned:
+    candidates:
+      - { provider: synthetic, model: identity@1, prices: { step: "0.00001" }, capabilities: [predict] }
+      - provider: synthetic
+        model: identity@2
+        prices: { step: "0.00002" }
+        capabilities: [predict]
+        tensors: { inputs: [{ name: x, datatype: FP32, shape: [-1, 2] }], outputs: [{ name: x, datatype: FP32, shape: [-1, 2] }] }
+  unheard: { provider: unheard, model: identity, prices: none, capabilities: [predict] }
   queued-tensors: { provider: pool, model: identity, prices: { step: "0.00001", point: "0.000000001" }, capabilities: [predict] }
   queued: { provider: pool, model: echo, prices: { input: "1", output: "2" } }
   synthetic: { provider: synthetic, model: synthetic-1 }

@@ -190,6 +190,7 @@ const IDS: Readonly<Record<string, string>> = {
   budget_id: `bud_${"0".repeat(26)}`,
   credential_id: `cred_${"0".repeat(26)}`,
   revision: "1",
+  version: "1",
   decision_id: `dec_${"0".repeat(26)}`,
   approval_id: `apr_${"0".repeat(26)}`,
   pool: "local",

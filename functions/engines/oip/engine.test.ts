@@ -33,16 +33,16 @@ function server(infer: (sent: Sent) => Response, extensions: string[] | null = [
       },
     },
   });
-  const ask = async (body: JsonObject) => {
+  const ask = async (body: JsonObject, model = "m/1") => {
     const request: EngineRequest = {
-      ...{ task: "task_1", dialect: "oip.infer", model: "m/1", stream: false, traceparent: "00-1-2-01" },
-      ...{ tracestate: null, secret: null, body: { ...body, model: "m/1" } },
+      ...{ task: "task_1", dialect: "oip.infer", model, stream: false, traceparent: "00-1-2-01" },
+      ...{ tracestate: null, secret: null, body: { ...body, model } },
     };
     for await (const event of engine.execute(request, new AbortController().signal))
       if (event.kind === "body") return JSON.parse(new TextDecoder().decode(event.raw));
   };
-  const failure = async (body: JsonObject) => {
-    const thrown = await ask(body).then(
+  const failure = async (body: JsonObject, model?: string) => {
+    const thrown = await ask(body, model).then(
       () => null,
       (cause: unknown) => cause,
     );
@@ -116,6 +116,16 @@ describe("a server of the Open Inference Protocol", () => {
   ])("that answers %s is a failure, so that no wrong number is delivered", async (_, answer, expected) => {
     const { failure } = answering(answer);
     expect(await failure({ inputs: [NUMBERS], outputs: [{ name: "x" }] })).toMatchObject(expected);
+  });
+
+  it("is asked for the version that is pinned, and believed only when that one answers", async () => {
+    const { sent, ask, failure } = server(echo, []);
+    expect(await ask({ inputs: [NUMBERS] }, "m/1@7")).toMatchObject({ model_name: "m/1", model_version: "7" });
+    expect(await failure({ inputs: [NUMBERS] }, "m/1@8")).toEqual({ reason: "model_mismatch", reported: "m/1@7" });
+    expect(sent.slice(1).map(({ url }) => url.replace("http://oip.example.com/base", ""))).toEqual([
+      "/v2/models/m%2F1/versions/7/infer",
+      "/v2/models/m%2F1/versions/8/infer",
+    ]);
   });
 
   it("tells its refusal with its own words", async () => {

@@ -3,12 +3,14 @@ import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { type Engine, EngineError } from "../../../shared/contracts/ports/engine.ts";
 import { TensorBroken } from "../../../shared/oip/broken.ts";
 import { inferAnswerOf, inferRequestOf } from "../../../shared/oip/predict.ts";
+import { isPinned, modelPath } from "../../../shared/oip/version.ts";
 import {
   BINARY_EXTENSION,
   concat,
   decodeInfer,
   encodeInfer,
   HEADER_LENGTH,
+  type InferAnswer,
   ServerMetadata,
 } from "../../../shared/oip/wire.ts";
 import type { EngineOptions } from "../engine-options.ts";
@@ -21,7 +23,7 @@ const TASK = "bailiwick_task";
 /**
  * A server of the Open Inference Protocol v2 (Triton, KServe, MLServer) on the direct lane. `base_url` ends before `/v2`.
  * Tensors travel as bytes where the server has the binary extension, which it is asked once; an answer's tensors are
- * checked against their own types and shapes, and its model against the one that was asked.
+ * checked against their own types and shapes, and its model, with its version where one is pinned, against the one asked.
  */
 export function oipEngine(options: EngineOptions): Engine {
   const { provider, egress } = options;
@@ -46,7 +48,7 @@ export function oipEngine(options: EngineOptions): Engine {
       synthetic: false,
     },
     target: ({ body, model, task }) => ({
-      url: joinUrl(base, `/v2/models/${encodeURIComponent(model)}/infer`),
+      url: joinUrl(base, `/${modelPath(model)}/infer`),
       body: { ...body, [TASK]: task },
     }),
     headers: (secret) => (secret === null ? {} : { authorization: `Bearer ${secret}` }),
@@ -84,8 +86,8 @@ async function infer(egress: EngineOptions["egress"], url: string, init: Init, b
   if (!response.ok) return response;
   const bytes = await readAtMost(response, LIMITS.engineBodyBytesMax);
   const answer = held(() => decodeInfer(bytes, response.headers.get(HEADER_LENGTH) ?? undefined));
-  const model = String(body.model);
-  if (answer.model !== model) throw new EngineError({ reason: "model_mismatch", reported: answer.model });
+  if (!isPinned(String(body.model), answer))
+    throw new EngineError({ reason: "model_mismatch", reported: toldOf(answer) });
   const lacking = request.outputs.filter((name) => !answer.outputs.has(name));
   if (lacking.length > 0) throw failed(`the answer lacks ${lacking.join(", ")}`);
   const made = inferAnswerOf(answer, answer.outputs.values(), request);
@@ -110,6 +112,8 @@ function jsonOf(bytes: Uint8Array): unknown {
     return null; // not of the protocol, so without its extensions
   }
 }
+
+const toldOf = ({ model, version }: InferAnswer): string => (version === null ? model : `${model}@${version}`);
 
 const failed = (message: string, cause?: unknown): EngineError =>
   new EngineError({ reason: "failed", status: null, message }, { cause });

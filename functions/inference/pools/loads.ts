@@ -20,11 +20,17 @@ export const poolConfig = ({ pools = {} }: Pick<Snapshot, "pools">, name: string
  * is, or where there is none: load says nothing about it any more. What cannot be known refuses nobody: the job waits in
  * its queue.
  */
-export async function poolRefusals(
-  deps: Pick<Deps, "poolWatch" | "clock">,
-  call: Pick<Call, "snapshot" | "deadline" | "run">,
-  offers: readonly Offer[],
-): Promise<PoolRefusals> {
+export const poolRefusals = (deps: Watched, call: Waiting, offers: readonly Offer[]): Promise<PoolRefusals> =>
+  judged(deps, call, offers, true);
+
+/** The same for who only asks: no queue counts longer for it. */
+export const poolRefusalsSeen = (deps: Watched, call: Waiting, offers: readonly Offer[]): Promise<PoolRefusals> =>
+  judged(deps, call, offers, false);
+
+type Watched = Pick<Deps, "poolWatch" | "clock">;
+type Waiting = Pick<Call, "snapshot" | "deadline" | "run">;
+
+async function judged(deps: Watched, call: Waiting, offers: readonly Offer[], sends: boolean): Promise<PoolRefusals> {
   const refusals = new Map<string, PoolRefusal>();
   const ofPools = offers.flatMap((offer) => {
     const pool = poolOf(offer);
@@ -59,7 +65,7 @@ export async function poolRefusals(
   // Where a pool is the first choice its queue is counted longer from here on: calls of one moment do not all pass.
   const first = offers.find(({ candidate }) => !refusals.has(candidate.id));
   const pool = first === undefined ? null : poolOf(first);
-  if (pool !== null) deps.poolWatch.sent({ pool, class: "interactive" });
+  if (pool !== null && sends) deps.poolWatch.sent({ pool, class: "interactive" });
   return refusals;
 }
 

@@ -1,4 +1,5 @@
 import { Health, ProtectedResourceMetadata, Readiness } from "../../../shared/contracts/http/health.ts";
+import type { Deps } from "../../context.ts";
 import { NO_INPUT } from "../input.ts";
 import { operation, type Reply, value } from "../operation.ts";
 
@@ -12,6 +13,22 @@ const common = {
   tag: "Cell",
   problems: [],
 } as const;
+
+/** What every dependency says now. */
+export async function readinessOf(deps: Pick<Deps, "dependencies" | "lifecycle">): Promise<Readiness> {
+  const probed = await Promise.all(
+    deps.dependencies.map(async (dependency) => ({ dependency, ...(await dependency.probe()) })),
+  );
+  const failing = probed.filter(({ ready }) => !ready);
+  const named = (required: boolean) =>
+    failing
+      .filter(({ dependency }) => dependency.required === required)
+      .map(({ dependency, reason }) => ({ name: dependency.name, reason: reason ?? "not ready" }));
+  const missing = deps.lifecycle.draining ? [...named(true), { name: "cell", reason: "draining" }] : named(true);
+  const degraded = named(false);
+  const status = missing.length > 0 ? "unready" : degraded.length > 0 ? "degraded" : "ready";
+  return { status, missing, degraded };
+}
 
 export const health = operation({
   ...common,
@@ -39,18 +56,8 @@ export const ready = operation({
   summary: "Readiness",
   resource: { kind: "cell" },
   async execute(deps): Promise<Reply> {
-    const probed = await Promise.all(
-      deps.dependencies.map(async (dependency) => ({ dependency, ...(await dependency.probe()) })),
-    );
-    const failing = probed.filter(({ ready }) => !ready);
-    const named = (required: boolean) =>
-      failing
-        .filter(({ dependency }) => dependency.required === required)
-        .map(({ dependency, reason }) => ({ name: dependency.name, reason: reason ?? "not ready" }));
-    const missing = deps.lifecycle.draining ? [...named(true), { name: "cell", reason: "draining" }] : named(true);
-    const degraded = named(false);
-    const status = missing.length > 0 ? "unready" : degraded.length > 0 ? "degraded" : "ready";
-    return { kind: "value", status: status === "unready" ? 503 : 200, value: { status, missing, degraded } };
+    const readiness = await readinessOf(deps);
+    return { kind: "value", status: readiness.status === "unready" ? 503 : 200, value: readiness };
   },
 });
 

@@ -75,7 +75,7 @@ export const messages = viewOperation({
 export const predict = viewOperation({
   id: "predict.create",
   path: "/v1/predict",
-  aliases: ["/v2/models/{deployment}/infer"],
+  aliases: ["/v2/models/{deployment}/infer", "/v2/models/{deployment}/versions/{version}/infer"],
   surface: "oip.infer",
   answerId: (task) => `infer-${suffix(task)}`,
   body: PredictRequest,

@@ -7,7 +7,7 @@ import { NO_INPUT } from "../input.ts";
 import { operation, value } from "../operation.ts";
 
 /** Aliases are the cell's, and the tenant's own where both name one. */
-const aliasesOf = ({ snapshot, tenant }: Pick<Call, "snapshot" | "tenant">): Record<string, Alias> => ({
+export const aliasesOf = ({ snapshot, tenant }: Pick<Call, "snapshot" | "tenant">): Record<string, Alias> => ({
   ...snapshot.aliases,
   ...snapshot.tenants[tenant.id]?.aliases,
 });

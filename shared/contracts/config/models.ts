@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DeclaredTensor } from "../http/tensor-models.ts";
 import { LIMITS } from "../limits.ts";
 import { DIALECTS } from "../ports/engine.ts";
 import {
@@ -56,6 +57,13 @@ const facts = {
   /** Which surfaces may be answered by this model; derived from `capabilities` when absent. */
   surfaces: z.array(z.enum(DIALECTS)).min(1).max(DIALECTS.length).optional(),
   weight: Weight.optional(),
+  /** What a model of tensors takes and answers: inputs are held against it, and clients are told of it. */
+  tensors: z
+    .strictObject({
+      inputs: z.array(DeclaredTensor).min(1).max(LIMITS.oipTensorsMax),
+      outputs: z.array(DeclaredTensor).min(1).max(LIMITS.oipTensorsMax),
+    })
+    .optional(),
   /** Digest of the weights that the pool serves under this name; goes into evidence. */
   weights_digest: z
     .string()

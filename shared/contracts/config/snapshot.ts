@@ -1,5 +1,6 @@
 import type { Role } from "../actor.ts";
 import type { PrivacyMode } from "../decision.ts";
+import type { DeclaredTensor } from "../http/tensor-models.ts";
 import type { NanoUsd } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
 import type { PolicyFacts, Restriction } from "../policy/facts.ts";
@@ -73,6 +74,8 @@ export interface Candidate {
   /** Nobody stated prices: `prices` are the documented conservative defaults. */
   prices_assumed?: boolean;
   weight: number;
+  /** What a model of tensors takes and answers, as the operators stated it. */
+  tensors?: { inputs: DeclaredTensor[]; outputs: DeclaredTensor[] };
   /** `sha256:<hex>` of the weights, as the operators stated it. */
   weights_digest?: string;
 }

@@ -30,6 +30,9 @@ const base64 = z.string().meta({
 });
 const data = z.array(AnyJson).meta({ description: "Row-major, flat or nested as the shape." });
 
+/** The Open Inference Protocol leaves its form to servers: a number at Triton, any word at others. */
+export const ModelVersion = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
+
 /** A tensor as a caller gives it. */
 const GivenTensor = z
   .looseObject({
@@ -57,8 +60,11 @@ export const TensorInput = z.looseObject({
   parameters: Parameters.optional(),
 });
 
-/** `POST /v1/predict` and `POST /v2/models/{model}/infer`, whose path names the model. */
-export const PredictRequest = TensorInput.extend({ model: ModelName.default("auto") }).meta({
+/** `POST /v1/predict` and `POST /v2/models/{model}[/versions/{version}]/infer`, whose path names both. */
+export const PredictRequest = TensorInput.extend({
+  model: ModelName.default("auto"),
+  model_version: ModelVersion.optional().meta({ description: "Only an engine model that is pinned to this version." }),
+}).meta({
   id: "PredictRequest",
   example: {
     model: "tensors",

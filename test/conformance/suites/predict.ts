@@ -104,6 +104,92 @@ export function predictSuite(lab: Lab): void {
       expect(await again.bytes()).toEqual(await first.bytes());
     });
 
+    it("go to the version that the path or the body names, and to no other", async () => {
+      const tenant = await lab.newTenant();
+      const asked = (path: string, body: object = {}) => ask(tenant.apiKey, { inputs: [NUMBERS], ...body }, path);
+      const first = await asked("/v2/models/versioned/infer");
+      const second = await asked("/v2/models/versioned/versions/2/infer");
+      const named = await asked("/v1/predict", { model: "versioned", model_version: "2" });
+      const answers = await Promise.all([first, second, named].map((response) => response.json()));
+      expect(answers.map((answer) => `${answer.model_name} ${answer.model_version}`)).toEqual([
+        "identity 1",
+        "identity 2",
+        "identity 2",
+      ]);
+      expect((await lab.task(tenant, taskOf(second))).usage).toMatchObject({ cost_nusd: 20_000 });
+      const none = await asked("/v2/models/versioned/versions/3/infer");
+      expect([none.status, await none.json()]).toMatchObject([
+        404,
+        { error: { code: "model_not_found", param: "model_version" } },
+      ]);
+    });
+
+    it("that a model does not declare are refused before anything is held, with the names of what it lacks", async () => {
+      const { apiKey } = await lab.newTenant();
+      const path = "/v2/models/versioned/versions/2/infer";
+      for (const input of [{ ...NUMBERS, name: "y" }, { ...NUMBERS, shape: [4] }, TEXTS]) {
+        const response = await ask(apiKey, { inputs: [input] }, path);
+        expect([response.status, await response.json()]).toMatchObject([
+          400,
+          { error: { code: "unsupported_parameter", param: "inputs" } },
+        ]);
+      }
+      // The other version declares nothing, and may take it.
+      const other = await ask(apiKey, { inputs: [TEXTS] }, "/v2/models/versioned/infer");
+      expect((await other.json()).model_version).toBe("1");
+    });
+
+    describe("are described to clients of the Open Inference Protocol", () => {
+      const look = async (path: string, key?: string) => {
+        const response = await lab.ask(path, key === undefined ? { method: "GET" } : { method: "GET", key });
+        return [response.status, await response.json()];
+      };
+
+      it("as a server that lives and is ready", async () => {
+        const { apiKey } = await lab.newTenant();
+        expect(await look("/v2/health/live")).toEqual([200, { live: true }]);
+        expect(await look("/v2/health/ready", apiKey)).toEqual([200, { ready: true }]);
+        expect(await look("/v2", apiKey)).toMatchObject([
+          200,
+          { name: "bailiwick", extensions: ["binary_tensor_data"] },
+        ]);
+      });
+
+      it("as models with their versions and tensors, each as its own path says", async () => {
+        const { apiKey } = await lab.newTenant();
+        const tensors = [{ name: "x", datatype: "FP32", shape: [-1, 2] }];
+        const described = { name: "versioned", platform: "bailiwick", inputs: tensors, outputs: tensors };
+        expect(await look("/v2/models/versioned", apiKey)).toEqual([200, { ...described, versions: ["1", "2"] }]);
+        expect(await look("/v2/models/versioned/versions/2", apiKey)).toEqual([200, { ...described, versions: ["2"] }]);
+        expect(await look("/v2/models/versioned/versions/1", apiKey)).toMatchObject([200, { inputs: [], outputs: [] }]);
+        expect(await look("/v2/models/versioned/ready", apiKey)).toEqual([200, { name: "versioned", ready: true }]);
+        expect(await look("/v2/models/versioned/versions/1/ready", apiKey)).toMatchObject([200, { ready: true }]);
+      });
+
+      it("as not ready where no worker serves them, so that nobody waits for an answer that cannot come", async () => {
+        const { apiKey } = await lab.newTenant();
+        expect(await look("/v2/models/unheard/ready", apiKey)).toEqual([503, { name: "unheard", ready: false }]);
+      });
+
+      it.each([
+        "/v2/models/nothing-like-it",
+        "/v2/models/small",
+        "/v2/models/small/ready",
+        "/v2/models/versioned/versions/3",
+        "/v2/models/versioned/versions/3/ready",
+      ])("as not there: %s", async (path) => {
+        const { apiKey } = await lab.newTenant();
+        expect(await look(path, apiKey)).toMatchObject([404, { error: { code: "model_not_found" } }]);
+      });
+
+      it.each(["/v2", "/v2/health/ready", "/v2/models/tensors", "/v2/models/tensors/ready"])(
+        "and to nobody without a key: %s",
+        async (path) => {
+          expect(await look(path)).toMatchObject([401, { error: { code: "invalid_api_key" } }]);
+        },
+      );
+    });
+
     it("as a task have their result for whoever asked", async () => {
       const tenant = await lab.newTenant();
       const input = { inputs: [NUMBERS], outputs: [{ name: "y" }] };

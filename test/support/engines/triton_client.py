@@ -1,4 +1,4 @@
-"""Asks a cell for tensors with NVIDIA's own client: `triton_client.py HOST:PORT KEY MODEL`."""
+"""Asks a cell with NVIDIA's own client: `triton_client.py HOST:PORT KEY MODEL VERSIONED_MODEL`."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ import numpy
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
-address, key, model = sys.argv[1:]
+address, key, model, versioned = sys.argv[1:]
 client = InferenceServerClient(address)
 headers = {"Authorization": f"Bearer {key}"}
 
@@ -32,4 +32,20 @@ try:
     ask("nothing-like-it", half, words, True)
 except InferenceServerException as refused:
     told.append({"status": refused.status(), "message": refused.message()})
+
+pairs = InferInput("x", [1, 2], "FP32")
+pairs.set_data_from_numpy(numpy.array([[1.0, 2.0]], numpy.float32))
+second = client.infer(versioned, [pairs], model_version="2", headers=headers)
+told.append(
+    {
+        "live": client.is_server_live(),
+        "ready": client.is_server_ready(headers=headers),
+        "stranger": client.is_server_ready(),
+        "extensions": client.get_server_metadata(headers=headers)["extensions"],
+        "models": [client.is_model_ready(*asked, headers=headers) for asked in ((model,), (versioned, "2"), (versioned, "3"))],
+        "metadata": client.get_model_metadata(versioned, "2", headers=headers),
+        "version": second.get_response()["model_version"],
+        "numbers": second.as_numpy("x").tolist(),
+    }
+)
 print(json.dumps(told))
