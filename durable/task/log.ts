@@ -80,6 +80,8 @@ export interface LogPage {
   /** Frames that are durable. */
   frames: number;
   end: LogEnd | null;
+  /** There may be further parts. */
+  more: boolean;
 }
 
 /** Rows that one look answers: at most some MiB. */
@@ -104,5 +106,6 @@ export function readLog(
     parts: parts.map(({ first, frames, sealed }) => ({ from: first, frames, sealed })),
     frames: row.frames,
     end: row.ended,
+    more: parts.length === PAGE_PARTS,
   });
 }

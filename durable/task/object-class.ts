@@ -1,10 +1,10 @@
 import { TaskId, TenantId } from "../../shared/contracts/ids.ts";
-import type { JobQueue } from "../../shared/contracts/ports/job-queue.ts";
+import type { JobQueue, OutgoingJob } from "../../shared/contracts/ports/job-queue.ts";
 import type { Runner } from "../../shared/contracts/ports/runner.ts";
 import type { ObjectClass, ObjectHandle } from "../runtime/object-class.ts";
 import { nextTimer } from "../runtime/timers.ts";
 import { sweep, sweepDue } from "./core.ts";
-import { dueJob, jobSent } from "./detached.ts";
+import { jobSent } from "./detached.ts";
 import { TASK_MIGRATIONS } from "./migrations.ts";
 import { dueWork, notified } from "./run.ts";
 
@@ -39,7 +39,7 @@ async function perform(object: ObjectHandle, { runner, queue }: TaskParts): Prom
   if (due.callback) work.push(runner.callback(...about));
   if (due.run) work.push(runner.run(...about));
   if (due.carry) work.push(runner.carry(...about));
-  if (queue !== null) work.push(sendJob(object, queue));
+  if (queue !== null && due.job !== null) work.push(sendJob(object, queue, due.job));
   const failures = (await Promise.allSettled(work)).filter((outcome) => outcome.status === "rejected");
   if (failures.length === 1) throw failures[0]?.reason;
   if (failures.length > 1)
@@ -49,9 +49,7 @@ async function perform(object: ObjectHandle, { runner, queue }: TaskParts): Prom
     );
 }
 
-async function sendJob(object: ObjectHandle, queue: Pick<JobQueue, "send">): Promise<void> {
-  const job = await object.call(dueJob);
-  if (!job) return;
+async function sendJob(object: ObjectHandle, queue: Pick<JobQueue, "send">, job: OutgoingJob): Promise<void> {
   await queue.send(job);
   // If we crash here the job is sent twice; the second one finds the task leased or finished.
   await object.call(jobSent);

@@ -1,10 +1,12 @@
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import type { OutgoingJob } from "../../shared/contracts/ports/job-queue.ts";
 import type { RunLease, TaskPayload } from "../../shared/contracts/ports/task-store.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import { chunkBytes, joinBytes } from "../runtime/byte-chunks.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
 import { clearTimer, dueTimers, setTimer } from "../runtime/timers.ts";
 import { takeCallback } from "./callback.ts";
+import { dueJob } from "./detached.ts";
 
 /**
  * ```
@@ -125,6 +127,8 @@ export interface DueWork {
   notify: boolean;
   carry: boolean;
   callback: boolean;
+  /** Not in the queue yet. */
+  job: OutgoingJob | null;
 }
 
 /**
@@ -132,7 +136,7 @@ export interface DueWork {
  * and never tried in a hurry.
  */
 export function dueWork(sql: Sql, env: CoreEnv): DueWork {
-  const due: DueWork = { run: false, notify: false, carry: false, callback: false };
+  const due: DueWork = { run: false, notify: false, carry: false, callback: false, job: dueJob(sql, env) };
   for (const { kind, key } of dueTimers(sql, env.now, 8)) {
     if (kind === "run" || kind === "carry") due[kind] = true;
     if (kind === "callback") {

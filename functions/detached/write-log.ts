@@ -37,6 +37,8 @@ export class LogWriter {
   readonly #at: LogPlace;
   /** Frames of an earlier run that have not come again yet, newest last. */
   #expected: Uint8Array[];
+  /** The head as it was taken. */
+  #head: string | null = null;
   /** Frames of the answer's end that are kept unseen and have not come yet. */
   #kept: Uint8Array[] = [];
   #durable: number;
@@ -89,7 +91,11 @@ export class LogWriter {
 
   async head(head: LogHead): Promise<void> {
     const { tenant, task, fence } = this.#at;
+    const text = JSON.stringify(head);
+    // Said again: whoever shut this run out meanwhile is met at the next write.
+    if (text === this.#head) return;
     held(await this.#deps.tasks.openLog(tenant, task, fence, head));
+    this.#head = text;
   }
 
   /**

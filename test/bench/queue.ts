@@ -15,6 +15,7 @@ const USAGE = `npm run bench:queue [-- options]
   --calls 300        streams of each lane for the time to the first token
   --seconds 8        measured time of each throughput run
   --streams 1000     streams that are open at once
+  --token-ms 1000    one token of each of them in so long, while all are open
   --lines 2000       lines of each batch
   --only live        nothing but the live streams
   --smoke            one short run of each, to see that everything works`;
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     calls: { type: "string", default: "300" },
     seconds: { type: "string", default: "8" },
     streams: { type: "string", default: "1000" },
+    "token-ms": { type: "string", default: "1000" },
     lines: { type: "string", default: "2000" },
     only: { type: "string" },
     smoke: { type: "boolean", default: false },
@@ -43,12 +45,12 @@ const world = await startBenchWorld();
 try {
   const measured = values.only === "live" ? null : await lanes();
   note("live streams …");
-  const live = await liveStreams(world, size(values.streams, 20));
+  const live = await liveStreams(world, size(values.streams, 20), { everyMs: Number(values["token-ms"]) });
   const rows = [
     ...(measured?.rows ?? []),
     [
       "live streams, queue lane",
-      `${live.live_at_once} of ${live.streams} at once, ${live.lost} lost, ${live.doubled} doubled; ${live.tokens_received} of ${live.tokens_sent} tokens came`,
+      `${live.live_at_once} of ${live.streams} at once, at a token in ${live.every_ms} ms each, ${live.lost} lost, ${live.doubled} doubled; ${live.tokens_received} of ${live.tokens_sent} tokens came`,
     ],
     [
       "memory of a live stream",

@@ -14,7 +14,7 @@ describe("live streams of the queue lane in one process", () => {
   afterAll(() => world?.stop(), 120_000);
 
   it("are all open at once, and each of their tokens arrives once and in order, so that nobody's answer is cut for another's", async () => {
-    const live = await liveStreams(world, STREAMS, HOLD_MS);
+    const live = await liveStreams(world, STREAMS, { holdMs: HOLD_MS });
     expect(live.lost_example).toBeNull();
     expect(live).toMatchObject({ streams: STREAMS, live_at_once: STREAMS, lost: 0, doubled: 0 });
     expect(live.tokens_received).toBe(live.tokens_sent);

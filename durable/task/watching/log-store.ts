@@ -107,7 +107,9 @@ export function taskLogs(objects: TaskHost, { journal = null, incarnation = null
       if (outcome.ok) hub.cancelled(name);
       return outcome;
     },
-    openLog: (name: string, fence: number, head: LogHead) => changing(name, (sql) => log.openLog(sql, fence, head)),
+    // Nobody is told: a head is shown with what comes behind it.
+    openLog: async (name: string, fence: number, head: LogHead): Promise<Result<null, FenceRefusal>> =>
+      (await host.call(name, (sql) => log.openLog(sql, fence, head))) ?? notFound,
     async showLog(name: string, fence: number, live: LiveFrames): Promise<void> {
       hub.show(name, fence, live);
     },

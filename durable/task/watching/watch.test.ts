@@ -176,6 +176,28 @@ describe("whoever watches a task", { timeout: 30_000 }, () => {
     expect(await read(watched.value, 0)).toMatchObject({ end: "failed", heads: 1 });
   });
 
+  it("looks at a whole answer's object when it comes and when the answer is there, so that a batch's lines cost no more", async () => {
+    let calls = 0;
+    const counted: EmbeddedHost = {
+      ...host,
+      call: (of, name, body) => {
+        calls++;
+        return host.call(of, name, body);
+      },
+    };
+    store = embeddedTaskStore(counted);
+    const { task, fence } = await started();
+    calls = 0;
+    const result = watching(task, 0);
+    await store.openLog(tenant, task, fence, HEAD);
+    const answer = { from: 1, frames: 1, sealed: encodeFrames([frame(1)]), unseen: true } as const;
+    expect((await store.appendLog(tenant, task, fence, answer)).ok).toBe(true);
+    expect((await store.closeLog(tenant, task, fence, "complete")).ok).toBe(true);
+    expect(await result).toEqual({ text: "frame 1;", heads: 1, end: "complete" });
+    const writes = 3;
+    expect(calls - writes).toBe(2);
+  });
+
   it("is one of at most so many", async () => {
     const { task } = await started();
     const streams = await Promise.all(numbers(0, LIMITS.watchersMax).map(() => store.watchLog(tenant, task, 0)));

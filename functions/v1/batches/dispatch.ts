@@ -159,7 +159,8 @@ class Window {
     let { attempt } = line;
     for (;;) {
       const task = taskOf(id, { line: line.line, attempt });
-      const begun = (await deps.tasks.detached(tenantId, task)).ok;
+      // What this turn took from the file just now, nobody began.
+      const begun = !(bytes !== null && attempt === 0) && (await deps.tasks.detached(tenantId, task)).ok;
       const stop = stopOf(this.#of);
       if (stop !== null && !begun) return unrunOutcome(task, request.customId, stop);
       if (!begun) await dispatchLine(deps, this.#of, task, request);

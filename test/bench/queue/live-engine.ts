@@ -1,14 +1,15 @@
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-const TOKEN_EVERY_MS = 1_000;
 const MODEL = "live";
 
-/** An OpenAI server whose streams say one numbered token a second until all of them are let go. */
+/** An OpenAI server whose streams say one numbered token after another, at one pace, until all of them are let go. */
 export interface LiveEngine {
   url: string;
   /** Tokens that were sent over all streams. */
   readonly tokens: number;
+  /** From its next token on each stream says one in so long. */
+  pace(everyMs: number): void;
   /** Every stream ends with its next token. */
   letGo(): void;
   stop(): Promise<void>;
@@ -25,27 +26,29 @@ const END = `${event({}, "stop")}data: ${JSON.stringify({
   usage: { prompt_tokens: 12, completion_tokens: 12, total_tokens: 24 },
 })}\n\ndata: [DONE]\n\n`;
 
-export async function startLiveEngine(): Promise<LiveEngine> {
+export async function startLiveEngine(everyMs: number): Promise<LiveEngine> {
   let tokens = 0;
+  let pace = everyMs;
   let gone = false;
-  const timers = new Set<ReturnType<typeof setInterval>>();
+  const timers = new Set<ReturnType<typeof setTimeout>>();
 
   function stream(response: ServerResponse): void {
     let said = 0;
-    const end = () => {
-      clearInterval(timer);
+    let timer: ReturnType<typeof setTimeout> | null = null;
+    const stop = () => {
+      if (timer === null) return;
+      clearTimeout(timer);
       timers.delete(timer);
     };
     const say = () => {
+      stop();
       tokens++;
       response.write(event({ content: ` n${said++}` }, null));
-      if (!gone) return;
-      end();
-      response.end(END);
+      if (gone) return void response.end(END);
+      timer = setTimeout(say, pace);
+      timers.add(timer);
     };
-    const timer = setInterval(say, TOKEN_EVERY_MS);
-    timers.add(timer);
-    response.on("close", end);
+    response.on("close", stop);
     response.writeHead(200, { "content-type": "text/event-stream" });
     say();
   }
@@ -66,11 +69,14 @@ export async function startLiveEngine(): Promise<LiveEngine> {
     get tokens() {
       return tokens;
     },
+    pace(ms) {
+      pace = ms;
+    },
     letGo() {
       gone = true;
     },
     async stop() {
-      for (const timer of timers) clearInterval(timer);
+      for (const timer of timers) clearTimeout(timer);
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

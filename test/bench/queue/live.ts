@@ -11,9 +11,18 @@ const CONCURRENCY = 1_024;
 /** Callers that wait for their first token at once: the machine's speed says how fast streams begin. */
 const BEGINNING = 48;
 /** All are open for so long, while memory and processor time are read, unless the caller says otherwise. */
-const HOLD_MS = 15_000;
+const HOLD_MS = 30_000;
+const TOKEN_EVERY_MS = 1_000;
+/** The pace of each stream while others begin: what the machine can do goes into beginning, not into tokens. */
+const BEGINNING_EVERY_MS = 10_000;
 /** They have to be open within this. */
 const BEGIN_MS_MAX = 15 * 60_000;
+
+export interface LiveOptions {
+  holdMs?: number;
+  /** The pace of each stream while all are held open. */
+  everyMs?: number;
+}
 
 export const numbersIn = (text: string): number[] =>
   [...text.matchAll(/"content":" n(\d+)"/g)].map(([, n]) => Number(n));
@@ -24,9 +33,13 @@ function wrong({ complete }: Streamed, numbers: readonly number[]): "lost" | "do
   return complete && numbers.length > 0 && numbers.every((number, at) => number === at) ? null : "lost";
 }
 
-/** Streams that are all open at once, a token a second each, until the last one has begun and some time after. */
-export async function liveStreams({ cell, key }: Pick<BenchWorld, "cell" | "key">, count: number, holdMs = HOLD_MS) {
-  const engine = await startLiveEngine();
+/** Streams that are all open at once until the last one has begun and some time after; by default at a token a second each. */
+export async function liveStreams(
+  { cell, key }: Pick<BenchWorld, "cell" | "key">,
+  count: number,
+  { holdMs = HOLD_MS, everyMs = TOKEN_EVERY_MS }: LiveOptions = {},
+) {
+  const engine = await startLiveEngine(Math.max(everyMs, BEGINNING_EVERY_MS));
   const workers: PoolWorker[] = [];
   const memory = () => ({
     cell_mib: memoryBytes(cell.pid, "VmRSS") / MIB,
@@ -77,6 +90,7 @@ export async function liveStreams({ cell, key }: Pick<BenchWorld, "cell" | "key"
     }
     const beginSeconds = (performance.now() - startMs) / 1_000;
     const [cpuLive, tokensLive] = [cpuSeconds(cell.pid), engine.tokens];
+    engine.pace(everyMs);
     await new Promise((resolve) => setTimeout(resolve, holdMs));
     const live = begun - over;
     const during = memory();
@@ -86,7 +100,7 @@ export async function liveStreams({ cell, key }: Pick<BenchWorld, "cell" | "key"
     const ends = all.map(({ stream, numbers }) => wrong(stream, numbers));
     const example = all.find((_, at) => ends[at] !== null);
     return {
-      ...{ streams: count, live_at_once: live, begin_seconds: beginSeconds },
+      ...{ streams: count, live_at_once: live, begin_seconds: beginSeconds, hold_ms: holdMs, every_ms: everyMs },
       lost: count - all.length + ends.filter((end) => end === "lost").length,
       doubled: ends.filter((end) => end === "doubled").length,
       tokens_sent: engine.tokens,

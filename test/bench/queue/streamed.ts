@@ -9,7 +9,7 @@ export interface Streamed {
   /** Events that carry text. */
   tokens: number;
   complete: boolean;
-  /** Code of the error that it ended with, if it told one. */
+  /** The error that it ended with, as it was told. */
   error: string | null;
 }
 
@@ -41,7 +41,7 @@ export function streamed(
       resolve({
         ...{ status, first_ms: first, whole_ms: performance.now() - startMs, tokens },
         complete: status === 200 && tail.endsWith("data: [DONE]\n\n"),
-        error: /"code":"(\w+)"/.exec(tail)?.[1] ?? null,
+        error: /"error":\{.*\}/.exec(tail)?.[0] ?? null,
       });
     const asked = request(`${cell.url}/v1/chat/completions`, {
       agent,

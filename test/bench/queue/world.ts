@@ -64,10 +64,11 @@ export async function startBenchWorld(): Promise<BenchWorld> {
 
 /** The first boot of the control database takes seconds of processor time that no call costs: it is waited for. */
 export async function ready(cell: Cell): Promise<void> {
+  let said = "";
   for (let look = 0; look < 480; look++) {
-    const { status }: { status: string } = await (await fetch(`${cell.url}/readyz`)).json();
-    if (status === "ready") return;
+    said = await (await fetch(`${cell.url}/readyz`)).text();
+    if (JSON.parse(said).status === "ready") return;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  throw new Error("the cell did not become ready");
+  throw new Error(`the cell did not become ready: ${said}`);
 }
