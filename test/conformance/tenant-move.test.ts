@@ -13,8 +13,13 @@ const CHAT = "/v1/chat/completions";
 const WORDS = "a transcript that stays in its jurisdiction";
 
 let cells: MovingCells;
+let eu1: Home;
+let eu2: Home;
 beforeAll(async () => {
   cells = await startMovingCells({ BAILIWICK_LOG: "info" });
+  const [first, second] = cells.homes;
+  if (first === undefined || second === undefined) throw new Error("two cells were planned");
+  [eu1, eu2] = [first, second];
 }, 500_000);
 afterAll(() => cells?.stop());
 
@@ -25,7 +30,7 @@ const codeOf = async (response: Response) => `${response.status} ${(await respon
 /** Cells that serve the key. */
 async function live(key: string): Promise<string[]> {
   const homes: string[] = [];
-  for (const home of [cells.eu1, cells.eu2]) {
+  for (const home of [eu1, eu2]) {
     const { status } = await chat(home, key);
     if (status === 200) homes.push(home.id);
   }
@@ -66,7 +71,7 @@ async function evidence(lab: Lab, key: string, task: string, file: string): Prom
 
 async function transferKey(): Promise<string> {
   const path = at("transfer.key");
-  writeFileSync(path, await cells.run(cells.eu1, "key"));
+  writeFileSync(path, await cells.run(eu1, "key"));
   return path;
 }
 
@@ -79,7 +84,6 @@ describe("a tenant that moves to another cell of its jurisdiction", { timeout: 4
   const ofUsage = (lab: Lab) => lab.json("/v1/usage?group_by=model", { key: tenant.adminKey });
 
   beforeAll(async () => {
-    const { eu1, eu2 } = cells;
     const { lab } = eu1;
     tenant = await lab.newTenant({ content: "store" });
     const key = tenant.adminKey;
@@ -112,7 +116,7 @@ describe("a tenant that moves to another cell of its jurisdiction", { timeout: 4
   }, 400_000);
 
   it("never leaves its jurisdiction, and never for a cell that the directory does not have", async () => {
-    const { lab, cell } = cells.eu1;
+    const { lab, cell } = eu1;
     for (const [to, reason] of [
       ["us1", "misplaced"],
       ["eu9", "directory"],
@@ -125,7 +129,6 @@ describe("a tenant that moves to another cell of its jurisdiction", { timeout: 4
   });
 
   it("is copied while nothing of it is served, and can be called off until the directory names its new home", async () => {
-    const { eu1 } = cells;
     const key = await transferKey();
     await cells.run(eu1, "export", tenant.id, "--to", "eu2", "--out", at("first.tar"), "--transfer-key", key);
     expect(await codeOf(await chat(eu1, tenant.apiKey))).toBe("503 tenant_moving");
@@ -137,7 +140,6 @@ describe("a tenant that moves to another cell of its jurisdiction", { timeout: 4
   });
 
   it("is taken by no cell that cannot open or verify it, and nothing of it is left there", async () => {
-    const { eu1, eu2 } = cells;
     const key = at("transfer.key");
     writeFileSync(at("other.key"), await cells.run(eu1, "key"));
     const ownKeys = await keysOf(cells, [eu2], "own-keys.json");
@@ -160,7 +162,6 @@ describe("a tenant that moves to another cell of its jurisdiction", { timeout: 4
   });
 
   it("arrives whole, and is live only when the old home has given it up under a directory that says so", async () => {
-    const { eu1, eu2 } = cells;
     await cells.run(eu2, "import", tenant.id, at("tenant.tar"), "--keys", keys, "--transfer-key", at("transfer.key"));
     expect(await cells.run(eu2, "status", tenant.id)).toMatch(/^arrived /);
     const release = () => cells.run(eu1, "release", tenant.id, at("tenant.tar"), "--out", at("receipt.json"));
@@ -182,19 +183,19 @@ describe("a tenant that moves to another cell of its jurisdiction", { timeout: 4
   });
 
   it("tells callers of the old cell its new address", async () => {
-    const response = await chat(cells.eu1, tenant.apiKey);
+    const response = await chat(eu1, tenant.apiKey);
     expect(await response.json()).toMatchObject({
-      ...{ status: 421, cell: "eu2", jurisdiction: "eu", base_url: `${cells.eu2.cell.url}/v1` },
+      ...{ status: 421, cell: "eu2", jurisdiction: "eu", base_url: `${eu2.cell.url}/v1` },
       error: { code: "data_residency_mismatch" },
     });
   });
 
   it("keeps its keys, files, conversations, budgets, scopes, usage and idempotent answers", async () => {
-    const { lab } = cells.eu2;
+    const { lab } = eu2;
     const key = tenant.apiKey;
-    const again = await chat(cells.eu2, key, { "idempotency-key": "once" });
+    const again = await chat(eu2, key, { "idempotency-key": "once" });
     expect([again.status, again.headers.get("idempotent-replayed")]).toEqual([422, null]);
-    const replayed = await plainAsk(cells.eu2.cell.url + CHAT, {
+    const replayed = await plainAsk(eu2.cell.url + CHAT, {
       ...{ key, headers: { "idempotency-key": "once" }, body: { model: "echo", messages: [user(WORDS)] } },
     });
     expect(replayed.headers.get("idempotent-replayed")).toBe("true");
@@ -213,7 +214,6 @@ describe("a tenant that moves to another cell of its jurisdiction", { timeout: 4
   });
 
   it("goes on with one ledger: both verifiers accept evidence from before and after the move, and the log whole", async () => {
-    const { eu1, eu2 } = cells;
     const answered = await chat(eu2, tenant.apiKey);
     const newer = answered.headers.get("x-bailiwick-task") ?? "";
     await answered.body?.cancel();
@@ -255,7 +255,6 @@ describe("a tenant that moves to another cell of its jurisdiction", { timeout: 4
 
 describe("a move whose cells crash between any two steps", () => {
   it("has one home at most at every moment, and gets to its end", async () => {
-    const { eu1, eu2 } = cells;
     const tenant = await eu1.lab.newTenant({ content: "store" });
     const keys = await keysOf(cells, [eu1, eu2], "keys.json");
     const key = await transferKey();

@@ -191,6 +191,37 @@ describe("a tenant between two cells", () => {
     expect(await to.moves.import(TENANT, input)).toMatchObject({ error: { reason: "exists" } });
   });
 
+  it("is exported on from any part that was given out, by a process that knows nothing of those before", {
+    timeout: 120_000,
+  }, async () => {
+    const { from, to, archive } = await leaving();
+    const count = archive.parts.length;
+    await from.restart();
+    // The answer with the last part but one is lost, and so is the process; what is behind it is made anew.
+    const again = value(await from.moves.export(TENANT, KEY, count - 2));
+    expect([again.file?.name, again.last]).toEqual([`parts/${String(count - 2).padStart(6, "0")}`, false]);
+    const parts = [...archive.parts.slice(0, count - 2), again.file?.bytes ?? new Uint8Array()];
+    expect(await from.moves.export(TENANT, KEY, count)).toMatchObject({ error: { reason: "changed" } });
+    for (;;) {
+      const { file, last } = value(await from.moves.export(TENANT, KEY, parts.length));
+      if (file === null) continue;
+      if (!last) {
+        parts.push(file.bytes);
+        continue;
+      }
+      await stage(to, parts);
+      const manifest = new TextDecoder().decode(file.bytes);
+      expect(value(await to.moves.import(TENANT, { manifest, keys: from.keys, transfer_key: KEY }))).toMatchObject({
+        move: { phase: "arrived" },
+      });
+      // The archive before it is none any more.
+      from.directory = directory(2, { eu1: "eu2" });
+      const old = sha256Hex(utf8(archive.manifest));
+      expect(await from.moves.release(TENANT, old, by)).toMatchObject({ error: { reason: "not_verified" } });
+      return;
+    }
+  });
+
   it("waits for what runs and for its ledger, and is live where it was when the move is called off", {
     timeout: 120_000,
   }, async () => {

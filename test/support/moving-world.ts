@@ -210,7 +210,12 @@ export async function inhabited(at: Place): Promise<Uint8Array> {
   await store.put(`batches/${TENANT}/empty`, new Uint8Array());
   // safe because: a time in milliseconds
   const spec = { expires_ms: (at.clock.now() + 86_400_000) as UnixMs, meta: null, conversation: true };
-  const key = { subject_key: "k".repeat(26), wrapped: new Uint8Array(61).fill(1) };
+  const wrapped = new Uint8Array(61).fill(1);
+  const key = { subject_key: "k".repeat(26), wrapped };
+  const kept = { session: SESSION, expires_ms: spec.expires_ms };
+  value(
+    await tenants.beginContent(TENANT, { subject: sha256Hex("jo"), proposal: { id: key.subject_key, wrapped }, kept }),
+  );
   const items = Array.from({ length: 12 }, (_, n) => ({
     id: `i${n}`,
     type: "message",

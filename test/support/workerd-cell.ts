@@ -51,7 +51,7 @@ export async function prepareWorkerd(options: {
   mkdirSync(state, { recursive: true });
   writeFileSync(join(home, "cell.js"), readFileSync(await bundle("workerd")));
   writeFileSync(join(home, "signer.js"), readFileSync(await bundle("signer")));
-  const set = await secrets(home);
+  const set = await secrets(home, env.BAILIWICK_CELL ?? CELL);
   const names = (own: boolean) =>
     Object.fromEntries(Object.entries(env).filter(([name]) => TEXT_BINDINGS.includes(name) === own));
   const { BAILIWICK_CONFIG_JSON: whole = "", ...parts } = configBindings(JSON.stringify(options.config ?? {}));
@@ -82,11 +82,11 @@ export async function prepareWorkerd(options: {
   return file;
 }
 
-async function secrets(home: string): Promise<{ root: string; bootstrap: string; signing: string }> {
+async function secrets(home: string, cell: string): Promise<{ root: string; bootstrap: string; signing: string }> {
   const file = join(home, "secrets.json");
   if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8"));
   const root = randomBytes(32);
-  const minted = await mintBootstrap({ cell: CELL, tenant: TENANT, root });
+  const minted = await mintBootstrap({ cell, tenant: TENANT, root });
   const set = {
     root: encodeBase64url(root),
     bootstrap: JSON.stringify(minted.bootstrap),

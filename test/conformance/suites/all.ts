@@ -17,6 +17,7 @@ import { identitySuite } from "./identity.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { keysDocumentSuite } from "./keys-document.ts";
 import { ledgerLogSuite } from "./ledger-log.ts";
+import { listedObjects } from "./listed-objects.ts";
 import { metricsSuite } from "./metrics.ts";
 import { moneySuite } from "./money.ts";
 import { obligationsSuite } from "./obligations.ts";
@@ -87,6 +88,7 @@ export function conform(runtime: CellRuntime, suites: readonly Suite[] = ALL_SUI
     const silence = keepAlive(lab);
     for (const suite of suites) suite(lab);
     silence.check();
+    if (runtime !== "workerd") listedObjects(lab).check();
     documents.check();
   });
 }
