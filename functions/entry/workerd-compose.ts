@@ -33,6 +33,7 @@ import { secretKeyring } from "../adapters/keyring/secret.ts";
 import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
 import { upstashRateLimiter } from "../adapters/rate-limit/upstash.ts";
 import type { Handler } from "../app.ts";
+import type { MovingParts } from "../cells/moving/parts.ts";
 import { tenantMoves } from "../cells/moving/tenant-moves.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
 import type { StorePlacement } from "../evidence/task-predicate.ts";
@@ -171,7 +172,7 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
             objects: movedObjectsOf(env),
             logOrigin: logOrigin(env.BAILIWICK_LEDGER_ORIGIN, cell.id),
             retentionDays: env.BAILIWICK_LEDGER_RETENTION_DAYS,
-            scopes: movedScopes(controlDb),
+            scopes: db === null ? NO_SCOPES : movedScopes(controlDb),
             directory: () => directory?.current() ?? null,
           }),
     ledgerOrigin: env.BAILIWICK_LEDGER_ORIGIN,
@@ -241,6 +242,12 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     },
   };
 }
+
+/** A cell without a control database has no scopes, and takes no tenant that has some. */
+const NO_SCOPES: MovingParts["scopes"] = {
+  read: async () => ({ scopes: { workspaces: [], projects: [], environments: [] }, pending: 0 }),
+  restore: async (_tenant, scopes) => Object.values(scopes).every((rows) => rows.length === 0),
+};
 
 /** Classes here are asked for their schemas alone. */
 const movedObjectsOf = (env: WorkerdEnv) =>
