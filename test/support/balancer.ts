@@ -45,14 +45,18 @@ export async function startBalancer(
     const { hostname, port: at } = target();
     const { method, url: path, rawHeaders } = incoming;
     const headers = rawHeaders.filter(hopless(rawHeaders));
+    let answered = false;
     const outgoing = request({ hostname, port: at, method, path, headers, agent: false }, (got) => {
+      answered = true;
       answer.writeHead(got.statusCode ?? 502, got.rawHeaders.filter(hopless(got.rawHeaders)));
       got.pipe(answer);
       got.once("error", () => answer.destroy());
     });
-    outgoing.once("error", () => {
-      if (answer.headersSent) answer.destroy();
-      else answer.writeHead(502).end();
+    outgoing.on("error", () => {
+      // An edge may answer before it has read the request, and read no further: its answer goes on, and says itself when
+      // it breaks off.
+      if (answered) incoming.unpipe(outgoing).resume();
+      else if (!answer.headersSent) answer.writeHead(502).end();
     });
     answer.once("close", () => outgoing.destroy());
     incoming.pipe(outgoing);
