@@ -213,15 +213,20 @@ export function routingSuite(lab: Lab): void {
         { type: "file", file: { file_data: "data:application/pdf;base64,JVBERi0=" } },
       ];
       const response = await chat(tenant.apiKey, { model: "hybrid", messages: [{ role: "user", content }] });
-      // The default policy obliges to redact what leaves: a duty that cannot be kept is a denial.
-      expect([response.status, (await response.json()).error.code]).toEqual([403, "obligation_failed"]);
-      expect(lab.remote.about(mark)).toHaveLength(0);
       const { engine } = await lab.task(tenant, response.headers.get("x-bailiwick-task") ?? "");
+      // The default policy obliges to redact what leaves: a duty that cannot be kept is a denial.
       expect(engine.candidates).toContainEqual({
         candidate: "remote:echo",
         outcome: "failed",
         reason: "obligation_failed",
       });
+      expect(lab.remote.about(mark)).toHaveLength(0);
+      // Where our own pool was asked first, that it did not answer is what the caller may try again; an edge whose breaker
+      // for it is open has nobody left but the provider.
+      const own = engine.candidates.find((row: { candidate: string }) => row.candidate.startsWith("synthetic-unreachable:"));
+      expect([own.reason, response.status, (await response.json()).error.code]).toEqual(
+        own.reason === "breaker_open" ? ["breaker_open", 403, "obligation_failed"] : ["unreachable", 503, "no_route"],
+      );
     });
 
     it("marks synthetic answers in header and body, so that nobody takes them for a model's", async () => {
