@@ -27,7 +27,7 @@ const HEAVY = [
   "test/conformance/restart.test.ts",
   "test/conformance/backup.test.ts",
   "test/conformance/{residency,global-sockets}.test.ts",
-  "test/conformance/tenant-move.test.ts",
+  "test/conformance/{tenant-move,tenant-move-runtimes}.test.ts",
   "test/conformance/foreign-calls.test.ts",
   "test/conformance/approvals.test.ts",
   "test/conformance/policies-readme.test.ts",

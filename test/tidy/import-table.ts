@@ -20,7 +20,7 @@ const oip = /^shared\/oip\//;
 const noble = /^@noble\//;
 /** Everything that decides; the named files are shells: they do I/O, keep time and deliver. */
 export const DURABLE_CORES =
-  /^durable\/(?!(?:runtime|remote)\/)([a-z-]+)\/(?!(?:object|object-class|remote|embedded|shedding)\.ts$|watching\/)/;
+  /^durable\/(?!(?:runtime|remote)\/)([a-z-]+)\/(?!(?:object|object-class|remote|embedded|shedding|moving|remote-moving)\.ts$|watching\/)/;
 
 export const IMPORT_TABLE: readonly ImportRule[] = [
   {
@@ -84,7 +84,7 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
   {
     files: DURABLE_CORES,
     may: [
-      /^durable\/\$own\/(?!(?:object|object-class|remote|embedded|shedding)\.ts$|watching\/)/,
+      /^durable\/\$own\/(?!(?:object|object-class|remote|embedded|shedding|moving|remote-moving)\.ts$|watching\/)/,
       /^durable\/runtime\//,
       contracts,
       crypto,

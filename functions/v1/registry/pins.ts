@@ -2,7 +2,7 @@ import { type PrivacyMode, stricterPrivacy } from "../../../shared/contracts/dec
 import { PinObject, PinPath, PutPin, UnpinnedObject } from "../../../shared/contracts/http/workspace-pins.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { WorkspacePin } from "../../../shared/contracts/workspace-pin.ts";
-import type { Call } from "../../context.ts";
+import type { Call, Deps } from "../../context.ts";
 import { pinOf } from "../../pipeline/pinned.ts";
 import { ProblemError } from "../../problem.ts";
 import { DELETE, JSON_INPUT, READ } from "../input.ts";
@@ -10,6 +10,7 @@ import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 
 const common = {
+  path: "/v1/workspaces/{workspace_id}/pin",
   gate: "governed",
   // The tenant's object compares it with the change.
   credential: "fresh",
@@ -20,6 +21,16 @@ const common = {
 
 const wider = (param: string, detail: string) =>
   new ProblemError("invalid-request", { param, detail, members: { reason: "wider" } });
+
+/** Both changes: the tenant's object writes them, or refuses. */
+async function changePin(
+  deps: Pick<Deps, "tenants">,
+  { tenant, access, by }: Pick<Call, "tenant" | "access" | "by">,
+  workspace: string,
+  to: WorkspacePin | null,
+) {
+  unwrap(await deps.tenants.change(tenant.id, { access, by }, { pin: { workspace, to } }));
+}
 
 /** A pin that allows what the tenant may not have is a mistake; it would restrict nothing in the way it reads. */
 function refuseWider(call: Pick<Call, "tenant" | "snapshot">, pin: WorkspacePin): void {
@@ -49,7 +60,6 @@ export const pinWorkspace = operation({
   ...JSON_INPUT,
   id: "workspaces.pin",
   method: "put",
-  path: "/v1/workspaces/{workspace_id}/pin",
   action: "workspace:write",
   effect: "reversible-write",
   retry: "safe",
@@ -72,8 +82,7 @@ export const pinWorkspace = operation({
       throw new ProblemError("limit-reached", {
         detail: `A tenant pins at most ${LIMITS.pinsPerTenantMax} workspaces.`,
       });
-    const { access, by } = call;
-    unwrap(await deps.tenants.change(call.tenant.id, { access, by }, { pin: { workspace, to: pin } }));
+    await changePin(deps, call, workspace, pin);
     return value(shown(workspace, pin));
   },
 });
@@ -82,7 +91,6 @@ export const getPin = operation({
   ...READ,
   ...common,
   id: "workspaces.pin.get",
-  path: "/v1/workspaces/{workspace_id}/pin",
   action: "workspace:read",
   success: [200, PinObject, "What the workspace is pinned to."],
   problems: ["not-found"],
@@ -99,7 +107,6 @@ export const unpinWorkspace = operation({
   ...DELETE,
   ...common,
   id: "workspaces.unpin",
-  path: "/v1/workspaces/{workspace_id}/pin",
   action: "workspace:write",
   success: [
     200,
@@ -111,8 +118,7 @@ export const unpinWorkspace = operation({
   async execute(deps, call) {
     const { workspace_id: workspace } = call.params;
     if (pinOf(call.tenant, workspace) === null) throw new ProblemError("not-found");
-    const { access, by } = call;
-    unwrap(await deps.tenants.change(call.tenant.id, { access, by }, { pin: { workspace, to: null } }));
+    await changePin(deps, call, workspace, null);
     return value({ object: "workspace.pin.deleted", workspace, deleted: true });
   },
 });

@@ -1,23 +1,20 @@
-import { ExportTenant, MovePath, ReleaseTenant, TenantReceipt } from "../../../shared/contracts/http/tenant-moves.ts";
+import { ExportTenant, ReleaseTenant, TenantReceipt } from "../../../shared/contracts/http/tenant-moves.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { ExportedFile, MovedFile } from "../../../shared/contracts/ports/tenant-moves.ts";
 import { tarOf } from "../../evidence/tar.ts";
 import { JSON_INPUT } from "../input.ts";
 import { streamReply } from "../ledger/stream-reply.ts";
 import { operation, value } from "../operation.ts";
-import { MOVE_PROBLEMS, MOVE_RESOURCE, MOVING, movesOf, step, transferKeyOf } from "./moving.ts";
+import { MOVE_PROBLEMS, MOVE_STEP, movesOf, step, transferKeyOf } from "./moving.ts";
 
 export const exportTenant = operation({
-  ...MOVING,
+  ...MOVE_STEP,
   ...JSON_INPUT,
   id: "tenants.export",
-  method: "post",
   path: "/v1/tenants/{tenant_id}/export",
   action: "tenant:delete",
   effect: "reversible-write",
-  retry: "safe",
   kind: "binary",
-  params: MovePath,
   body: ExportTenant,
   success: [
     200,
@@ -27,7 +24,6 @@ export const exportTenant = operation({
   ],
   problems: [...MOVE_PROBLEMS, "overloaded"],
   summary: "Export a tenant that leaves",
-  resource: MOVE_RESOURCE,
   async execute(deps, call) {
     const { tenant_id } = call.params;
     const key = transferKeyOf(call.body.transfer_key);
@@ -44,25 +40,19 @@ export const exportTenant = operation({
 });
 
 export const releaseTenant = operation({
-  ...MOVING,
+  ...MOVE_STEP,
   ...JSON_INPUT,
   id: "tenants.release",
-  method: "post",
   path: "/v1/tenants/{tenant_id}/release",
   action: "tenant:delete",
   effect: "irreversible-write",
-  retry: "safe",
-  kind: "unary",
-  params: MovePath,
   body: ReleaseTenant,
   success: [
     200,
     TenantReceipt,
     "The tenant left for ever, and its data key with it. The receipt makes it live at its new home.",
   ],
-  problems: [...MOVE_PROBLEMS],
   summary: "Give a tenant up to its new cell",
-  resource: MOVE_RESOURCE,
   async execute(deps, call) {
     const { tenant_id } = call.params;
     const receipt = await step(movesOf(deps, call, tenant_id).release(tenant_id, call.body.manifest, call.by));

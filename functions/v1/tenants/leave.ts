@@ -1,25 +1,19 @@
-import { LeaveTenant, MovePath, TenantMoveObject } from "../../../shared/contracts/http/tenant-moves.ts";
+import { LeaveTenant, TenantMoveObject } from "../../../shared/contracts/http/tenant-moves.ts";
 import { ProblemError } from "../../problem.ts";
 import { DELETE, JSON_INPUT, READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
-import { MOVE_PROBLEMS, MOVE_RESOURCE, MOVING, moveObject, movesOf, step } from "./moving.ts";
+import { MOVE_STEP, MOVING, moveObject, movesOf, step } from "./moving.ts";
 
 export const leaveCell = operation({
-  ...MOVING,
+  ...MOVE_STEP,
   ...JSON_INPUT,
   id: "tenants.leave",
-  method: "post",
   path: "/v1/tenants/{tenant_id}/leave",
   action: "tenant:suspend",
   effect: "reversible-write",
-  retry: "safe",
-  kind: "unary",
-  params: MovePath,
   body: LeaveTenant,
   success: [200, TenantMoveObject, "Nothing of the tenant is admitted any more; what runs is finished."],
-  problems: [...MOVE_PROBLEMS],
   summary: "Begin a tenant's move to another cell",
-  resource: MOVE_RESOURCE,
   async execute(deps, call) {
     const { tenant_id } = call.params;
     const left = await step(movesOf(deps, call, tenant_id).leave(tenant_id, call.body.to, call.by));
@@ -27,17 +21,15 @@ export const leaveCell = operation({
   },
 });
 
+/** Of the move itself: what is asked about it, and its end. */
+const OF_MOVE = { ...MOVING, path: "/v1/tenants/{tenant_id}/move", action: "tenant:suspend" } as const;
+
 export const getMove = operation({
   ...READ,
-  ...MOVING,
+  ...OF_MOVE,
   id: "tenants.move.get",
-  path: "/v1/tenants/{tenant_id}/move",
-  action: "tenant:suspend",
-  params: MovePath,
   success: [200, TenantMoveObject, "Where the tenant stands on its way; 404 when it is live here."],
-  problems: [...MOVE_PROBLEMS],
   summary: "Get a tenant's move",
-  resource: MOVE_RESOURCE,
   async execute(deps, call) {
     const { tenant_id } = call.params;
     const move = await step(movesOf(deps, call, tenant_id).state(tenant_id));
@@ -48,19 +40,14 @@ export const getMove = operation({
 
 export const cancelMove = operation({
   ...DELETE,
-  ...MOVING,
+  ...OF_MOVE,
   id: "tenants.move.cancel",
-  path: "/v1/tenants/{tenant_id}/move",
-  action: "tenant:suspend",
-  params: MovePath,
   success: [
     200,
     TenantMoveObject,
     "The move as it was. The tenant is live at its old home; at the new one nothing is left of it.",
   ],
-  problems: [...MOVE_PROBLEMS],
   summary: "Call a tenant's move off",
-  resource: MOVE_RESOURCE,
   async execute(deps, call) {
     const { tenant_id } = call.params;
     const moves = movesOf(deps, call, tenant_id);

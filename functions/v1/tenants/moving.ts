@@ -1,3 +1,4 @@
+import { MovePath } from "../../../shared/contracts/http/tenant-moves.ts";
 import type { TenantId } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { MoveRefusal, TenantMoves } from "../../../shared/contracts/ports/tenant-moves.ts";
@@ -10,10 +11,16 @@ import { evidenceCall } from "../ledger/evidence-parts.ts";
 import { rfc3339 } from "../time.ts";
 import { requireCellOperator } from "./target.ts";
 
-/** What every operation of a move declares. */
-export const MOVING = { gate: "governed", credential: "fresh", ack: "commit", tag: "Tenants" } as const;
 export const MOVE_PROBLEMS = ["not-found", "move-refused", "evidence-unavailable", "misconfigured"] as const;
-export const MOVE_RESOURCE = { kind: "tenant", param: "tenant_id" } as const;
+/** What every operation of a move declares. */
+export const MOVING = {
+  ...{ gate: "governed", credential: "fresh", ack: "commit", tag: "Tenants" },
+  params: MovePath,
+  problems: MOVE_PROBLEMS,
+  resource: { kind: "tenant", param: "tenant_id" },
+} as const;
+/** And every step of one: done again it answers the same. */
+export const MOVE_STEP = { ...MOVING, method: "post", retry: "safe", kind: "unary" } as const;
 
 /**
  * The moves of this cell, for one of its operators. An operator does not move the tenant that holds their own key: the key
