@@ -33,8 +33,16 @@ rates:
 });
 
 /** A cell with as many tenants as the runs need, each with its own key. */
-export async function startCellTarget(runtime: CellRuntime, upstream: string, tenants: number): Promise<Target> {
-  const cell = await startCell({ runtime, config: config(upstream), env: { BAILIWICK_LOG: "error" } });
+export async function startCellTarget(
+  runtime: CellRuntime,
+  upstream: string,
+  tenants: number,
+  inspector?: number,
+): Promise<Target> {
+  const cell = await startCell({
+    ...{ runtime, config: config(upstream), env: { BAILIWICK_LOG: "error" } },
+    ...(inspector === undefined ? {} : { inspector }),
+  });
   return asTarget(runtime, cell, tenants, `Bailiwick on ${runtime}, everything on, quotas raised`);
 }
 

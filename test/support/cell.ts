@@ -30,6 +30,8 @@ export interface CellOptions {
   edges?: number;
   /** `host:port` that stands for every public address on workerd, where a receiver of the test listens. */
   publicNetwork?: string;
+  /** Port on loopback of the runtime's inspector, for a profiler. */
+  inspector?: number;
 }
 
 /** A whole cell as real processes, reached over HTTP like any other. */
@@ -139,9 +141,12 @@ function launchEmbedded(options: CellOptions, home: string, port: number) {
   const command = embeddedCommand(env);
   if ("refusal" in command) throw new Error(command.refusal);
   const trust = options.trusted ? { DENO_CERT: options.trusted, NODE_EXTRA_CA_CERTS: options.trusted } : {};
+  // Deno takes it behind `run`, Node before everything.
+  const at = options.runtime === "deno" ? 1 : 0;
+  const inspect = options.inspector === undefined ? [] : [`--inspect=127.0.0.1:${options.inspector}`];
   return {
     file: command.file,
-    args: command.args,
+    args: command.args.toSpliced(at, 0, ...inspect),
     env: { ...command.env, ...trust, ...options.processEnv },
     cwd: ROOT,
   };
@@ -156,7 +161,8 @@ async function launchWorkerd(options: CellOptions, home: string, port: number) {
     trusted: options.trusted ? [readFileSync(options.trusted, "utf8")] : [],
   });
   if (options.publicNetwork !== undefined) standFor(file, options.publicNetwork);
-  return { file: workerdBinary(), args: ["serve", "--experimental", file], env: {}, cwd: home };
+  const inspect = options.inspector === undefined ? [] : [`--inspector-addr=127.0.0.1:${options.inspector}`];
+  return { file: workerdBinary(), args: ["serve", "--experimental", ...inspect, file], env: {}, cwd: home };
 }
 
 /** What tenants name is then sent there; the cell judges the names as ever. */
