@@ -22,8 +22,9 @@ import { callbackProgress, dropCallback, dueCallback, putCallback } from "./call
  *
  * ```
  * queued ──lease──▶ running ──close──▶ done
- *    ▲                 │
- *    └── release, or the lease is over
+ *    ▲                 │  ▲
+ *    └── release, or ──┘  └── renewal that came late, if nobody took it
+ *        the lease is over
  * ```
  * Timers: `send` (the job is not in the queue yet), `carry` (somebody is to take it up, or to end it), `lost` (the lease is
  * over), `callback`, `log` (call and log are forgotten), `forget` (the tombstone).
@@ -128,17 +129,21 @@ export function detachedCall(sql: Sql): Result<Uint8Array, { reason: "not_found"
   );
 }
 
+/** `renewing`: the fence whose holder is asking to prolong its lease at this moment. However late it is, it lives. */
 export function leaseTask(
   sql: Sql,
   env: CoreEnv,
   { life_ms: lifeMs, held: again, holder, message }: LeaseOptions,
   here: string | null = null,
+  renewing: number | null = null,
 ): Result<LeasedTask, LeaseTaskRefusal> {
   const row = detachedRow(sql);
   if (!row) return err({ reason: "not_found" });
   if (row.phase === "done") return err({ reason: isLetter(sql, row, message) ? "exhausted" : "finished" });
-  if (row.phase === "running" && row.lease_until_ms > env.now && !isFormer(row, here))
-    return err({ reason: "leased", retry_after_ms: row.lease_until_ms - env.now });
+  const leftMs = row.lease_until_ms - env.now;
+  const taken = row.phase === "running" ? leftMs > 0 || row.fence === renewing : overdue(row) && row.fence === renewing;
+  if (taken && !isFormer(row, here))
+    return err({ reason: "leased", retry_after_ms: leftMs > 0 ? leftMs : lifeMs / 3 });
   const next: Row = {
     ...row,
     phase: "running",
@@ -185,16 +190,23 @@ const isFormer = (row: Row, here: string | null): boolean =>
 export function loseFormer(sql: Sql, env: CoreEnv, here: string): boolean {
   const row = detachedRow(sql);
   if (row?.phase !== "running" || !isFormer(row, here)) return false;
+  endLease(sql);
   // Its worker may have waited long for a process that was away, and waits longest then.
   giveBack(sql, env.now, row, LIMITS.workerRejoinMs);
   return true;
 }
 
+/** Whoever had it may be late and not dead: until somebody else takes it, it is still theirs. */
+const overdue = (row: Row): boolean => row.phase === "queued" && row.lease_until_ms > 0;
+
+/** What was given up on purpose is not overdue. */
+const endLease = (sql: Sql): void => sql.run("UPDATE detached SET lease_until_ms = 0");
+
 /** The row when `fence` has the task now; a lease that ran out but that nobody else took still holds. */
 export function held(sql: Sql, fence: number): Result<Row, FenceRefusal> {
   const row = detachedRow(sql);
   if (!row) return err({ reason: "not_found" });
-  return row.phase === "running" && row.fence === fence ? ok(row) : err({ reason: "fenced" });
+  return row.fence === fence && (row.phase === "running" || overdue(row)) ? ok(row) : err({ reason: "fenced" });
 }
 
 /** A lease that lost no more of its life than this is not written anew. */
@@ -209,6 +221,10 @@ export function renewTask(
   const row = held(sql, fence);
   if (!row.ok) return row;
   const until = env.now + lifeMs;
+  if (row.value.phase === "queued") {
+    sql.run("UPDATE detached SET phase = 'running'");
+    for (const kind of ["send", "carry"]) clearTimer(sql, kind, "");
+  }
   // One that was prolonged a moment ago costs no write.
   if (until - row.value.lease_until_ms >= lifeMs * RENEW_SHARE) {
     sql.run("UPDATE detached SET lease_until_ms = ?", until);
@@ -227,6 +243,7 @@ export function releaseTask(
   if (!row.ok) return row;
   const attempts = attempted ? row.value.attempts : Math.max(0, row.value.attempts - 1);
   sql.run("UPDATE detached SET attempts = ?", attempts);
+  endLease(sql);
   giveBack(sql, env.now + retryMs, { ...row.value, attempts });
   return ok(null);
 }

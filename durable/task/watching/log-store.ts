@@ -48,6 +48,8 @@ export function taskLogs(objects: TaskHost, { journal = null, incarnation = null
   const hub = new LogHub();
   /** Whose parts the journal takes. Bodies change it: they run in the order in which leases are given. */
   const writers = new Map<string, Writer>();
+  /** The fence under which a lease is being prolonged, also while that waits. */
+  const renewing = new Map<string, number>();
   const host: TaskHost = journal === null ? objects : folding(objects, journal);
   /** What changed is durable: whoever watches may read it. */
   async function changing<T>(
@@ -81,7 +83,10 @@ export function taskLogs(objects: TaskHost, { journal = null, incarnation = null
     async leaseTask(name: string, options: LeaseOptions) {
       const leased = await host.call(name, (sql, env) => {
         // From here on the journal takes nothing of an earlier fence.
-        return over(name, core.leaseTask(sql, env, options, incarnation));
+        return over(
+          name,
+          core.leaseTask(sql, env, options, incarnation, renewing.get(name) ?? null),
+        );
       });
       return leased ?? notFound;
     },
@@ -92,10 +97,15 @@ export function taskLogs(objects: TaskHost, { journal = null, incarnation = null
     ): Promise<Result<{ cancel: boolean }, FenceRefusal>> {
       // Waiting begins before the look, so that a cancellation in between is heard.
       const cancelled = wait_ms > 0 ? hub.awaitCancel(name, wait_ms) : null;
-      const renewed = (await host.call(name, (sql, env) => core.renewTask(sql, env, fence, life_ms))) ?? notFound;
-      if (!renewed.ok || renewed.value.cancel || cancelled === null) return renewed;
-      await cancelled;
-      return (await host.call(name, (sql, env) => core.renewTask(sql, env, fence, life_ms))) ?? notFound;
+      renewing.set(name, fence);
+      try {
+        const renewed = (await host.call(name, (sql, env) => core.renewTask(sql, env, fence, life_ms))) ?? notFound;
+        if (!renewed.ok || renewed.value.cancel || cancelled === null) return renewed;
+        await cancelled;
+        return (await host.call(name, (sql, env) => core.renewTask(sql, env, fence, life_ms))) ?? notFound;
+      } finally {
+        if (renewing.get(name) === fence) renewing.delete(name);
+      }
     },
     async releaseTask(
       name: string,

@@ -210,6 +210,32 @@ describe("whoever watches a task", { timeout: 30_000 }, () => {
 });
 
 describe("whoever carries a task out", () => {
+  const other = { life_ms: LIFE_MS, held: true };
+
+  it("keeps it with a renewal that comes behind the lease's end, so that a process that fell behind loses none of its runs", async () => {
+    const { task, fence } = await started();
+    home.clock.advance(LIFE_MS + 1);
+    expect((await store.renewTask(tenant, task, fence, { life_ms: LIFE_MS, wait_ms: 0 })).ok).toBe(true);
+    expect(await store.leaseTask(tenant, task, other)).toMatchObject({ ok: false, error: { reason: "leased" } });
+  });
+
+  it("keeps it while it asks for that, however late it is; what asks no more has lost it", async () => {
+    const { task, fence } = await started();
+    const asked = store.renewTask(tenant, task, fence, { life_ms: LIFE_MS, wait_ms: 30_000 });
+    // The first look is over, and it waits.
+    await store.detached(tenant, task);
+    home.clock.advance(LIFE_MS + 1);
+    expect(await store.leaseTask(tenant, task, other)).toEqual({
+      ok: false,
+      error: { reason: "leased", retry_after_ms: LIFE_MS / 3 },
+    });
+    await store.cancelTask(tenant, task);
+    await asked;
+    home.clock.advance(LIFE_MS + 1);
+    expect(await store.leaseTask(tenant, task, other)).toMatchObject({ ok: true, value: { fence: fence + 1 } });
+    expect(await store.renewTask(tenant, task, fence, { life_ms: LIFE_MS, wait_ms: 0 })).toMatchObject({ ok: false });
+  });
+
   it("hears of a cancellation while it waits, not at its next renewal", async () => {
     const { task, fence } = await started();
     const told = store.renewTask(tenant, task, fence, { life_ms: LIFE_MS, wait_ms: 30_000 });

@@ -80,7 +80,8 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
     task: TaskId,
     asked: { held: boolean; message?: string },
   ): Promise<Result<LeasedTask, TakeRefusal>> {
-    if (running >= LIMITS.detachedRunsMax || deps.clock.now() < lateUntilMs)
+    // A worker that comes back with what was delivered goes on with what runs already: turned away, it would be lost.
+    if (!asked.held && (running >= LIMITS.detachedRunsMax || deps.clock.now() < lateUntilMs))
       return err({ reason: "overloaded", retry_after_ms: RETRY_MS });
     const holder = parts.holder === undefined ? {} : { holder: parts.holder };
     return deps.tasks.leaseTask(tenant, task, { life_ms: LIMITS.runLeaseMs, ...asked, ...holder });
