@@ -14,7 +14,10 @@ import { requireCellOperator } from "./target.ts";
 export const MOVE_PROBLEMS = ["not-found", "move-refused", "evidence-unavailable", "misconfigured"] as const;
 /** What every operation of a move declares. */
 export const MOVING = {
-  ...{ gate: "governed", credential: "fresh", ack: "commit", tag: "Tenants" },
+  gate: "governed",
+  credential: "fresh",
+  ack: "commit",
+  tag: "Tenants",
   params: MovePath,
   problems: MOVE_PROBLEMS,
   resource: { kind: "tenant", param: "tenant_id" },
