@@ -6,8 +6,9 @@ import { ProblemError } from "../../problem.ts";
 import { NO_INPUT } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { backgroundObject, endBackground, findBackground } from "./background.ts";
+import { findStored } from "./stored.ts";
 
-/** Ends a background response; one that has ended is answered as it ended. */
+/** Ends a background response; one that has ended is answered as it ended, one that never ran so is a 400. */
 export const cancelResponse = operation({
   id: "responses.cancel",
   method: "post",
@@ -30,7 +31,11 @@ export const cancelResponse = operation({
   async execute(deps, call) {
     const { response_id: id } = call.params;
     const background = await findBackground(deps, call, id);
-    if (background === null) throw new ProblemError("not-found", { param: "response_id" });
+    if (background === null) {
+      await findStored(deps, call, id);
+      const detail = "Only a response that was asked for with `background: true` can be cancelled.";
+      throw new ProblemError("invalid-request", { param: "response_id", detail });
+    }
     if (background.state.phase !== "done") await endBackground(deps, call, background);
     const after = await findBackground(deps, call, id);
     const object = after === null ? null : await backgroundObject(deps, call, after);

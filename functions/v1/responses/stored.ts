@@ -31,7 +31,8 @@ const common = {
   resource: { kind: "response", param: "response_id" },
 } as const;
 
-async function find(deps: Deps, call: Pick<Call, "tenant">, id: string) {
+/** Throws `not-found` for what this tenant has not. */
+export async function findStored(deps: Deps, call: Pick<Call, "tenant">, id: string) {
   if (!ResponseId.safeParse(id).success) throw new ProblemError("not-found", { param: "response_id" });
   const session = sessionOfResponse(id);
   const found = unwrap(await deps.sessions.response(call.tenant.id, session, id));
@@ -56,7 +57,7 @@ export const getResponse = operation({
   async execute(deps, call) {
     const background = await readBackground(deps, call, call.params.response_id, call.query);
     if (background !== null) return background;
-    const { response, key } = await find(deps, call, call.params.response_id);
+    const { response, key } = await findStored(deps, call, call.params.response_id);
     // One that is not there is a 404, whatever else was asked for.
     const { stream, starting_after } = call.query;
     if (stream === "true" || starting_after !== undefined) throw notStreamed("There is no stream of this response.");
@@ -77,7 +78,7 @@ export const listResponseInput = operation({
   summary: "List the input items of a stored response",
   enforces: STORED_READ_OBLIGATIONS,
   async execute(deps, call) {
-    const { response, key } = await find(deps, call, call.params.response_id);
+    const { response, key } = await findStored(deps, call, call.params.response_id);
     const { after, limit, order } = call.query;
     const items = order === "asc" ? response.input : response.input.toReversed();
     const start = after === undefined ? 0 : items.findIndex((item) => item.id === after) + 1;

@@ -41,6 +41,14 @@ export function backgroundSuite(lab: Lab): void {
       expect(all.at(-1)?.type).toBe("response.completed");
     });
 
+    it("alone are cancelled: one that was answered at once is there, and says why it is not", async () => {
+      const client = lab.openai((await lab.newTenant()).apiKey);
+      const { id } = await client.responses.create({ model: "echo", input: "hi" });
+      await expect(client.responses.cancel(id)).rejects.toMatchObject({ status: 400, param: "response_id" });
+      await client.responses.delete(id);
+      await expect(client.responses.cancel(id)).rejects.toMatchObject({ status: 404 });
+    });
+
     it("are cancelled, at the engine too, and stay cancelled", async () => {
       const [client, input] = [lab.openai((await lab.newTenant()).apiKey), marker()];
       const stream = await client.responses.create({ model: "slow", input, background: true, stream: true });
