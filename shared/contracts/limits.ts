@@ -670,7 +670,9 @@ export const LIMITS = {
   formerTasksMax: 4_096,
   formerTasksAtOnce: 8,
   /** Clients that get an error frame and the end of its connection at once, as fetch does, throw the frame away. */
-  lastFrameMs: 50,
+  lastFrameMs: 100,
+  /** Turns of the event loop that are sure to lie in between, however late its timers are. */
+  lastFrameSteps: 4,
   /** Call, log and result of a detached task are kept this long after its deadline. */
   detachedLifeMs: 24 * HOUR,
   /** Whoever cancels a task is answered once it has ended, or told to ask again. */
