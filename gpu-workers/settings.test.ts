@@ -27,7 +27,7 @@ const CLOUD = {
   AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/v2/credentials",
   BAILIWICK_ENGINE: "openai",
   BAILIWICK_ENGINE_URL: "http://localhost:8000/",
-  BAILIWICK_ENGINE_MODELS: `meta/llama@${DIGEST}, other`,
+  BAILIWICK_ENGINE_MODELS: `meta/llama@${DIGEST}, other, detector@3, detector@4@${DIGEST}`,
 };
 
 describe("a worker's environment", () => {
@@ -44,6 +44,8 @@ describe("a worker's environment", () => {
         models: [
           { id: "meta/llama", digest: DIGEST },
           { id: "other", digest: null },
+          { id: "detector@3", digest: null },
+          { id: "detector@4", digest: DIGEST },
         ],
       },
     });

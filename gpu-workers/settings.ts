@@ -13,8 +13,8 @@ const secret = z
   .transform((value) => new Redacted(value));
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((text) => new URL(text));
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
-/** `id`, or `id@sha256:…` where the digest of its weights is known. */
-const MODEL = /^([^@,\s]{1,256})(?:@(sha256:[0-9a-f]{64}))?$/;
+/** `id`, or `id@sha256:…` where the digest of its weights is known. An id may be pinned to a version (`detector@3`). */
+const MODEL = /^((?:(?!@sha256:)[^,\s]){1,256})(?:@(sha256:[0-9a-f]{64}))?$/;
 
 const Models = z
   .string()
