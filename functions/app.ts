@@ -3,7 +3,7 @@ import type { Deps, Incoming, Runtime } from "./context.ts";
 import { pinRegion } from "./pipeline/pin-region.ts";
 import { asProblem, problemResponse } from "./pipeline/problem-response.ts";
 import { type AppEnv, trace } from "./pipeline/trace.ts";
-import { ProblemError } from "./problem.ts";
+import { ProblemError, shapeOfPath } from "./problem.ts";
 import type { Operation } from "./v1/operation.ts";
 import { serve } from "./v1/seam.ts";
 
@@ -31,18 +31,18 @@ export function createApp(deps: Deps, operations: readonly Operation[]): Handler
       throw new ProblemError("method-not-allowed", { headers: { allow: allowed.join(", ") } });
     });
   /** For what no operation answers; the call's span ends here, because no seam will. */
-  const refused = (problem: ProblemError, incoming: Incoming): Response => {
-    const response = problemResponse(problem, incoming);
+  const refused = (problem: ProblemError, incoming: Incoming, path: string): Response => {
+    const response = problemResponse(problem, incoming, shapeOfPath(path));
     incoming.span.set({ "http.response.status_code": response.status, "error.type": problem.slug });
     incoming.span.end(response.status >= 500 ? "error" : "ok");
     return response;
   };
-  app.notFound((c) => refused(new ProblemError("not-found"), c.var.incoming));
+  app.notFound((c) => refused(new ProblemError("not-found"), c.var.incoming, c.req.path));
   app.onError((thrown, c) => {
     const problem = asProblem(thrown);
     if (problem.slug === "internal")
       deps.telemetry.log.error("request.crashed", thrown, { request: c.var.incoming.request });
-    return refused(problem, c.var.incoming);
+    return refused(problem, c.var.incoming, c.req.path);
   });
   return (request, runtime) => app.fetch(request, runtime);
 }

@@ -23,8 +23,14 @@ export class ProblemError extends Error {
   }
 }
 
-/** How errors of a surface are shaped: RFC 9457 plus OpenAI's `error` member, or Anthropic's envelope. */
-export type ProblemShape = "openai" | "anthropic";
+/**
+ * How errors of a surface are shaped: RFC 9457 plus OpenAI's `error` member, Anthropic's envelope, or RFC 9457 plus the
+ * text that clients of the Open Inference Protocol read as `error`.
+ */
+export type ProblemShape = "openai" | "anthropic" | "oip";
+
+/** Of whatever is answered below a path, whether or not an operation is there. */
+export const shapeOfPath = (path: string): ProblemShape => (/^\/v2(?:\/|$)/.test(path) ? "oip" : "openai");
 
 /** The `error` object that SDKs read, also sent as the last frame of a broken stream. */
 export function errorMember({ slug, extensions }: ProblemError) {
@@ -54,7 +60,7 @@ export function problemDocument(problem: ProblemError, request: string, shape: P
     status: spec.status,
     detail: error.message,
     instance: `urn:bailiwick:request:${request}`,
-    error,
+    ...(shape === "oip" ? { error: error.message, code: error.code, param: error.param } : { error }),
     ...members,
   };
 }

@@ -2,9 +2,10 @@ import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { ApprovalSummary } from "../../shared/contracts/http/approvals.ts";
 import { exampleOf } from "../../shared/contracts/http/fields.ts";
-import { AnthropicError, Problem } from "../../shared/contracts/http/problem.ts";
+import { AnthropicError, Problem, TensorProblem } from "../../shared/contracts/http/problem.ts";
 import { TaskCallbackEvent } from "../../shared/contracts/http/task-callback.ts";
 import { PROBLEMS } from "../../shared/contracts/problems.ts";
+import { type ProblemShape, shapeOfPath } from "../problem.ts";
 import { mayWait } from "./approvals/may-wait.ts";
 import { documentedProblems } from "./documented-problems.ts";
 import { headersOf, RESPONSE_HEADERS, SECURITY_SCHEMES, securityOf, TAGS } from "./openapi-parts.ts";
@@ -25,6 +26,12 @@ const typed = (type: string, schema: z.ZodType): Content => ({ [type]: { schema 
 /** The example that a test sends; those of answers stand at their schemas. */
 const exampled = (type: string, schema: z.ZodType): Content => ({ [type]: { schema, example: exampleOf(schema) } });
 
+const REFUSALS: Readonly<Record<ProblemShape, Content>> = {
+  openai: typed("application/problem+json", Problem),
+  anthropic: typed("application/json", AnthropicError),
+  oip: typed("application/problem+json", TensorProblem),
+};
+
 function successOf(operation: Operation): Response {
   const [, schema, description, contentType = "application/json"] = operation.success;
   const content = typed(contentType, schema ?? (contentType === "application/json" ? ANY : TEXT));
@@ -35,9 +42,9 @@ function successOf(operation: Operation): Response {
   return { description, headers, content };
 }
 
-function responsesOf(operation: Operation): Record<number, Response> {
+function responsesOf(operation: Operation, path: string): Record<number, Response> {
   const responses: Record<number, Response> = { [operation.success[0]]: successOf(operation) };
-  const anthropic = operation.shape === "anthropic";
+  const refusal = REFUSALS[operation.shape ?? shapeOfPath(path)];
   for (const slug of documentedProblems(operation)) {
     const { status, code, title } = PROBLEMS[slug];
     const text = `\`${code}\`: ${title}.`;
@@ -49,7 +56,7 @@ function responsesOf(operation: Operation): Record<number, Response> {
       : {
           description: text,
           headers,
-          content: anthropic ? typed("application/json", AnthropicError) : typed("application/problem+json", Problem),
+          content: refusal,
         };
   }
   const waits: Also = [202, ApprovalSummary, "Somebody must approve it first: what waits, and where to look."];
@@ -128,7 +135,7 @@ export function openApiDocument(operations: readonly Operation[], info: { versio
           summary: operation.summary,
           tags: [operation.tag],
           request: requestOf(operation, path) as never, // safe because: the library wants object schemas for params and query, and every operation gives one (test/operations.test.ts)
-          responses: responsesOf(operation),
+          responses: responsesOf(operation, path),
           security: securityOf(operation),
           "x-action": operation.action,
           "x-ack": operation.ack,

@@ -8,7 +8,7 @@ import { asProblem, problemResponse } from "../pipeline/problem-response.ts";
 import { step } from "../pipeline/step.ts";
 import type { AppEnv } from "../pipeline/trace.ts";
 import { uploadOf } from "../pipeline/upload.ts";
-import { ProblemError, StaleAccess } from "../problem.ts";
+import { ProblemError, StaleAccess, shapeOfPath } from "../problem.ts";
 import { noteRefused } from "./ask-policy.ts";
 import { governed, type Input, refuseState } from "./governed.ts";
 import { type Identified, identify } from "./identify.ts";
@@ -33,7 +33,13 @@ export const serve = (operation: Operation, deps: Deps) =>
     } catch (thrown) {
       const problem = asProblem(thrown);
       if (problem.slug === "data-residency-mismatch") await bodySent(c.req.raw);
-      return finish(operation, deps, incoming, problemResponse(problem, incoming, operation.shape), problem);
+      return finish(
+        operation,
+        deps,
+        incoming,
+        problemResponse(problem, incoming, operation.shape ?? shapeOfPath(c.req.path)),
+        problem,
+      );
     } finally {
       deps.telemetry.metrics.gauge("bailiwick_requests_active", {}, -1);
       stay.lease.release();

@@ -169,7 +169,10 @@ export async function trespass(lab: Lab): Promise<Trespass> {
   };
 }
 
-const codeOf = (text: string): string => String(JSON.parse(text).error?.code ?? JSON.parse(text).error?.type);
+function codeOf(text: string): string {
+  const { code, error } = JSON.parse(text);
+  return String(error?.code ?? error?.type ?? code);
+}
 
 /** Well-formed ids that nobody has. */
 const IDS: Readonly<Record<string, string>> = {

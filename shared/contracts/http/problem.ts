@@ -52,3 +52,26 @@ export const AnthropicError = z
       request_id: "req_01JD0000000000000000000000",
     },
   });
+
+/** The same where clients of the Open Inference Protocol call: `error` is a text there, and the rest stands beside it. */
+export const TensorProblem = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int().min(400).max(599),
+    detail: z.string().optional(),
+    instance: z.string().optional(),
+    error: z.string(),
+    code: z.string(),
+    param: z.string().nullable(),
+  })
+  .meta({
+    id: "TensorProblem",
+    description: "RFC 9457 problem details with the `error` text that clients of the Open Inference Protocol read.",
+    example: tensorProblemExample(),
+  });
+
+function tensorProblemExample() {
+  const { error, ...problem } = problemExample("model-not-found", undefined, "model");
+  return { ...problem, error: error.message, code: error.code, param: error.param };
+}

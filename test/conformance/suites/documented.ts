@@ -50,10 +50,11 @@ export function documented(lab: Lab): { check(): void } {
       .json()
       .catch(() => null);
     const allowed = documentedProblems(operation);
-    const slugs = slugOf(status, document?.error?.code);
+    const code = document?.error?.code ?? document?.code;
+    const slugs = slugOf(status, code);
     problems.add(`${operation.id} ${status}`);
     if (!slugs.some((slug) => allowed.has(slug)))
-      undocumented.add(`${operation.id}: ${status} ${document?.error?.code ?? "without a code"}`);
+      undocumented.add(`${operation.id}: ${status} ${code ?? "without a code"}`);
     return response;
   };
   return {

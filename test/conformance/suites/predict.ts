@@ -8,6 +8,8 @@ import { queueOf, ScriptedWorker } from "../../support/scripted-worker.ts";
 
 const NUMBERS = { name: "x", datatype: "FP32", shape: [2, 2], data: [1, 2.5, -3, 0] };
 const TEXTS = { name: "t", datatype: "BYTES", shape: [2], data: ["ab", "ä€"] };
+/** Clients of the Open Inference Protocol read `error` as a text. */
+const UNKNOWN = { error: "There is no such model for this caller", code: "model_not_found" };
 /** A call costs 10,000 nano-dollars here, an element 1. */
 const COST = (elements: number) => 10_000 + elements;
 
@@ -52,7 +54,7 @@ export function predictSuite(lab: Lab): void {
       expect([...(answer.outputs.get("x")?.bytes ?? [])]).toEqual([...bytes]);
       expect(answer.outputs.get("y")).toMatchObject({ datatype: "BYTES", shape: [1] });
       const foreign = await lab.ask("/v2/models/nothing-like-it/infer", { key: apiKey, body, headers });
-      expect([foreign.status, await foreign.json()]).toMatchObject([404, { error: { code: "model_not_found" } }]);
+      expect([foreign.status, await foreign.json()]).toMatchObject([404, UNKNOWN]);
     });
 
     it.each([
@@ -118,10 +120,7 @@ export function predictSuite(lab: Lab): void {
       ]);
       expect((await lab.task(tenant, taskOf(second))).usage).toMatchObject({ cost_nusd: 20_000 });
       const none = await asked("/v2/models/versioned/versions/3/infer");
-      expect([none.status, await none.json()]).toMatchObject([
-        404,
-        { error: { code: "model_not_found", param: "model_version" } },
-      ]);
+      expect([none.status, await none.json()]).toMatchObject([404, { ...UNKNOWN, param: "model_version" }]);
     });
 
     it("that a model does not declare are refused before anything is held, with the names of what it lacks", async () => {
@@ -131,7 +130,7 @@ export function predictSuite(lab: Lab): void {
         const response = await ask(apiKey, { inputs: [input] }, path);
         expect([response.status, await response.json()]).toMatchObject([
           400,
-          { error: { code: "unsupported_parameter", param: "inputs" } },
+          { error: expect.any(String), code: "unsupported_parameter", param: "inputs" },
         ]);
       }
       // The other version declares nothing, and may take it.
@@ -179,13 +178,13 @@ export function predictSuite(lab: Lab): void {
         "/v2/models/versioned/versions/3/ready",
       ])("as not there: %s", async (path) => {
         const { apiKey } = await lab.newTenant();
-        expect(await look(path, apiKey)).toMatchObject([404, { error: { code: "model_not_found" } }]);
+        expect(await look(path, apiKey)).toMatchObject([404, UNKNOWN]);
       });
 
       it.each(["/v2", "/v2/health/ready", "/v2/models/tensors", "/v2/models/tensors/ready"])(
         "and to nobody without a key: %s",
         async (path) => {
-          expect(await look(path)).toMatchObject([401, { error: { code: "invalid_api_key" } }]);
+          expect(await look(path)).toMatchObject([401, { error: expect.any(String), code: "invalid_api_key" }]);
         },
       );
     });
