@@ -1,4 +1,4 @@
-import type { Range } from "./range.ts";
+import type { AttackedRuntime, Range } from "./range.ts";
 
 /** Items of the OWASP API Security Top 10 (2023) and of the OWASP Top 10 for LLM applications (2025). */
 export type OwaspItem = `API${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10}` | `LLM${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10}`;
@@ -11,10 +11,16 @@ export interface Attack {
   attack: string;
   /** What must be seen: the answer, and whatever else tells that nothing was done. */
   expected: string;
+  /** What must be seen where a runtime answers by itself, before any code of ours, or tells our code less than the others. */
+  on?: Partial<Record<AttackedRuntime, { expected: string; because: string }>>;
   owasp: readonly OwaspItem[];
   /** Tries it against a running cell and answers what was seen, in the same words. */
   observe(range: Range): Promise<string>;
 }
+
+/** What must be seen on that runtime. */
+export const expectedOn = ({ expected, on }: Attack, runtime: AttackedRuntime): string =>
+  on?.[runtime]?.expected ?? expected;
 
 export interface Family {
   id: string;

@@ -1,10 +1,11 @@
 import { TABLE, TRESPASSERS } from "../support/trespass.ts";
-import type { Family } from "./attack.ts";
+import { type Attack, expectedOn, type Family } from "./attack.ts";
 import { FAMILIES } from "./families.ts";
 import { type Item, OWASP_API, OWASP_LLM } from "./owasp.ts";
+import { type AttackedRuntime, RUNTIMES } from "./range.ts";
 
-/** What was seen of each attack, by `<family>/<id>`, and of the matrix, by `<operation>/<who>`. */
-export type Observed = ReadonlyMap<string, string>;
+/** What was seen on each runtime: of each attack, by `<family>/<id>`, and of the matrix, by `<operation>/<who>`. */
+export type Observed = Readonly<Record<AttackedRuntime, ReadonlyMap<string, string>>>;
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
 const row = (...cells: readonly string[]): string => `| ${cells.map(cell).join(" | ")} |`;
@@ -31,23 +32,39 @@ const index = (items: readonly Item[]): string =>
     }),
   );
 
-const seenOf =
-  (observed: Observed | null) =>
-  (name: string, expected: string): string =>
-    observed === null ? expected : (observed.get(name) ?? "not tried");
+/** Once where all runtimes were seen to do the same, else for each of them. */
+function seen(observed: Observed | null, name: string, expected: (runtime: AttackedRuntime) => string): string {
+  const all = RUNTIMES.map((runtime) =>
+    observed === null ? expected(runtime) : (observed[runtime].get(name) ?? "not tried"),
+  );
+  const [first = ""] = all;
+  return new Set(all).size === 1 ? first : RUNTIMES.map((runtime, at) => `${runtime}: ${all[at]}`).join("; ");
+}
+
+/** What must be seen, and on which runtime something else, with the reason. */
+function expectation({ expected, on = {} }: Attack): string {
+  const others = RUNTIMES.flatMap((runtime) => {
+    const other = on[runtime];
+    return other === undefined ? [] : [`; on ${runtime} ${other.expected}: ${other.because}`];
+  });
+  return `${expected}${others.join("")}`;
+}
 
 /** The attacks of one family, as the page has them. */
 export function familySection({ id, title, about, attacks }: Family, observed: Observed | null): string {
-  const seen = seenOf(observed);
   const rows = attacks.map((attack) =>
-    row(`\`${attack.id}\``, attack.attack, attack.expected, seen(`${id}/${attack.id}`, attack.expected)),
+    row(
+      `\`${attack.id}\``,
+      attack.attack,
+      expectation(attack),
+      seen(observed, `${id}/${attack.id}`, (runtime) => expectedOn(attack, runtime)),
+    ),
   );
   return `## ${title}\n\n${about}\n\n${table(["id", "attack", "expected", "observed"], rows)}`;
 }
 
 /** docs/attacks.md. Without observations: what must be seen, which is what the committed page has to say. */
 export function page(observed: Observed | null): string {
-  const seen = seenOf(observed);
   const attacks = FAMILIES.reduce((sum, family) => sum + family.attacks.length, 0);
   const tried = TABLE.reduce(
     (sum, { refusals }) => sum + refusals.filter(({ refusal }) => refusal.what !== null).length,
@@ -65,16 +82,18 @@ export function page(observed: Observed | null): string {
       row(
         `\`${operation.id}\``,
         ...refusals.map(({ who, refusal }) =>
-          refusal.what === null ? note(refusal.why) : short(seen(`${operation.id}/${who}`, refusal.what)),
+          refusal.what === null
+            ? note(refusal.why)
+            : short(seen(observed, `${operation.id}/${who}`, () => refusal.what)),
         ),
       ),
     ),
   );
   return `# Attacks
 
-What was tried against a running cell (Deno, over HTTP and raw sockets), what had to be seen, and what was seen. The page is written by \`npm run attacks\`, which runs ${attacks} attacks and ${tried} cells of the matrix; \`test/attacks\` has them as data. Tests hold the page against them.
+What was tried against running cells on Deno and on workerd, over HTTP and raw sockets, what had to be seen, and what was seen: once where both did the same. The page is written by \`node test/attacks/run.ts\`, which runs ${attacks} attacks and ${tried} cells of the matrix on each; \`test/attacks\` has them as data. Tests hold the page against them (\`npm run test:heavy -- test/attacks\`).
 
-An attack is a row, not a claim: what is not here was not tried. The matrix runs on workerd too, with the other conformance suites.
+An attack is a row, not a claim: what is not here was not tried. Rows that differ by runtime say why: workerd refuses some bytes by itself, before any code of ours, and tells our code less of a connection.
 
 ## OWASP API Security Top 10 (2023)
 

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { controlDbUp } from "../support/operation-rows.ts";
 import { TABLE, trespass } from "../support/trespass.ts";
 import { FAMILIES } from "./families.ts";
-import { page } from "./page.ts";
-import { type Range, startRange } from "./range.ts";
+import { type Observed, page } from "./page.ts";
+import { type Range, RUNTIMES, startRange } from "./range.ts";
 
 export const PAGE = join(import.meta.dirname, "../../docs/attacks.md");
 
@@ -22,11 +22,15 @@ export async function tryAll(range: Range): Promise<Map<string, string>> {
 }
 
 if (import.meta.main) {
-  const range = await startRange();
-  try {
-    await controlDbUp(range.lab);
-    writeFileSync(PAGE, page(await tryAll(range)));
-  } finally {
-    await range.stop();
+  const observed: Partial<Record<keyof Observed, Map<string, string>>> = {};
+  for (const runtime of RUNTIMES) {
+    const range = await startRange(runtime);
+    try {
+      await controlDbUp(range.lab);
+      observed[runtime] = await tryAll(range);
+    } finally {
+      await range.stop();
+    }
   }
+  writeFileSync(PAGE, page({ deno: observed.deno ?? new Map(), workerd: observed.workerd ?? new Map() }));
 }

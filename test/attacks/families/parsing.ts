@@ -108,10 +108,18 @@ const types: readonly Attack[] = [
 
 const GHOST = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
 /** Two requests, the second of which must not be one of its own: what comes back is told as statuses. */
-const smuggled = (id: string, attack: string, head: readonly string[], body: string, expected: string): Attack => ({
+const smuggled = (
+  id: string,
+  attack: string,
+  head: readonly string[],
+  body: string,
+  expected: string,
+  on: NonNullable<Attack["on"]> = {},
+): Attack => ({
   id,
   attack,
   expected,
+  on,
   owasp: ["API8", "API2"],
   async observe({ lab, mallory }: Range) {
     const { host } = new URL(lab.cell.url);
@@ -121,6 +129,11 @@ const smuggled = (id: string, attack: string, head: readonly string[], body: str
     return statuses.length === 0 ? "no answer, closed".slice(0, end === "closed" ? undefined : 9) : statuses.join(", ");
   },
 });
+const onWorkerd = (expected: string, because: string) => ({ workerd: { expected, because } });
+const CHUNKS_WIN =
+  "it takes the chunks and not the length, as RFC 9112 §6.1 allows, and ends the connection behind the answer";
+const CHUNK_BROKEN = "it tells a broken chunk as a connection that was lost, and ends it";
+const METHOD_UNKNOWN = "its parser knows the methods, and refuses by itself";
 const POST = `POST ${CHAT} HTTP/1.1`;
 const TYPE = "content-type: application/json";
 const BODY = good("x");
@@ -137,8 +150,16 @@ const wire: readonly Attack[] = [
     "te-cl",
     "the same the other way round",
     [POST, TYPE, "transfer-encoding: chunked", "content-length: 4"],
-    `5c\r\n${GHOST}\r\n0\r\n\r\n`,
+    `${GHOST.length.toString(16)}\r\n${GHOST}\r\n0\r\n\r\n`,
     "400",
+  ),
+  smuggled(
+    "cl-te-whole",
+    "a good body in chunks beside a length that ends within it, with a request behind the last chunk",
+    [POST, TYPE, "content-length: 6", "transfer-encoding: chunked"],
+    `${BODY.length.toString(16)}\r\n${BODY}\r\n0\r\n\r\n${GHOST}`,
+    "400",
+    onWorkerd("200", CHUNKS_WIN),
   ),
   smuggled(
     "te-te",
@@ -179,6 +200,7 @@ const wire: readonly Attack[] = [
     [POST, TYPE, "transfer-encoding: chunked"],
     `10000000000000000\r\n${BODY}\r\n0\r\n\r\n`,
     "no answer, closed",
+    onWorkerd("499", CHUNK_BROKEN),
   ),
   smuggled(
     "chunk-negative",
@@ -186,6 +208,7 @@ const wire: readonly Attack[] = [
     [POST, TYPE, "transfer-encoding: chunked"],
     `-1\r\n${BODY}\r\n0\r\n\r\n`,
     "no answer, closed",
+    onWorkerd("499", CHUNK_BROKEN),
   ),
   smuggled("fold", "a folded header", [POST, TYPE, "x-a: b\r\n c: d", `content-length: ${BODY.length}`], BODY, "400"),
   smuggled(
@@ -203,7 +226,14 @@ const wire: readonly Attack[] = [
     "400",
   ),
   smuggled("http-0-9", "HTTP/0.9", ["GET /v1/models"], "", "400"),
-  smuggled("connect", "`CONNECT` to somebody else", ["CONNECT attacker.example.com:443 HTTP/1.1"], "", "404"),
+  smuggled(
+    "connect",
+    "`CONNECT` to somebody else",
+    ["CONNECT attacker.example.com:443 HTTP/1.1"],
+    "",
+    "404",
+    onWorkerd("500", "it asks for a handler of tunnels, and there is none"),
+  ),
   smuggled("trace", "`TRACE`, which would echo the credential", ["TRACE /v1/models HTTP/1.1"], "", "405"),
 ];
 
@@ -302,7 +332,7 @@ const forms: readonly Attack[] = [
   },
 ];
 
-const PATHS: Readonly<Record<string, readonly [attack: string, line: string, expected: string]>> = {
+const PATHS: Readonly<Record<string, readonly [attack: string, line: string, expected: string, on?: Attack["on"]]>> = {
   "dot-segments": ["`/v1/../metrics` as it is", "GET /v1/models/../../v1/keys HTTP/1.1", "404"],
   "encoded-dots": ["`%2e%2e` segments", "GET /v1/models/%2e%2e/%2e%2e/v1/keys HTTP/1.1", "404"],
   "double-slash": ["`//v1/keys`", "GET //v1/keys HTTP/1.1", "404"],
@@ -313,13 +343,13 @@ const PATHS: Readonly<Record<string, readonly [attack: string, line: string, exp
   "trailing-slash": ["`/v1/keys/`", "GET /v1/keys/ HTTP/1.1", "404"],
   backslash: ["`/v1\\keys`", "GET /v1\\keys HTTP/1.1", "404"],
   "absolute-form": ["an absolute URL of another host", "GET http://attacker.example.com/v1/keys HTTP/1.1", "403"],
-  "method-case": ["`get`", "get /v1/keys HTTP/1.1", "405"],
-  "method-odd": ["a method that nobody knows", "BREW /v1/keys HTTP/1.1", "405"],
+  "method-case": ["`get`", "get /v1/keys HTTP/1.1", "405", onWorkerd("501", METHOD_UNKNOWN)],
+  "method-odd": ["a method that nobody knows", "BREW /v1/keys HTTP/1.1", "405", onWorkerd("501", METHOD_UNKNOWN)],
   head: ["`HEAD` of what only `GET` may read", "HEAD /v1/keys HTTP/1.1", "403"],
 };
 const paths: readonly Attack[] = [
-  ...spelled(PATHS, (id, [attack, line, expected]) => ({
-    ...smuggled(id, `${attack}, as a developer who may not list keys`, [line], "", expected),
+  ...spelled(PATHS, (id, [attack, line, expected, on]) => ({
+    ...smuggled(id, `${attack}, as a developer who may not list keys`, [line], "", expected, on),
     owasp: ["API5", "API9"] as const,
   })),
   ...spelled(
