@@ -142,8 +142,7 @@ export function leaseTask(
   if (row.phase === "done") return err({ reason: isLetter(sql, row, message) ? "exhausted" : "finished" });
   const leftMs = row.lease_until_ms - env.now;
   const taken = row.phase === "running" ? leftMs > 0 || row.fence === renewing : overdue(row) && row.fence === renewing;
-  if (taken && !isFormer(row, here))
-    return err({ reason: "leased", retry_after_ms: leftMs > 0 ? leftMs : lifeMs / 3 });
+  if (taken && !isFormer(row, here)) return err({ reason: "leased", retry_after_ms: leftMs > 0 ? leftMs : lifeMs / 3 });
   const next: Row = {
     ...row,
     phase: "running",

@@ -148,15 +148,26 @@ export class LogWriter {
     });
   }
 
-  /** Writes nothing more, as it stands. */
-  drop(): void {
+  /**
+   * Leaves the log to the next run, with what was shown in it: nobody has to be told less than was seen. Somebody else's
+   * log stays as it is.
+   */
+  async leave(): Promise<void> {
+    try {
+      await this.flush();
+    } catch (cause) {
+      if (!(cause instanceof Fenced)) throw cause;
+    }
+  }
+
+  #noTimer(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
 
   /** Everything so far is durable when it resolves. */
   flush(): Promise<void> {
-    this.drop();
+    this.#noTimer();
     this.#flushing = this.#flushing.then(() => this.#write());
     return this.#flushing;
   }

@@ -91,6 +91,29 @@ describe("a run that is lost", () => {
     expect(cell.settled).toMatchObject([{ task, status: "ERROR", ok: true }]);
   });
 
+  it("a moment after it showed more leaves all of that in its log, so that its reader is told of the error behind it", async () => {
+    const engine = fed();
+    scripts = [engine.script];
+    const { answer, task } = await queued(cell, true);
+    const lost = new AbortController();
+    const first = await taken(cell, task, { lost: lost.signal });
+    await engine.asked;
+    engine.say(WORDS.slice(0, 2).join(""));
+    const reader = ((await answer).body ?? new ReadableStream<Uint8Array>()).getReader();
+    const decoder = new TextDecoder();
+    let shown = "";
+    while (!shown.includes("two")) shown += decoder.decode((await reader.read()).value, { stream: true });
+    lost.abort();
+    expect(await first.over).toBe("lost");
+    expect((await cell.log(task)).frames).toBeGreaterThanOrEqual(2);
+    await cell.host.carry(cell.tenant, task);
+    reader.releaseLock();
+    const { text, broken } = await read(await answer);
+    expect(broken).toBe(true);
+    expect(lastFrame(text)).toMatchObject({ error: { code: expect.any(String) } });
+    expect(cell.settled).toMatchObject([{ task, status: "ERROR", ok: true }]);
+  });
+
   it("and repeats other bytes than were delivered ends the stream in an error, never in other words", async () => {
     const engine = fed();
     scripts = [engine.script, events([word("other "), ...TAIL])];

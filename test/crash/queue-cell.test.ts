@@ -1,29 +1,39 @@
 import { describe, expect, it } from "vitest";
 import { eventually, marker } from "../support/lab.ts";
-import { CHAT, queueTests, SLOW, TEST_MS } from "../support/queue-test.ts";
+import { CHAT, queueTests, TEST_MS } from "../support/queue-test.ts";
 import { expectQuiet, QUEUE_CELLS, queueWorldBinaries } from "../support/queue-world.ts";
 import { RawStream } from "../support/raw-stream.ts";
 import { observed } from "./faults/observed.ts";
 
 const bin = queueWorldBinaries();
+/** Chunks of an answer, which an engine without a pace sends one event each: fewer than any answer has. */
+const PART = 12;
 
 describe.skipIf(bin === null).each(QUEUE_CELLS)(
   "a cell that is killed at the queue lane ($runtime, queue: $queue; skipped: no PostgreSQL on this machine)",
   ({ runtime }) => {
     const at = queueTests(bin, { runtime });
+    /** A worker of whose answers a part reaches the cell: whatever is killed, is killed in the middle of them. */
+    const midway = async () => {
+      const { gate, worker } = await at.gated(0);
+      const held = gate.hold("to_cell", (frame) => frame.t === "chunk" && "seq" in frame && frame.seq > PART);
+      return { worker, held };
+    };
     const follow = (task: string, after: number) =>
       RawStream.open(at.lab, `/v1/tasks/${task}/events?starting_after=${after}`, { key: at.tenant.apiKey });
 
     it(
       "in the middle of a task shows whoever follows it every event once, across the restart",
       async () => {
-        await at.start({ tokensPerS: SLOW });
+        const { held } = await midway();
         const prompt = marker();
         const task = await at.task(prompt, { stream: true });
         const before = await (await follow(task, 0)).read(8);
+        await held.first;
         await at.world.cell.kill9();
         await before.read();
         expect(before.end).toBe("cut");
+        held.release();
         await at.world.cell.start();
         const last = before.ids.at(-1) ?? 0;
         const after = await (await follow(task, last)).read();
@@ -49,12 +59,14 @@ describe.skipIf(bin === null).each(QUEUE_CELLS)(
     it(
       "in the middle of a background response lets its reader go on behind the last sequence number",
       async () => {
-        await at.start({ tokensPerS: SLOW });
+        const { held } = await midway();
         const prompt = marker();
         const body = { model: "words", input: prompt, background: true, stream: true };
         const before = await (await RawStream.open(at.lab, "/v1/responses", { key: at.tenant.apiKey, body })).read(8);
+        await held.first;
         await at.world.cell.kill9();
         await before.read();
+        held.release();
         await at.world.cell.start();
         const told = before.data.map((text) => JSON.parse(text));
         const id = told[0].response.id;
@@ -88,9 +100,10 @@ describe.skipIf(bin === null).each(QUEUE_CELLS)(
     it(
       "with its worker ends the task in an error behind what was delivered, which is charged",
       async () => {
-        const worker = await at.start({ tokensPerS: SLOW });
+        const { worker, held } = await midway();
         const prompt = marker();
         const asked = await (await at.stream(prompt)).read(8);
+        await held.first;
         await Promise.all([at.world.cell.kill9(), worker.kill9()]);
         await asked.read();
         expect([asked.end, asked.complete]).toEqual(["cut", false]);
@@ -149,7 +162,7 @@ describe.skipIf(bin === null).each(QUEUE_CELLS)(
     it(
       "by its caller's key answers one outcome for it, before the crash and after",
       async () => {
-        await at.start({ tokensPerS: SLOW });
+        const { held } = await midway();
         const prompt = marker();
         const ask = () =>
           RawStream.open(at.lab, CHAT, {
@@ -158,8 +171,10 @@ describe.skipIf(bin === null).each(QUEUE_CELLS)(
             body: { model: "words", stream: true, messages: [{ role: "user", content: prompt }] },
           });
         const first = await (await ask()).read(6);
+        await held.first;
         await at.world.cell.kill9();
         await first.read();
+        held.release();
         await at.world.cell.start();
         const again = await eventually(
           async () => (await ask()).read(),

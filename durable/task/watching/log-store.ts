@@ -83,10 +83,7 @@ export function taskLogs(objects: TaskHost, { journal = null, incarnation = null
     async leaseTask(name: string, options: LeaseOptions) {
       const leased = await host.call(name, (sql, env) => {
         // From here on the journal takes nothing of an earlier fence.
-        return over(
-          name,
-          core.leaseTask(sql, env, options, incarnation, renewing.get(name) ?? null),
-        );
+        return over(name, core.leaseTask(sql, env, options, incarnation, renewing.get(name) ?? null));
       });
       return leased ?? notFound;
     },

@@ -109,7 +109,10 @@ export async function carryOut(
     // What was settled does not pass, whatever it was settled as.
     const passes = settled === null && PASSING.has(problem.slug) && log.frames === 0;
     if (lost instanceof Fenced || passes) {
-      log.drop();
+      // Without this write the next run ends the log before what its reader was shown.
+      await log
+        .leave()
+        .catch((cause: unknown) => deps.telemetry.log.warn("task.leave", { task, cause: String(cause) }));
       if (lost instanceof Fenced) throw lost;
       // What an engine may have done is an attempt: only our own pool is asked for it again.
       throw run.ran ? thrown : new NotBegun(problem.slug, { cause: thrown });
