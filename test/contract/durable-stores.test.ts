@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cellClass } from "../../durable/cell/core.ts";
 import { embeddedCellStore } from "../../durable/cell/embedded.ts";
 import type { EmbeddedHost } from "../../durable/runtime/embedded-host.ts";
+import { type MovedRows, movedRows } from "../../durable/runtime/moved-rows.ts";
 import { sessionClass } from "../../durable/session/core.ts";
 import { embeddedSessionStore } from "../../durable/session/embedded.ts";
 import { embeddedTaskStore } from "../../durable/task/embedded.ts";
@@ -16,6 +17,7 @@ import type { TaskStore } from "../../shared/contracts/ports/task-store.ts";
 import { type ObjectsHome, objectsHome } from "../support/objects-home.ts";
 import { portInside, startObjects, type TestObjects } from "../support/workerd-objects.ts";
 import { cellStoreContract } from "./cell-store.contract.ts";
+import { movedRowsContract } from "./moved-rows.contract.ts";
 import { sessionStoreContract } from "./session-store.contract.ts";
 import { taskStoreContract } from "./task-store.contract.ts";
 
@@ -45,6 +47,10 @@ describe("embedded", () => {
     home.remove();
   });
   sessionStoreContract("the embedded host", () => embeddedSessionStore(host));
+  movedRowsContract("the embedded host", () => ({
+    rows: movedRows(host, sessionClass),
+    sessions: embeddedSessionStore(host),
+  }));
   taskStoreContract("the embedded host", () => embeddedTaskStore(host));
   cellStoreContract("the embedded host", () =>
     embeddedCellStore(host, { cell: `test${cells++}`, region: "local", release: "test" }),
@@ -139,6 +145,10 @@ describe("inside workerd", () => {
   });
   afterAll(() => objects.stop());
   sessionStoreContract("Durable Objects", () => portInside<SessionStore>(objects, "session"));
+  movedRowsContract("Durable Objects", () => ({
+    rows: portInside<MovedRows>(objects, "rows"),
+    sessions: portInside<SessionStore>(objects, "session"),
+  }));
   taskStoreContract("Durable Objects", () => portInside<TaskStore>(objects, "task"));
   cellStoreContract("Durable Objects", () => portInside<CellStore>(objects, "cell", `test${cells++}`));
 

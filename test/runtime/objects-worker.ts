@@ -5,6 +5,7 @@ import type { DurableNamespace, DurableState, DurableStorage, Stub } from "../..
 import { DurableObjectShell } from "../../durable/runtime/durable-object-shell.ts";
 import { durableSql } from "../../durable/runtime/durable-sql.ts";
 import type { ObjectClass } from "../../durable/runtime/object-class.ts";
+import { remoteRows } from "../../durable/runtime/remote-rows.ts";
 import { SessionObject } from "../../durable/session/object.ts";
 import { remoteSessionStore } from "../../durable/session/remote.ts";
 import { TaskObject } from "../../durable/task/object.ts";
@@ -111,6 +112,7 @@ export default {
         delivered: () => env.SENDERS.getByName("one").delivered(),
       },
       session: remoteSessionStore(env.SESSIONS as DurableNamespace<Stubbed<SessionObject>>),
+      rows: remoteRows(env.SESSIONS as DurableNamespace<Stubbed<SessionObject>>),
       task: remoteTaskStore(env.TASKS as DurableNamespace<Stubbed<TaskObject>>),
       cell: remoteCellStore(env.CELLS, origin),
     };
