@@ -8,6 +8,11 @@ export interface IndexedAlarm {
   at_ms: number;
 }
 
+/** One look-up a class: `DISTINCT` would read every row. */
+const CLASSES = `WITH RECURSIVE c(class) AS (SELECT min(class) FROM alarms
+    UNION ALL SELECT (SELECT min(a.class) FROM alarms a WHERE a.class > c.class) FROM c WHERE c.class IS NOT NULL)
+  SELECT class FROM c WHERE class IS NOT NULL`;
+
 /**
  * When each object is to be woken, in `<home>/alarms.sqlite`: found after a restart without opening the objects. An
  * entry is never later than the object's own `nextDue`: it is durable before the object commits an earlier one. It may
@@ -58,10 +63,18 @@ export class AlarmIndex {
     }
   }
 
-  /** The earliest alarms, due or not. */
-  earliest(limit: number): IndexedAlarm[] {
+  /** Classes that have alarms here, whether this host serves them or not. */
+  classes(): string[] {
+    return this.#opened()
+      .sql.all<{ class: string }>(CLASSES)
+      .map((row) => row.class);
+  }
+
+  /** The earliest alarms of one class, due or not. */
+  earliest(className: string, limit: number): IndexedAlarm[] {
     return this.#opened().sql.all<IndexedAlarm & Record<string, string | number>>(
-      "SELECT class, name, at_ms FROM alarms ORDER BY at_ms LIMIT ?",
+      "SELECT class, name, at_ms FROM alarms WHERE class = ? ORDER BY at_ms LIMIT ?",
+      className,
       limit,
     );
   }
@@ -93,7 +106,8 @@ export class AlarmIndex {
       file.sql.run(
         "CREATE TABLE IF NOT EXISTS alarms (class TEXT NOT NULL, name TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (class, name)) WITHOUT ROWID",
       );
-      file.sql.run("CREATE INDEX IF NOT EXISTS alarms_at ON alarms (at_ms)");
+      file.sql.run("CREATE INDEX IF NOT EXISTS alarms_by_class ON alarms (class, at_ms)");
+      file.sql.run("DROP INDEX IF EXISTS alarms_at");
     } catch (cause) {
       // It holds the file's lock: the next look could not open it. Whoever asked is told the cause.
       file.discard().catch(() => undefined);

@@ -20,10 +20,16 @@ export interface AlarmRunnerOptions {
   onError: (cause: unknown, where: { class: string; name: string }) => void;
 }
 
-/** Wakes objects at their alarms: sweep, then effects, then the index is renewed. At least once, with backoff on failure. */
+/**
+ * Wakes objects at their alarms: sweep, then effects, then the index is renewed. At least once, with backoff on failure.
+ * At most so many objects of a class at once, so that effects of one class which wait for their receiver, for many
+ * objects, hold up no other class.
+ */
 export class AlarmRunner {
   readonly #options: AlarmRunnerOptions;
   readonly #firing = new Map<string, Promise<void>>();
+  /** How many of `firing` are of each class. */
+  readonly #busy = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   #cancelTimer: (() => void) | null = null;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -66,41 +72,48 @@ export class AlarmRunner {
 
   #due(): IndexedAlarm[] {
     const now = this.#options.clock.now();
-    const free = LIMITS.alarmsAtOnceMax - this.#firing.size;
-    return (this.#earliest(LIMITS.alarmsAtOnceMax) ?? [])
-      .filter((alarm) => alarm.at_ms <= now && !this.#firing.has(keyOf(alarm)))
-      .slice(0, Math.max(free, 0));
+    return (this.#earliest(LIMITS.alarmsAtOnceMax) ?? []).filter((alarm) => alarm.at_ms <= now);
   }
 
   #arm(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     this.#timerAt = Number.POSITIVE_INFINITY;
-    if (this.#stopped || this.#firing.size >= LIMITS.alarmsAtOnceMax) return;
+    if (this.#stopped) return;
     const now = this.#options.clock.now();
-    const found = this.#earliest(this.#firing.size + 1);
+    const found = this.#earliest(1);
     // An index on a broken disk is looked at again by itself; an alarm that is set meanwhile does not wait for that.
-    const next =
+    const nextMs =
       found === null
-        ? { at_ms: now + LIMITS.outboxRetryMsMin }
-        : found.find((alarm) => !this.#firing.has(keyOf(alarm)));
-    if (!next) return;
-    this.#timerAt = next.at_ms;
+        ? now + LIMITS.outboxRetryMsMin
+        : Math.min(...found.map(({ at_ms }) => at_ms), Number.POSITIVE_INFINITY);
+    if (nextMs === Number.POSITIVE_INFINITY) return;
+    this.#timerAt = nextMs;
     this.#cancelTimer = this.#options.timer.set(
       () => {
         for (const alarm of this.#due()) this.#fire(alarm);
         this.#arm();
       },
-      Math.min(Math.max(next.at_ms - now, 0), LOOK_AGAIN_MS),
+      Math.min(Math.max(nextMs - now, 0), LOOK_AGAIN_MS),
     );
   }
 
-  /** Null, which is told, when the index cannot be read: no caller waits for this, so nothing may escape. */
+  /**
+   * The earliest alarms of each class that do not fire already, as many as it may begin and at most `limit`. Null, which
+   * is told, when the index cannot be read: no caller waits for this, so nothing may escape.
+   */
   #earliest(limit: number): IndexedAlarm[] | null {
+    const { index, onError } = this.#options;
     try {
-      return this.#options.index.earliest(limit);
+      return index.classes().flatMap((className) => {
+        const busy = this.#busy.get(className) ?? 0;
+        const wanted = Math.min(LIMITS.alarmsAtOnceMax - busy, limit);
+        if (wanted <= 0) return [];
+        const idle = index.earliest(className, busy + wanted).filter((alarm) => !this.#firing.has(keyOf(alarm)));
+        return idle.slice(0, wanted);
+      });
     } catch (cause) {
-      this.#options.onError(cause, INDEX);
+      onError(cause, INDEX);
       return null;
     }
   }
@@ -111,9 +124,11 @@ export class AlarmRunner {
       .catch((cause: unknown) => this.#options.onError(cause, alarm))
       .finally(() => {
         this.#firing.delete(key);
+        this.#busy.set(alarm.class, (this.#busy.get(alarm.class) ?? 1) - 1);
         this.#arm();
       });
     this.#firing.set(key, done);
+    this.#busy.set(alarm.class, (this.#busy.get(alarm.class) ?? 0) + 1);
   }
 
   async #wake(alarm: IndexedAlarm, key: string): Promise<void> {

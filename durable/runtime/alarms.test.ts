@@ -36,19 +36,50 @@ const wake = (key: string, afterMs: number) => (sql: Sql, env: CoreEnv) => {
   return ok(null);
 };
 
+/** A class whose effects wait, as those do whose receiver is away. */
+const slow = { begun: 0, gate: Promise.withResolvers<void>() };
+const waiting: ObjectClass = {
+  name: "waiting",
+  migrations: [{ id: 1, sql: TIMERS_SCHEMA }],
+  nextDue: nextTimer,
+  sweep(sql, env) {
+    for (const { kind, key } of dueTimers(sql, env.now, 1)) clearTimer(sql, kind, key);
+    return false;
+  },
+  async effects() {
+    slow.begun++;
+    await slow.gate.promise;
+  },
+};
+
 let home: ObjectsHome;
 let host: EmbeddedHost;
 beforeEach(() => {
   Object.assign(done, { effects: [], failEffects: false, failSweep: false });
-  home = objectsHome({ classes: [timed] });
+  Object.assign(slow, { begun: 0, gate: Promise.withResolvers<void>() });
+  home = objectsHome({ classes: [timed, waiting] });
   host = home.open();
 });
 afterEach(async () => {
+  slow.gate.resolve();
   await host.close();
   home.remove();
 });
 
 describe("alarms of the embedded host", { timeout: 60_000 }, () => {
+  it("of one class fire while another class has all of its own in work, so that a slow receiver of many tenants stops no other work", async () => {
+    const names = Array.from({ length: LIMITS.alarmsAtOnceMax + 6 }, (_, n) => `w${n}`);
+    await Promise.all(names.map((name) => host.provision(waiting, name, wake(name, 1_000))));
+    await host.provision(timed, "x", wake("a", 2_000));
+    home.clock.advance(3_000);
+    const all = host.runDueAlarms();
+    await expect.poll(() => done.effects).toEqual(["x a"]);
+    expect(slow.begun).toBe(LIMITS.alarmsAtOnceMax);
+    slow.gate.resolve();
+    await all;
+    expect(slow.begun).toBe(names.length);
+  });
+
   it("fire when they are due, not before, until nothing due is left", async () => {
     for (const key of ["a", "b", "c", "d", "e"]) await host.provision(timed, "x", wake(key, 1_000));
     await host.runDueAlarms();

@@ -222,7 +222,7 @@ export const LIMITS = {
    * and 256 others: a lease is renewed every 10 s, and a file that is opened for it costs some milliseconds and a sync.
    */
   openObjectsMax: 1_280,
-  /** Alarms handled at once after a restart; each may open a file. */
+  /** Alarms of one class handled at once, as after a restart; each may open a file. */
   alarmsAtOnceMax: 64,
   /** Calls of one object in one group commit: 256 × 50 µs keep the event loop for 13 ms at most. */
   tickCallsMax: 256,
