@@ -76,8 +76,8 @@ export const DEFECTS: readonly Defect[] = [
     "fence: Math.max(1, row.fence),",
   ]),
   one("fence-ignored", "Whoever had a task once may go on writing into its log.", "durable/task/detached.ts", [
-    'row.phase === "running" && row.fence === fence ?',
-    'row.phase === "running" ?',
+    'return row.fence === fence && (row.phase === "running" || overdue(row)) ?',
+    'return row.phase === "running" || overdue(row) ?',
   ]),
   one("lost-lease-kept", "A task whose runner died is nobody's for ever.", "durable/task/detached.ts", [
     'if (row?.phase === "running" && row.lease_until_ms <= env.now) giveBack(sql, env.now, row);',
