@@ -53,6 +53,8 @@ export interface Runtime {
   disconnected: AbortSignal;
   /** `disconnected` is dear to ask for, and tells what happened before it was asked for: a short call never does. */
   asksLate?: true;
+  /** Settles once the answer is out or its connection has ended; absent where the runtime does not tell. */
+  sent?(): Promise<unknown>;
   /** Keeps the isolate alive until the promise settles; its rejection is logged. */
   defer(work: Promise<unknown>): void;
   /** Turns this request into a WebSocket; absent where it asks for none. The answer is given back as it is. */

@@ -21,7 +21,7 @@ const HEAVY = [
   "test/contract/job-queue.{sqs,runtimes}.test.ts",
   "test/contract/remote-stores.test.ts",
   "test/contract/object-store.{s3,runtimes}.test.ts",
-  "test/runtime/control-db.workerd.test.ts",
+  "test/runtime/{control-db.workerd,global-telemetry}.test.ts",
   "test/conformance/node.test.ts",
   "test/conformance/{split,two-edges}.test.ts",
   "test/conformance/restart.test.ts",

@@ -48,7 +48,11 @@ export async function forwardSocket(
       const answer = await parts.sockets.ask(url, { headers, protocols: offered(arrival.request.headers), signal });
       if (answer.kind === "refused") return passedOn(answer.response);
       joined = true;
-      return answer.join(arrival.runtime, leave);
+      const closed = arrival.call.socketOpened();
+      return answer.join(arrival.runtime, () => {
+        closed();
+        leave();
+      });
     });
   } finally {
     if (!joined) leave();

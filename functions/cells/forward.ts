@@ -42,7 +42,7 @@ export function passedOn({ status, headers, body }: Response): Response {
  */
 export async function answered(
   parts: Pick<ForwardParts, "unreachable">,
-  { request, runtime }: Arrival,
+  { request, runtime, call }: Arrival,
   { cell }: Pick<Destination, "cell">,
   withinMs: number,
   ask: (signal: AbortSignal) => Promise<Response>,
@@ -55,8 +55,12 @@ export async function answered(
     late = true;
     ended.abort();
   }, withinMs);
+  call.sent();
+  let status: number | null = null;
   try {
-    return await ask(ended.signal);
+    const response = await ask(ended.signal);
+    status = response.status;
+    return response;
   } catch (cause) {
     // Nobody is there to read it.
     if (runtime.disconnected.aborted) return new Response(null, { status: 499 });
@@ -64,6 +68,7 @@ export async function answered(
     parts.unreachable(cell.id, kind);
     throw cellUnavailable(cell, request, kind);
   } finally {
+    call.answered(status);
     clearTimeout(timer);
   }
 }

@@ -13,8 +13,10 @@ import { elsewhere } from "../pipeline/locate/elsewhere.ts";
 import { homeOf, selectedMayPass } from "../pipeline/locate/home-of.ts";
 import { ProblemError, problemDocument, problemHeaders } from "../problem.ts";
 import type { DirectoryKeeper } from "./directory-keeper.ts";
+import { type Outcome, WatchedCall, type WatchParts } from "./entry-watch.ts";
 import { type ForwardParts, forward } from "./forward.ts";
 import { forwardSocket, type SocketParts, socketRoom } from "./forward-socket.ts";
+import { type MetricsPage, ownAnswer } from "./own-answer.ts";
 import type { Destination } from "./passing-call.ts";
 
 export interface GlobalParts extends ForwardParts {
@@ -23,6 +25,9 @@ export interface GlobalParts extends ForwardParts {
   /** By key id: of each cell that calls may be forwarded to. */
   keys: ReadonlyMap<string, ForwardingKey>;
   sockets: SocketParts;
+  watch: WatchParts;
+  /** Null where there is nobody who may read it. */
+  metrics: MetricsPage | null;
 }
 
 /** Where a call goes from here. */
@@ -39,8 +44,13 @@ export const globalHandler = (parts: GlobalParts) => {
   const { directory } = parts;
   const room = socketRoom();
   return async (request: Request, runtime: Runtime): Promise<Response> => {
-    const own = ownAnswer(request, directory);
+    const own = ownAnswer(request, directory, parts.metrics);
     if (own !== null) return own;
+    const call = new WatchedCall(parts.watch, request);
+    const answer = (outcome: Outcome, response: Response, slug: string | null = null): Response => {
+      call.ended(outcome, response, runtime, slug);
+      return response;
+    };
     try {
       const current = directory.current();
       if (directory.due) {
@@ -53,18 +63,35 @@ export const globalHandler = (parts: GlobalParts) => {
       if (view === null)
         throw new ProblemError("misconfigured", { detail: "No directory of cells is in force.", retryAfterMs: 1_000 });
       const way = wayOf(view, request, parts.keys);
+      call.belongsTo(way.cell);
       if (way.kind === "elsewhere") {
         await bodySent(request);
         throw elsewhere(way.cell);
       }
-      if (way.kind === "socket") return await forwardSocket({ ...parts, room }, { request, runtime }, way);
-      return await forward(parts, { request, runtime }, way);
+      const arrival = { request, runtime, call };
+      const response =
+        way.kind === "socket"
+          ? await forwardSocket({ ...parts, room }, arrival, way)
+          : await forward(parts, arrival, way);
+      if (response.status === GONE && runtime.disconnected.aborted) return answer("gone", response);
+      return answer(way.kind === "socket" ? "socket" : "forwarded", response);
     } catch (thrown) {
-      if (!(thrown instanceof ProblemError)) throw thrown;
-      return refusal(thrown, request, parts.ids.mint("req"));
+      if (!(thrown instanceof ProblemError)) {
+        answer("failed", new Response(null, { status: 500 }), "internal");
+        throw thrown;
+      }
+      const response = refusal(thrown, request, parts.ids.mint("req"));
+      return answer(OUTCOMES.get(thrown.slug) ?? "refused", response, thrown.slug);
     }
   };
 };
+
+/** Nobody is there to read the answer. */
+const GONE = 499;
+const OUTCOMES: ReadonlyMap<string, Outcome> = new Map([
+  ["data-residency-mismatch", "elsewhere"],
+  ["cell-unavailable", "unavailable"],
+]);
 
 /** The host that was asked comes first; a credential of another cell is told its own. */
 function wayOf(view: DirectoryView, request: Request, keys: ReadonlyMap<string, ForwardingKey>): Way {
@@ -89,20 +116,6 @@ function kindOf({ method, url, headers }: Request): "forward" | "socket" | null 
   if (pathname.startsWith("/v1/workers/")) return null;
   if (!headers.has("upgrade")) return "forward";
   return method === "GET" && pathname === TASK_SOCKET_PATH && asksForSocket(headers) ? "socket" : null;
-}
-
-/** What the entry answers about itself; anybody may know it. */
-function ownAnswer(request: Request, directory: GlobalParts["directory"]): Response | null {
-  if (request.method !== "GET" && request.method !== "HEAD") return null;
-  const { pathname } = new URL(request.url);
-  const answer = (status: number, value: unknown) =>
-    Response.json(value, { status, headers: { "cache-control": "no-store" } });
-  if (pathname === "/healthz" || pathname === "/health") return answer(200, { status: "ok" });
-  if (pathname !== "/readyz") return null;
-  const view = directory.current();
-  return view === null
-    ? answer(503, { status: "unready", directory: null })
-    : answer(200, { status: "ready", directory: { version: view.version, expires: new Date(view.expiresMs) } });
 }
 
 function checkBounds({ url, headers }: Request): void {

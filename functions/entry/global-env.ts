@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { type ForwardingKey, forwardingKey } from "../../shared/crypto/forwarding.ts";
+import { Redacted } from "../../shared/telemetry/redacted.ts";
 import { DIRECTORY_VARIABLES } from "./cells-env.ts";
 import { EnvUnusable, parseVariables } from "./env-unusable.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
+import { OTLP_VARIABLES } from "./otlp.ts";
 
 const KEYS_MAX = LIMITS.forwardingKeysMax * LIMITS.directoryCellsMax;
 const forwardingKeys = (text: string, issues: { addIssue(message: string): void }): readonly ForwardingKey[] => {
@@ -22,13 +24,24 @@ export const GLOBAL_VARIABLES = {
     .transform(forwardingKeys)
     .default(() => []),
   BAILIWICK_LOG: z.enum(LOG_LEVELS).default("warn"),
+  ...OTLP_VARIABLES,
+  /** Hosts compute their own from the code that they run. */
+  BAILIWICK_RELEASE: z.string().min(1).max(64).default("unknown"),
 };
+
+/** 32 bytes in base64url, or as many characters as nobody guesses. */
+const METRICS_TOKEN_CHARS_MIN = 32;
 
 const Env = z.object({
   HOST: z.string().min(1).default("127.0.0.1"),
   PORT: z.coerce.number().int().min(0).max(65_535).default(8790),
   TLS_CERT: z.string().min(1).optional(),
   TLS_KEY: z.string().min(1).optional(),
+  BAILIWICK_METRICS_TOKEN: z
+    .string()
+    .min(METRICS_TOKEN_CHARS_MIN)
+    .transform((text) => new Redacted(text))
+    .optional(),
   ...GLOBAL_VARIABLES,
 });
 export type GlobalEnv = Readonly<z.infer<typeof Env>>;

@@ -1,81 +1,78 @@
-import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import { constantTimeEqual } from "../../shared/crypto/constant-time-equal.ts";
 import { useHashing } from "../../shared/crypto/hashing.ts";
-import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
+import { sha256 } from "../../shared/crypto/sha256.ts";
+import { utf8 } from "../../shared/crypto/utf8.ts";
+import { hostTimer } from "../../shared/telemetry/export-timer.ts";
+import { EXPOSITION_CONTENT_TYPE } from "../../shared/telemetry/exposition.ts";
 import { systemClock } from "../adapters/clock/system.ts";
 import { randomIds } from "../adapters/ids/random.ts";
 import { globalHandler } from "../cells/global-handler.ts";
+import type { MetricsPage } from "../cells/own-answer.ts";
 import { hostSockets } from "./cell-socket.ts";
 import { directoryOf } from "./cells-env.ts";
 import { EnvUnusable } from "./env-unusable.ts";
 import { type GlobalEnv, keysById, readGlobalEnv } from "./global-env.ts";
+import { globalTelemetry, showDirectory } from "./global-telemetry.ts";
 import { host, PortInUse } from "./host.ts";
-import { logSink } from "./log-sink.ts";
+import { LOOPBACK_HOSTS, tlsOf } from "./listen-env.ts";
 import { nativeHashing } from "./native-hashing.ts";
+import { releaseOf } from "./release.ts";
 import { repeating } from "./repeating.ts";
+import { untilSignal } from "./until-signal.ts";
+
+const PROJECT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 /** The global entry as a process. It writes nothing anywhere but its log, which has no call in it. */
 async function start(env: GlobalEnv): Promise<() => Promise<void>> {
   useHashing(nativeHashing);
   const clock = systemClock;
   const ids = randomIds(clock);
-  const { log } = createTelemetry({
-    service: "bailiwick-entry",
-    cell: "global",
-    sink: logSink(env.BAILIWICK_LOG, (line) => void process.stderr.write(`${line}\n`)),
-    exporter: null,
-    clock,
-    ids,
-    sample: { ratio: 0, followParent: false },
+  const { telemetry, watch, onFault, unreachable } = globalTelemetry(env, {
+    ...{ release: releaseOf(PROJECT).release, clock, ids, timer: hostTimer, fetch },
+    write: (line) => void process.stderr.write(`${line}\n`),
   });
   const reach = { readFile: (path: string) => readFile(path, "utf8"), fetch };
-  const directory = await directoryOf(env, reach, {
-    clock,
-    onFault: (fault) =>
-      fault === null ? log.info("directory.good", {}) : log.error("directory.refused", new Error(fault)),
-  });
+  const directory = await directoryOf(env, reach, { clock, onFault });
   if (directory === null) throw new EnvUnusable("BAILIWICK_DIRECTORY: an entry knows no cell without it");
+  showDirectory(telemetry, directory, clock);
   const looking = repeating(LIMITS.directoryRefreshMs, () => directory.refresh());
   const server = await host.serve({
     host: env.HOST,
     port: env.PORT,
-    tls:
-      env.TLS_CERT && env.TLS_KEY
-        ? { cert: readFileSync(env.TLS_CERT, "utf8"), key: readFileSync(env.TLS_KEY, "utf8") }
-        : null,
+    tls: tlsOf(env),
     handle: globalHandler({
-      directory,
+      ...{ directory, clock, ids, fetch, unreachable, watch },
       keys: keysById(env.BAILIWICK_FORWARDING_KEYS),
-      clock,
-      ids,
-      fetch,
       sockets: hostSockets({ clock }),
-      unreachable: (cell, kind) => log.warn("cell.unreachable", { cell, kind }),
+      metrics: metricsPage(env, () => telemetry.exposition()),
     }),
     // Errors of connections have URLs in them.
-    onError: () => log.warn("connection.broken", {}),
+    onError: () => telemetry.log.warn("connection.broken", {}),
   });
   process.stdout.write(`global entry: ${env.TLS_CERT ? "https" : "http"}://${env.HOST}:${server.port}\n`);
   return async () => {
     await looking.stop();
     await server.stop(LIMITS.serverCloseMsMax);
+    await telemetry.flush(2_000);
   };
 }
 
-try {
-  const stop = await start(readGlobalEnv(host.variables()));
-  let stopping = false;
-  host.onSignal(() => {
-    if (stopping) host.exit(130);
-    stopping = true;
-    stop().then(
-      () => host.exit(0),
-      () => host.exit(1),
-    );
-  });
-} catch (cause) {
-  if (!(cause instanceof EnvUnusable || cause instanceof PortInUse)) throw cause;
-  process.stderr.write(`bailiwick: ${cause.message}\n`);
-  host.exit(1);
+/** An entry verifies nobody's credential: beyond this machine, what it counts is for whoever has its own token. */
+function metricsPage(
+  { HOST, BAILIWICK_METRICS_TOKEN: token }: GlobalEnv,
+  exposition: () => string,
+): MetricsPage | null {
+  const page = { contentType: EXPOSITION_CONTENT_TYPE, exposition };
+  if (token === undefined) return LOOPBACK_HOSTS.includes(HOST) ? { ...page, mayRead: () => true } : null;
+  const wanted = sha256(utf8(`Bearer ${token.reveal()}`));
+  return {
+    ...page,
+    mayRead: (headers) => constantTimeEqual(sha256(utf8(headers.get("authorization") ?? "")), wanted),
+  };
 }
+
+await untilSignal(async () => start(readGlobalEnv(host.variables())), { expected: [EnvUnusable, PortInUse] });

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Server as HttpServer, IncomingMessage } from "node:http";
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import { WORKER_CLOSE } from "../../shared/contracts/worker-protocol.ts";
 import type { Handler } from "../app.ts";
 import type { Runtime } from "../context.ts";
@@ -34,6 +34,10 @@ export class PortInUse extends Error {
   override readonly name = "PortInUse";
 }
 
+interface DenoRequest {
+  remoteAddr: { hostname?: string };
+  readonly completed: Promise<void>;
+}
 interface DenoServer {
   addr: { port: number };
   shutdown(): Promise<void>;
@@ -51,7 +55,7 @@ interface DenoGlobal {
       onListen(): void;
       onError(cause: unknown): Response;
     },
-    handler: (request: Request, info: { remoteAddr: { hostname?: string } }) => Response | Promise<Response>,
+    handler: (request: Request, info: DenoRequest) => Response | Promise<Response>,
   ): DenoServer;
   upgradeWebSocket(request: Request): {
     socket: PlatformSocket & { onopen: (() => void) | null };
@@ -62,8 +66,12 @@ interface DenoGlobal {
 }
 const deno = (globalThis as { Deno?: DenoGlobal }).Deno; // safe because: looked at member by member, absent elsewhere
 
-const runtimeOf = (request: Request, source: string | null, onError: (cause: unknown) => void): Runtime => ({
+const runtimeOf = (
+  request: Request,
+  { source, sent, onError }: { source: string | null; sent(): Promise<unknown>; onError(cause: unknown): void },
+): Runtime => ({
   source,
+  sent,
   // Read on first use: most calls never ask. It also aborts after an answer is complete; whoever listens stops by then.
   get disconnected() {
     return request.signal;
@@ -113,7 +121,11 @@ function denoHost(global: DenoGlobal): Host {
             },
           },
           (request, info) => {
-            const runtime = runtimeOf(request, info.remoteAddr.hostname ?? null, onError);
+            const runtime = runtimeOf(request, {
+              source: info.remoteAddr.hostname ?? null,
+              sent: () => info.completed,
+              onError,
+            });
             runtime.asksLate = true;
             return handle(
               request,
@@ -147,8 +159,18 @@ function nodeHost(): Host {
     variables: () => process.env,
     async serve({ host, port, shared = false, tls, handle, onError }) {
       const { createAdaptorServer } = await import("@hono/node-server");
-      const fetch = (request: Request, env: { incoming: { socket: { remoteAddress?: string } } }) =>
-        handle(request, runtimeOf(request, env.incoming.socket.remoteAddress ?? null, onError));
+      const fetch = (
+        request: Request,
+        { incoming, outgoing }: { incoming: IncomingMessage; outgoing: ServerResponse },
+      ) =>
+        handle(
+          request,
+          runtimeOf(request, {
+            source: incoming.socket.remoteAddress ?? null,
+            sent: () => new Promise((resolve) => outgoing.once("close", resolve)),
+            onError,
+          }),
+        );
       // Other upgrades than this one are answered as the plain requests that they also are.
       const sockets = { shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade === "websocket" };
       const { serveSockets } = await import("./node-socket.ts");

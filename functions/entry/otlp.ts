@@ -17,19 +17,30 @@ export const OTLP_VARIABLES = {
     .default(LIMITS.metricExportMsDefault),
 };
 
+interface OtlpParts {
+  /** The cell itself unless another part of the deployment is named. */
+  service?: string;
+  version: string;
+  cell: string;
+  clock: Clock;
+  ids: Ids;
+  egress: Pick<Egress, "operatorFetch">;
+  timer: ExportTimer;
+}
+
 /** Exporters of spans and metrics to the collector that the variables name; none without one. */
 export function otlpExporters(
   env: { OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined; OTEL_METRIC_EXPORT_INTERVAL: number },
-  parts: { version: string; cell: string; clock: Clock; ids: Ids; egress: Egress; timer: ExportTimer },
+  parts: OtlpParts,
 ): Pick<TelemetryOptions, "exporter" | "metricExporter"> {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_METRIC_EXPORT_INTERVAL: everyMs } = env;
   if (endpoint === undefined) return { exporter: null };
-  const { version, cell, clock, ids, egress, timer } = parts;
+  const { service = "bailiwick", version, cell, clock, ids, egress, timer } = parts;
   const options = {
     endpoint,
     headers: {},
     resource: {
-      "service.name": "bailiwick",
+      "service.name": service,
       "service.version": version,
       // Sums of two processes or isolates must not be taken for one that jumps.
       "service.instance.id": ids.base62(22),

@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { ENTRY_METRICS } from "../../shared/telemetry/entry-metric-table.ts";
 import { METRICS, type MetricSpec } from "../../shared/telemetry/metric-table.ts";
 import { ROOT } from "../local/command.mjs";
 import { fileOf, grafana } from "./build.ts";
 import { DASHBOARDS } from "./panels.ts";
 
-const metrics = new Map<string, MetricSpec>(Object.entries(METRICS));
+const metrics = new Map<string, MetricSpec>(Object.entries({ ...METRICS, ...ENTRY_METRICS }));
 /** What a scrape adds, and what a recording rule of ours makes. */
 const ADDED_LABELS = new Set(["cell", "instance", "le"]);
 
@@ -75,7 +76,7 @@ describe("dashboards", () => {
     expect(committed, "run `npm run dashboards`").toEqual(JSON.parse(grafana(dashboard)));
   });
 
-  it("ask only for series and labels that a cell or a worker has, so that no panel stays empty", () => {
+  it("ask only for series and labels that a cell, a worker or an entry has, so that no panel stays empty", () => {
     const faults = DASHBOARDS.flatMap(({ title, panels }) =>
       panels.flatMap((panel) =>
         Object.values(panel.queries).flatMap((expr) =>

@@ -1,4 +1,7 @@
-import type { MetricName } from "../../shared/telemetry/metric-table.ts";
+import type { EntryMetricName } from "../../shared/telemetry/entry-metric-table.ts";
+import type { MetricName as CellMetricName } from "../../shared/telemetry/metric-table.ts";
+
+type MetricName = CellMetricName | EntryMetricName;
 
 /** A row of a dashboard: what somebody who watches asks, and the queries that answer it. */
 export interface Panel {
@@ -252,6 +255,11 @@ export const DASHBOARDS: readonly Dashboard[] = [
         unit: "reqps",
         queries: { "{{class}} {{outcome}}": rate("bailiwick_worker_jobs_total", ["class", "outcome"]) },
       },
+      {
+        title: "Leases by how they ended",
+        unit: "reqps",
+        queries: { "{{pool}} {{outcome}}": rate("bailiwick_leases_total", ["pool", "outcome"]) },
+      },
       { title: "Jobs in hand", unit: "short", queries: { jobs: total("bailiwick_worker_jobs_active") } },
       {
         title: "Workers with a connection and a ready engine",
@@ -283,6 +291,61 @@ export const DASHBOARDS: readonly Dashboard[] = [
         title: "Receives that the queue did not answer",
         unit: "reqps",
         queries: { "{{class}}": rate("bailiwick_worker_receive_failures_total", ["class"]) },
+      },
+    ],
+  },
+  {
+    uid: "bailiwick-entry",
+    title: "Bailiwick: the global entry",
+    panels: [
+      {
+        title: "Calls by what became of them",
+        unit: "reqps",
+        queries: { "{{outcome}}": rate("bailiwick_entry_requests_total", ["outcome"]) },
+      },
+      {
+        title: "Calls by home cell",
+        unit: "reqps",
+        queries: { "{{home}}": rate("bailiwick_entry_requests_total", ["home"]) },
+      },
+      {
+        title: "Calls by status",
+        unit: "reqps",
+        queries: {
+          "{{http_response_status_code}}": rate("bailiwick_entry_requests_total", ["http_response_status_code"]),
+        },
+      },
+      {
+        title: "Calls that their cell did not answer",
+        unit: "reqps",
+        queries: { "{{home}} {{kind}}": rate("bailiwick_entry_unreachable_total", ["home", "kind"]) },
+      },
+      { title: "What the entry adds to a call", unit: "s", queries: quantiles("bailiwick_entry_added_seconds") },
+      {
+        title: "Until a cell's answer begins, p95",
+        unit: "s",
+        queries: { "{{home}}": quantile(0.95, "bailiwick_entry_cell_seconds", ["home"]) },
+      },
+      {
+        title: "Being passed on",
+        unit: "short",
+        queries: {
+          "answers of {{home}}": total("bailiwick_entry_answers_active", ["home"]),
+          "sockets of {{home}}": total("bailiwick_entry_sockets", ["home"]),
+        },
+      },
+      {
+        title: "The directory in force: its version",
+        unit: "short",
+        queries: { "{{instance}}": most("bailiwick_entry_directory_version", ["instance"]) },
+      },
+      {
+        title: "The directory in force: age, and what is left",
+        unit: "s",
+        queries: {
+          "age at {{instance}}": most("bailiwick_entry_directory_age_seconds", ["instance"]),
+          "left at {{instance}}": most("bailiwick_entry_directory_left_seconds", ["instance"]),
+        },
       },
     ],
   },

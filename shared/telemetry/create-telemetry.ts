@@ -5,7 +5,7 @@ import { exposition } from "./exposition.ts";
 import { createLog } from "./log-line.ts";
 import type { ConnectMetrics } from "./metric-exporter.ts";
 import { MetricRegistry } from "./metric-registry.ts";
-import { METRICS } from "./metric-table.ts";
+import { METRICS, type MetricSpec } from "./metric-table.ts";
 import { sumsOf } from "./sums.ts";
 import { createTracer, type Sampling } from "./tracer.ts";
 
@@ -21,6 +21,8 @@ export interface TelemetryOptions {
   clock: Clock;
   ids: Pick<Ids, "bytes">;
   sample: Sampling;
+  /** What may be counted; a cell's own unless said otherwise. */
+  table?: Record<string, MetricSpec>;
 }
 
 const dropWarningMsMin = 60_000;
@@ -28,7 +30,7 @@ const dropWarningMsMin = 60_000;
 /** Telemetry of one isolate. Metrics count what this isolate saw; the cell adds isolates up. */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
   const { service, cell, sink, clock, ids, sample } = options;
-  const metrics = new MetricRegistry(METRICS);
+  const metrics = new MetricRegistry(options.table ?? METRICS);
   const log = createLog(sink, clock, { service, cell });
   const warned = new Map<string, number>();
   /** Every loss is counted; the log has one line a minute and kind. */

@@ -1,17 +1,8 @@
-/** What is known about a metric. A counter's name ends in `_total`; the unit is the last word before it. */
-export interface MetricSpec {
-  /** `info`: a gauge of value 1 whose newest label set replaces the one before. */
-  type: "counter" | "gauge" | "info" | "histogram";
-  help: string;
-  unit: string;
-  /** In the order in which they are written. Labels that a call leaves out are empty. */
-  labels: readonly string[];
-  /** Upper bounds, increasing, of histograms. */
-  buckets?: readonly number[];
-}
+import { counter, gauge, HTTP_SECONDS, histogram, info, type MetricSpec } from "./metric-spec.ts";
 
-// Boundaries are those that the OpenTelemetry semantic conventions (HTTP, GenAI) advise.
-const HTTP_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+export type { MetricSpec } from "./metric-spec.ts";
+
+// Boundaries are those that the OpenTelemetry semantic conventions (GenAI) advise.
 const GEN_AI_SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
 const FIRST_TOKEN_SECONDS = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 const PER_TOKEN_SECONDS = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5];
@@ -25,27 +16,6 @@ const GEN_AI_LABELS = [
   "gen_ai_request_model",
   "gen_ai_response_model",
 ] as const;
-
-const counter = (help: string, labels: readonly string[], unit = "1"): MetricSpec => ({
-  type: "counter",
-  help,
-  unit,
-  labels,
-});
-const gauge = (help: string, labels: readonly string[], unit = "1"): MetricSpec => ({
-  type: "gauge",
-  help,
-  unit,
-  labels,
-});
-const info = (help: string, labels: readonly string[]): MetricSpec => ({ type: "info", help, unit: "1", labels });
-const histogram = (help: string, unit: string, labels: readonly string[], buckets: readonly number[]): MetricSpec => ({
-  type: "histogram",
-  help,
-  unit,
-  labels,
-  buckets,
-});
 
 /** Every metric of the cell; a name that is not here is not counted but shows in `bailiwick_telemetry_dropped_total`. */
 export const METRICS = {

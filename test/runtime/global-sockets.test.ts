@@ -69,7 +69,7 @@ afterAll(() => {
   server.close();
 });
 
-describe.each(ENTRIES)("a WebSocket through the global entry on %s", (_, start) => {
+describe.each(ENTRIES)("a WebSocket through the global entry on %s", (runtime, start) => {
   let entry: GlobalEntry;
   beforeAll(async () => {
     entry = await start(variables);
@@ -218,6 +218,19 @@ describe.each(ENTRIES)("a WebSocket through the global entry on %s", (_, start) 
     expect((await refused(OPEN, ["bailiwick.worker.v1"], "/v1/workers/connect")).status).toBe(421);
     expect((await plainAsk(`${entry.url}/v1/workers/token`, { key: OPEN, body: {} })).status).toBe(421);
     expect(asked).toEqual([]);
+  });
+
+  it("is counted while it is open, where the entry and not the platform joins it", async () => {
+    const open = async () => {
+      const page = await plainAsk(`${entry.url}/metrics`, {});
+      return /^bailiwick_entry_sockets\{home="eu1"\} (\d+)$/m.exec(await page.text())?.[1] ?? null;
+    };
+    const counts = runtime !== "workerd";
+    await eventually(open, (now) => now === (counts ? "0" : null));
+    const { client } = await opened();
+    expect(await open()).toBe(counts ? "1" : null);
+    client.close();
+    expect(await eventually(open, (now) => now === (counts ? "0" : null))).toBe(counts ? "0" : null);
   });
 
   it("leaves nothing of what it carries in the entry's log", async () => {

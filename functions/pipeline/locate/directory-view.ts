@@ -5,6 +5,7 @@ type IssuerRow = CellDirectory["issuers"][number];
 /** A directory that is in force, as it is asked on every call. Never changed. */
 export interface DirectoryView {
   readonly version: number;
+  readonly issuedMs: number;
   readonly expiresMs: number;
   readonly salt: string;
   readonly cells: ReadonlyMap<string, CellEntry>;
@@ -24,6 +25,7 @@ export function directoryView(directory: CellDirectory): DirectoryView {
   }
   return {
     version: directory.version,
+    issuedMs: directory.issued,
     expiresMs: directory.expires,
     salt: directory.salt,
     cells: new Map(directory.cells.map((cell) => [cell.id, cell])),
