@@ -15,7 +15,10 @@ const Env = z.object({
   BAILIWICK_HOME: z.string().min(1).default(".bailiwick"),
   BAILIWICK_CONFIG: z.string().min(1).optional(),
   BAILIWICK_LOG: z.enum(LOG_LEVELS).default("warn"),
-  BAILIWICK_DATABASE_URL: z.string().min(1).optional(),
+  BAILIWICK_DATABASE_URL: z
+    .string()
+    .regex(/^postgres(?:ql)?:\/\//)
+    .optional(),
   BAILIWICK_CELL: CellId.default(CellId.parse("local")),
   BAILIWICK_JURISDICTION: z.enum(JURISDICTIONS).default("local"),
   BAILIWICK_ENDPOINT: z

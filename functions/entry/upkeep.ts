@@ -3,6 +3,7 @@ import type { CellStore } from "../../shared/contracts/ports/cell-store.ts";
 import type { ConfigSource } from "../../shared/contracts/ports/config-source.ts";
 import { ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
 import type { Telemetry } from "../../shared/contracts/ports/telemetry.ts";
+import { awayFor } from "./away-for.ts";
 
 const DRAIN_MS = 2_000;
 const RETRY_MS = 5_000;
@@ -51,7 +52,8 @@ export function startUpkeep(parts: UpkeepParts): { stop(): Promise<void> } {
       return true;
     } catch (cause) {
       if (!stopped) {
-        if (cause instanceof ControlDbUnavailable) telemetry.log.warn("control-db.unavailable", { step });
+        if (cause instanceof ControlDbUnavailable)
+          telemetry.log.warn("control-db.unavailable", { step, ...awayFor(cause) });
         else telemetry.log.error(`control-db.${step}`, cause);
       }
       return false;

@@ -91,10 +91,14 @@ describe("upkeep of the control database", () => {
 
   it("says that the database is away, never fails a request for it, and tries the schema again", async () => {
     const given = parts();
-    given.migrate.mockRejectedValueOnce(new ControlDbUnavailable("away"));
+    given.migrate.mockRejectedValueOnce(
+      new ControlDbUnavailable("away", { cause: Object.assign(new Error("of user bw"), { code: "28P01" }) }),
+    );
     const upkeep = controlDbUpkeep(given);
     expect(await upkeep()).toBe(false);
-    expect(given.lines.map((line) => JSON.parse(line).event)).toEqual(["control-db.unavailable"]);
+    const [line = ""] = given.lines;
+    expect(JSON.parse(line)).toMatchObject({ event: "control-db.unavailable", step: "migrate", code: "28P01" });
+    expect([given.lines.length, line.includes("of user bw")]).toEqual([1, false]);
     expect(await upkeep()).toBe(true);
     expect([given.migrate.mock.calls.length, given.drain.mock.calls.length]).toEqual([2, 1]);
   });

@@ -1,5 +1,6 @@
 import { type ControlDb, ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
 import type { Telemetry } from "../../shared/contracts/ports/telemetry.ts";
+import { awayFor } from "./away-for.ts";
 
 /** The part of a request's context that outlives its answer. */
 export interface Execution {
@@ -62,7 +63,8 @@ export function controlDbUpkeep({ telemetry, migrate, drain, prune }: ControlDbU
       step = "prune";
       return await prune();
     } catch (cause) {
-      if (cause instanceof ControlDbUnavailable) telemetry.log.warn("control-db.unavailable", { step });
+      if (cause instanceof ControlDbUnavailable)
+        telemetry.log.warn("control-db.unavailable", { step, ...awayFor(cause) });
       else telemetry.log.error(`control-db.${step}`, cause);
       return false;
     }

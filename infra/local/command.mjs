@@ -107,6 +107,20 @@ export function globalCommand(env) {
   };
 }
 
+/** Which runtime, if it is one that cells run on. @param {NodeJS.ProcessEnv} env */
+function runtimeOf(env) {
+  const runtime = env.BAILIWICK_RUNTIME || "deno";
+  if (runtime === "node") {
+    const file = nodeBinary();
+    return file
+      ? { file, node: true }
+      : { refusal: "the pinned Node is not installed; delete node_modules and start again" };
+  }
+  if (runtime !== "deno") return { refusal: "BAILIWICK_RUNTIME is deno or node" };
+  const file = denoBinary();
+  return file ? { file, node: false } : { refusal: "Deno is not installed; delete node_modules and start again" };
+}
+
 const EDGE_ENTRY = join(ROOT, "functions/entry/edge.ts");
 const EDGE_SECRETS = ["BAILIWICK_EDGE_KEY", "BAILIWICK_ROOT_SECRET", "BAILIWICK_WORKER_SECRET"];
 
@@ -132,13 +146,10 @@ export function edgeCommand(env) {
   for (const name of EDGE_SECRETS)
     if (env[name]?.startsWith("file:")) childEnv[name] = `file:${resolve(env[name].slice(5))}`;
   const named = directoryFiles(childEnv);
-  if ((env.BAILIWICK_RUNTIME ?? "deno") === "node") {
-    const file = nodeBinary();
-    if (!file) return { refusal: "the pinned Node is not installed; delete node_modules and start again" };
-    return { file, args: [EDGE_ENTRY], env: childEnv };
-  }
-  const file = denoBinary();
-  if (!file) return { refusal: "Deno is not installed; delete node_modules and start again" };
+  const runtime = runtimeOf(env);
+  if ("refusal" in runtime) return runtime;
+  const { file } = runtime;
+  if (runtime.node) return { file, args: [EDGE_ENTRY], env: childEnv };
   const readable = [ROOT, config, childEnv.TLS_CERT, childEnv.TLS_KEY, ...named, ...secrets.files].filter(
     (path) => path !== undefined,
   );
@@ -172,13 +183,10 @@ export function embeddedCommand(env) {
   childEnv.BAILIWICK_HOME = home;
   for (const name of ["BAILIWICK_CONFIG", "TLS_CERT", "TLS_KEY"]) if (env[name]) childEnv[name] = resolve(env[name]);
   const named = directoryFiles(childEnv);
-  if ((env.BAILIWICK_RUNTIME ?? "deno") === "node") {
-    const file = nodeBinary();
-    if (!file) return { refusal: "the pinned Node is not installed; delete node_modules and start again" };
-    return { file, args: ["--disable-warning=ExperimentalWarning", ENTRY], env: childEnv, home };
-  }
-  const file = denoBinary();
-  if (!file) return { refusal: "Deno is not installed; delete node_modules and start again" };
+  const runtime = runtimeOf(env);
+  if ("refusal" in runtime) return runtime;
+  const { file } = runtime;
+  if (runtime.node) return { file, args: ["--disable-warning=ExperimentalWarning", ENTRY], env: childEnv, home };
   const readable = [ROOT, home, config, childEnv.TLS_CERT, childEnv.TLS_KEY, ...named, ...secrets.files].filter(
     (path) => path !== undefined,
   );

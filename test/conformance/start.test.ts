@@ -120,6 +120,15 @@ describe("npm start", () => {
     expect(output.err).toContain("models.yml");
   });
 
+  it.each([
+    ["a runtime that there is not", { BAILIWICK_RUNTIME: "bun" }, "BAILIWICK_RUNTIME is deno or node"],
+    ["a database of another kind", { BAILIWICK_DATABASE_URL: "mysql://x" }, "not usable: BAILIWICK_DATABASE_URL"],
+  ])("says in one line that it was told of %s, in place of doing something else", async (_, env, line) => {
+    const { output, ended } = start({ BAILIWICK_HOME: newHome(), PORT: "0", ...env });
+    expect(await ended).toBe(1);
+    expect([output.out, output.err]).toEqual(["", `bailiwick: ${line}\n`]);
+  });
+
   it("serves TLS 1.3 with a hybrid post-quantum key exchange when it has a certificate", async () => {
     const [home, port] = [newHome(), await freePort()];
     const tls = join(ROOT, "test/support/tls");
