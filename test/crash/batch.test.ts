@@ -1,12 +1,15 @@
 import { toFile } from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cell, startCell } from "../support/cell.ts";
-import { eventually, type Lab, labOver, user } from "../support/lab.ts";
+import { type Lab, labOver, user } from "../support/lab.ts";
 import { testConfig } from "../support/test-config.ts";
 import { Upstream } from "../support/upstream.ts";
+import { whileItMoves } from "../support/while-it-moves.ts";
 import { observed } from "./faults/observed.ts";
 
 const LINES = 2_000;
+/** Longer than the lease of what the killed cell drove. */
+const STILL_MS_MAX = 120_000;
 const ENDPOINT = "/v1/chat/completions";
 
 describe("a batch whose cell is killed in the middle of it", () => {
@@ -52,10 +55,20 @@ describe("a batch whose cell is killed in the middle of it", () => {
       completion_window: "24h",
     });
     const look = () => client.batches.retrieve(id);
-    await eventually(look, ({ request_counts }) => (request_counts?.completed ?? 0) > LINES / 4, 240_000);
+    const moving = {
+      count: ({ status, request_counts }: Awaited<ReturnType<typeof look>>) =>
+        `${status} ${request_counts?.completed ?? 0} ${request_counts?.failed ?? 0}`,
+      stillMsMax: STILL_MS_MAX,
+    };
+    const begun = await whileItMoves(look, {
+      ...moving,
+      done: ({ request_counts }) => (request_counts?.completed ?? 0) > LINES / 4,
+    });
+    expect(begun.status).toBe("in_progress");
     await cell.kill9();
     await cell.start();
-    const done = await eventually(look, ({ status }) => status === "completed", 480_000);
+    const done = await whileItMoves(look, { ...moving, done: ({ status }) => status === "completed" });
+    expect(done.status).toBe("completed");
     const linesOf = async (name: string | null | undefined) =>
       name
         ? (await (await client.files.content(name)).text())
@@ -84,5 +97,5 @@ describe("a batch whose cell is killed in the middle of it", () => {
       "deno",
       `${LINES} lines: ${output.length} results, ${errors.length} with an unknown outcome, none lost or doubled, each task opened once`,
     );
-  }, 900_000);
+  }, 1_800_000);
 });

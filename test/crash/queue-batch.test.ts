@@ -1,13 +1,18 @@
 import { toFile } from "openai";
 import { describe, expect, it } from "vitest";
-import { eventually, user } from "../support/lab.ts";
+import { user } from "../support/lab.ts";
 import { readLedger } from "../support/ledger.ts";
 import { CHAT, queueTests } from "../support/queue-test.ts";
 import { expectQuiet, QUEUE_CELLS, queueWorldBinaries } from "../support/queue-world.ts";
+import { whileItMoves } from "../support/while-it-moves.ts";
 import { observed } from "./faults/observed.ts";
 
 const bin = queueWorldBinaries();
 const LINES = Number(process.env.QUEUE_BATCH_LINES ?? 2_000);
+/** Longer than the lease of the killed worker's lines and the return that is waited for. */
+const STILL_MS_MAX = 120_000;
+const progressOf = ({ status, request_counts }: { status: string; request_counts?: { completed: number } }) =>
+  `${status} ${request_counts?.completed ?? 0}`;
 
 describe.skipIf(bin === null).each(QUEUE_CELLS)(
   "a batch on the queue lane with two workers ($runtime, queue: $queue; skipped: no PostgreSQL on this machine)",
@@ -32,14 +37,14 @@ describe.skipIf(bin === null).each(QUEUE_CELLS)(
       });
       const created = await client.batches.create({ input_file_id: file.id, endpoint: CHAT, completion_window: "24h" });
       const look = () => client.batches.retrieve(created.id);
-      const half = await eventually(
-        look,
-        ({ request_counts }) => (request_counts?.completed ?? 0) >= LINES / 2,
-        400_000,
-      );
+      const moving = { count: progressOf, stillMsMax: STILL_MS_MAX };
+      const half = await whileItMoves(look, {
+        ...moving,
+        done: ({ request_counts }) => (request_counts?.completed ?? 0) >= LINES / 2,
+      });
       expect(half.status).toBe("in_progress");
       await doomed.kill9();
-      const done = await eventually(look, ({ status }) => status === "completed", 400_000);
+      const done = await whileItMoves(look, { ...moving, done: ({ status }) => status === "completed" });
       expect(done).toMatchObject({
         status: "completed",
         request_counts: { total: LINES, completed: LINES, failed: 0 },
@@ -66,6 +71,6 @@ describe.skipIf(bin === null).each(QUEUE_CELLS)(
         runtime,
         `${found.length} of ${LINES} lines answered and charged once, none is an error`,
       );
-    }, 900_000);
+    }, 1_800_000);
   },
 );
