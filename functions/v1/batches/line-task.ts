@@ -19,6 +19,7 @@ export const SURFACES: Readonly<Record<BatchEndpoint, Dialect>> = {
   "/v1/embeddings": "openai.embeddings",
   "/v1/responses": "openai.responses",
   "/v1/completions": "openai.completions",
+  "/v1/predict": "oip.infer",
 };
 
 const STAMP_CHARS = "task_".length + 9;

@@ -9,6 +9,8 @@ export const BATCH_ENDPOINTS = {
   "/v1/embeddings": "embeddings.create",
   "/v1/responses": "responses.create",
   "/v1/completions": "completions.create",
+  // Beyond OpenAI's: tensors, in their JSON form.
+  "/v1/predict": "predict.create",
 } as const;
 export type BatchEndpoint = keyof typeof BATCH_ENDPOINTS;
 const endpoints = Object.keys(BATCH_ENDPOINTS) as [BatchEndpoint, ...BatchEndpoint[]]; // safe because: the record is not empty

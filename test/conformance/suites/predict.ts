@@ -208,6 +208,43 @@ export function predictSuite(lab: Lab): void {
       await words.body?.cancel();
     });
 
+    it("are lines of a batch too: each is answered and charged as a call, and a broken one breaks no other", async () => {
+      const tenant = await lab.newTenant();
+      const headers = { authorization: `Bearer ${tenant.apiKey}` };
+      const bodies = [{ inputs: [NUMBERS] }, { inputs: [{ ...NUMBERS, shape: [3] }] }, { inputs: [TEXTS] }];
+      const lines = bodies.map((body, n) =>
+        JSON.stringify({ custom_id: `c${n}`, method: "POST", url: "/v1/predict", body: { model: "tensors", ...body } }),
+      );
+      const form = new FormData();
+      form.set("purpose", "batch");
+      form.set("file", new Blob([lines.join("\n")]), "in.jsonl");
+      const sent = await fetch(`${lab.cell.url}/v1/files`, { method: "POST", headers, body: form });
+      const input_file_id = (await sent.json()).id;
+      const created = { input_file_id, endpoint: "/v1/predict", completion_window: "24h" };
+      const { id } = await lab.json("/v1/batches", { key: tenant.apiKey, body: created });
+      const done = await eventually(
+        () => lab.json(`/v1/batches/${id}`, { key: tenant.apiKey }),
+        ({ status }) => ["completed", "failed", "expired"].includes(status),
+        60_000,
+      );
+      expect(done).toMatchObject({ status: "completed", request_counts: { total: 3, completed: 2, failed: 1 } });
+      const rows = async (file: string) => {
+        const text = await (await lab.ask(`/v1/files/${file}/content`, { key: tenant.apiKey })).text();
+        return text
+          .trim()
+          .split("\n")
+          .map((row) => JSON.parse(row))
+          .sort((a, b) => a.custom_id.localeCompare(b.custom_id));
+      };
+      expect(await rows(done.output_file_id)).toMatchObject([
+        { custom_id: "c0", response: { status_code: 200, body: { outputs: [NUMBERS] } } },
+        { custom_id: "c2", response: { status_code: 200, body: { outputs: [TEXTS] } } },
+      ]);
+      expect(await rows(done.error_file_id)).toMatchObject([{ custom_id: "c1", response: { status_code: 400 } }]);
+      const usage = await lab.json("/v1/usage", { key: tenant.adminKey });
+      expect(usage.data[0]).toMatchObject({ cost_nusd: COST(4) + COST(2) });
+    });
+
     describe("on the queue lane", () => {
       let queue: JobQueue;
       const workers: ScriptedWorker[] = [];
