@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Lab, startLab, type Tenant, WITHOUT_DATABASE } from "../support/lab.ts";
+import { startLab, WITHOUT_DATABASE } from "../support/lab.ts";
 import { fuzzing } from "./settings.ts";
+import { Step as AnyStep, type Asked, ask, chosen } from "./steps.ts";
 
 /** What somebody made and what became of it; `by` is the key that it was made with. */
 interface Thing {
@@ -17,57 +18,15 @@ interface Model {
   responses: Thing[];
   budgets: Thing[];
 }
-interface Real {
-  lab: Lab;
-  tenant: Tenant;
-  stranger: Tenant;
+interface Real extends Asked {
   /** Secrets of the model's keys, in the same order. */
   secrets: string[];
-  said: string[];
 }
-type Command = fc.AsyncCommand<Model, Real>;
+abstract class Step extends AnyStep<Model, Real> {}
 
 const chat = { model: "echo", messages: [{ role: "user", content: "x" }] };
 const FORM = (purpose: string) =>
   `--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\n${purpose}\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n${JSON.stringify({ custom_id: "1", method: "POST", url: "/v1/chat/completions", body: chat })}\r\n--b--\r\n`;
-
-async function ask(
-  real: Real,
-  method: string,
-  path: string,
-  { key = real.tenant.adminKey, body }: { key?: string; body?: object | string } = {},
-) {
-  const headers = typeof body === "string" ? { "content-type": "multipart/form-data; boundary=b" } : {};
-  const response = await real.lab.ask(path, { method, key, headers, ...(body === undefined ? {} : { body }) });
-  const text = await response.text();
-  real.said.push(`${method} ${path} → ${response.status}`);
-  // A call never fails by itself, and never fails without saying how.
-  if (response.status >= 500) throw new Error(`${real.said.join("\n")}\n${text}`);
-  // biome-ignore lint/suspicious/noExplicitAny: the tests assert what they read
-  const value: any = /json/.test(response.headers.get("content-type") ?? "") && text !== "" ? JSON.parse(text) : null;
-  if (response.status >= 400) expect(typeof (value?.error?.code ?? value?.error?.type)).toBe("string");
-  return { status: response.status, value };
-}
-
-/** A step over the `n`th thing of a kind, whether it is alive or not: what is dead stays dead for everybody. */
-abstract class Step implements Command {
-  readonly n: number;
-  constructor(n: number) {
-    this.n = n;
-  }
-  check(_model: Readonly<Model>): boolean {
-    return true;
-  }
-  abstract run(model: Model, real: Real): Promise<void>;
-  toString(): string {
-    return `${this.constructor.name}(${this.n})`;
-  }
-}
-const chosen = <T>(all: readonly T[], n: number): T => {
-  const thing = all[n % all.length];
-  if (thing === undefined) throw new Error("nothing was made");
-  return thing;
-};
 
 class CreateKey extends Step {
   async run(model: Model, real: Real) {
@@ -164,7 +123,10 @@ class DeleteConversation extends OverConversation {
 
 class CreateFile extends Step {
   async run(model: Model, real: Real) {
-    const { status, value } = await ask(real, "POST", "/v1/files", { body: FORM("batch") });
+    const { status, value } = await ask(real, "POST", "/v1/files", {
+      body: FORM("batch"),
+      headers: { "content-type": "multipart/form-data; boundary=b" },
+    });
     expect(status).toBe(200);
     model.files.push({ id: value.id, alive: true });
   }
