@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { tarHeader } from "../../functions/evidence/tar.ts";
 import { ok } from "../../shared/contracts/result.ts";
+import { encodeBase64 } from "../../shared/crypto/log/base64.ts";
+import { formatStatement, STATEMENT_PAYLOAD_TYPE } from "../../shared/crypto/log/statement.ts";
+import { sha256Hex } from "../../shared/crypto/sha256.ts";
 import { readTar } from "../../shared/evidence/tar-reader.ts";
 import type { Terminal } from "./command.ts";
 import { tenant } from "./tenant.ts";
@@ -16,9 +19,26 @@ const at = (name: string): string => join(folder, name);
 writeFileSync(at("transfer.key"), `${"A".repeat(43)}\n`);
 
 const FILES = ["parts/000000", "parts/000001", "parts/000002", "manifest.dsse.json"];
-const bytesOf = (name: string) => Buffer.alloc(700, name);
+const partOf = (name: string) => Buffer.alloc(700, name);
+const statement = (names: readonly string[]) =>
+  formatStatement({
+    subject: names.map((name) => ({ name, digest: { sha256: sha256Hex(partOf(name)) } })),
+    ...{ predicateType: "https://example.com/move", predicate: {} },
+  });
+const manifest = (names: readonly string[]) =>
+  Buffer.from(
+    JSON.stringify({
+      payloadType: STATEMENT_PAYLOAD_TYPE,
+      payload: encodeBase64(statement(names)),
+      signatures: [{ keyid: "k", sig: "AA==" }],
+    }),
+  );
+const PARTS = FILES.slice(0, 3);
+const bytesOf = (name: string) => (name === FILES[3] ? manifest(PARTS) : partOf(name));
 const END = Buffer.alloc(1_024);
-const entry = (name: string) => Buffer.concat([tarHeader(name, 700, 0), bytesOf(name), Buffer.alloc(1_024 - 700)]);
+const entryOf = (name: string, bytes: Buffer) =>
+  Buffer.concat([tarHeader(name, bytes.length, 0), bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]);
+const entry = (name: string) => entryOf(name, bytesOf(name));
 
 let server: Server | null = null;
 afterEach(() => new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve())));
@@ -79,6 +99,21 @@ describe("npx bailiwick tenant export", () => {
     await tenant(["export", "acme", "--out", at("a.tar"), "--transfer-key", at("transfer.key")], terminal);
     expect(asked).toEqual([0, 1, 1, 2]);
     expect(await namesIn(at("a.tar"))).toEqual(FILES);
+  });
+
+  it("gives no archive out whose parts are not those of its manifest, as when two export at once", async () => {
+    const other = (response: ServerResponse, files: string[]) =>
+      response.end(
+        Buffer.concat([
+          ...files.slice(0, -1).map(entry),
+          entryOf(FILES[3] ?? "", manifest(["parts/000000", "parts/000001", "another"])),
+          END,
+        ]),
+      );
+    const { terminal } = await cell([other]);
+    const done = tenant(["export", "acme", "--out", at("c.tar"), "--transfer-key", at("transfer.key")], terminal);
+    await expect(done).rejects.toThrow(/other parts than its manifest lists/);
+    expect(() => readFileSync(at("c.tar"))).toThrow(/ENOENT/);
   });
 
   it("leaves no file that looks like an archive where the cell refuses to go on", async () => {

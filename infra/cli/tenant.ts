@@ -8,6 +8,9 @@ import { tarOf } from "../../functions/evidence/tar.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ok } from "../../shared/contracts/result.ts";
 import { encodeBase64url } from "../../shared/crypto/base64url.ts";
+import { decodeBase64 } from "../../shared/crypto/log/base64.ts";
+import { parseDsse } from "../../shared/crypto/log/dsse-envelope.ts";
+import { parseStatement } from "../../shared/crypto/log/statement.ts";
 import { sha256Hex } from "../../shared/crypto/sha256.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
 import { parseKeysFile } from "../../shared/evidence/keys-file.ts";
@@ -53,15 +56,17 @@ const STEPS: Readonly<Record<string, Step>> = {
       const { phase, to } = await client.leave(values.to);
       terminal.err(`${phase}, to ${to}\n`);
     }
+    let whole: Awaited<ReturnType<typeof manifestOf>>;
     try {
       await pipeline(tarOf(archived(client, key, terminal), 0), createWriteStream(`${out}.part`, { mode: PRIVATE }));
+      whole = await manifestOf(`${out}.part`);
     } catch (cause) {
       await rm(`${out}.part`, { force: true });
       if (cause instanceof Refused) throw cause;
       throw new Refused("the archive broke off: export again", { cause });
     }
     await rename(`${out}.part`, out);
-    const { parts, digest } = await manifestOf(out);
+    const { parts, digest } = whole;
     terminal.err(`${parts} parts, manifest ${digest}\n`);
   },
 
@@ -172,16 +177,27 @@ async function* archived(client: MoveClient, key: string, { err }: Terminal): As
   }
 }
 
-/** The manifest of an archive that is whole: it stands at the end. */
+/** The manifest of an archive that is whole: it stands at the end, and lists the parts that stand before it. */
 async function manifestOf(path: string): Promise<{ manifest: string; digest: string; parts: number }> {
-  let parts = 0;
-  let manifest: Uint8Array | null = null;
+  const digests: string[] = [];
+  let found: Uint8Array | null = null;
   for await (const { name, bytes } of filesOf(path)) {
-    if (name === MANIFEST) manifest = bytes;
-    else parts++;
+    if (name === MANIFEST) found = bytes;
+    else digests.push(sha256Hex(bytes));
   }
-  if (manifest === null) throw new Refused(`${path} has no manifest: it broke off, export again`);
-  return { manifest: new TextDecoder().decode(manifest), digest: sha256Hex(manifest), parts };
+  if (found === null) throw new Refused(`${path} has no manifest: it broke off, export again`);
+  const manifest = new TextDecoder().decode(found);
+  // Whoever exports at the same time makes parts anew: neither archive is whole then.
+  if (listedParts(manifest) !== digests.join())
+    throw new Refused(`${path} has other parts than its manifest lists: export again, once nobody else does`);
+  return { manifest, digest: sha256Hex(found), parts: digests.length };
+}
+
+/** Digests that a manifest lists; its signatures are the cells' to verify. */
+function listedParts(manifest: string): string | null {
+  const payload = parseDsse(manifest)?.payload;
+  const statement = payload === undefined ? null : parseStatement(decodeBase64(payload) ?? new Uint8Array());
+  return statement?.subject.map(({ digest }) => digest.sha256).join() ?? null;
 }
 
 async function* filesOf(path: string): AsyncGenerator<{ name: string; bytes: Uint8Array }> {
