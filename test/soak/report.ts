@@ -1,3 +1,4 @@
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Sample } from "./samples.ts";
 import type { Count } from "./tally.ts";
 
@@ -24,14 +25,20 @@ export interface SoakResult {
 const LIFE_S_MIN = 120;
 /** Start-up and filling caches are no leak. */
 const WARM_S = 60;
+const POINTS_MIN = 6;
+/** A database and its log, each once for SQLite and once for the syncs. */
+const DESCRIPTORS_A_DATABASE = 4;
+/** From here on as many databases are open as may be, and each new one closes another. */
+const DESCRIPTORS_FULL = DESCRIPTORS_A_DATABASE * LIMITS.openObjectsMax;
 
 export interface Life {
   life: number;
   from_s: number;
   seconds: number;
   anonymous_mib: [first: number, last: number];
-  /** Least squares over the samples behind the warm-up. */
-  mib_per_minute: number;
+  /** Least squares while databases are opened, and over what follows once as many are open as may be; null if it is too short. */
+  filling: number | null;
+  full: number | null;
   descriptors: [first: number, last: number];
 }
 
@@ -44,17 +51,21 @@ export function livesOf(samples: readonly Sample[]): Life[] {
     const [begin, end] = [warm[0], warm.at(-1)];
     if (!begin || !end || end.at_s - begin.at_s < LIFE_S_MIN - WARM_S) continue;
     const points = warm.map(({ at_s, anonymous_mib }) => [at_s / 60, anonymous_mib ?? 0] as const);
+    const reached = warm.findIndex(({ descriptors }) => (descriptors ?? 0) >= DESCRIPTORS_FULL);
+    const filled = reached < 0 ? points.length : reached;
     lives.push({
       ...{ life, from_s: first?.at_s ?? 0, seconds: end.at_s - (first?.at_s ?? 0) },
       anonymous_mib: [begin.anonymous_mib ?? 0, end.anonymous_mib ?? 0],
-      mib_per_minute: slope(points),
+      filling: slope(points.slice(0, filled)),
+      full: slope(points.slice(filled)),
       descriptors: [begin.descriptors ?? 0, end.descriptors ?? 0],
     });
   }
   return lives;
 }
 
-function slope(points: readonly (readonly [number, number])[]): number {
+function slope(points: readonly (readonly [number, number])[]): number | null {
+  if (points.length < POINTS_MIN) return null;
   const mean = (at: 0 | 1) => points.reduce((sum, point) => sum + point[at], 0) / points.length;
   const [x, y] = [mean(0), mean(1)];
   const over = points.reduce((sum, [px, py]) => sum + (px - x) * (py - y), 0);
@@ -62,7 +73,7 @@ function slope(points: readonly (readonly [number, number])[]): number {
   return under === 0 ? 0 : over / under;
 }
 
-const fixed = (value: number, digits = 1): string => value.toFixed(digits);
+const fixed = (value: number | null, digits = 1): string => (value === null ? "–" : value.toFixed(digits));
 const row = (...cells: (string | number)[]): string => `| ${cells.join(" | ")} |`;
 const table = (head: string[], rows: string[]): string =>
   [row(...head), `|${head.map(() => "---").join("|")}|`, ...rows].join("\n");
@@ -130,13 +141,14 @@ ${
   lives.length === 0
     ? "No life was long enough to be judged."
     : table(
-        ["life", "seconds", "memory, MiB", "MiB a minute", "descriptors"],
+        ["life", "seconds", "memory, MiB", "MiB a minute while databases are opened", "and behind that", "descriptors"],
         lives.map((life) =>
           row(
             life.life,
             life.seconds,
             life.anonymous_mib.map((each) => fixed(each, 0)).join(" → "),
-            fixed(life.mib_per_minute, 2),
+            fixed(life.filling),
+            fixed(life.full),
             life.descriptors.join(" → "),
           ),
         ),
@@ -164,7 +176,7 @@ ${table(
   ),
 )}
 
-The cell keeps up to 256 databases open (three descriptors each), so descriptors rise to that and stay. A task leaves its database for 30 days (a late message finds its tombstone there), and a ledger only grows: objects, files and home grow with the calls. ${
+The cell keeps up to ${LIMITS.openObjectsMax} databases open (${DESCRIPTORS_A_DATABASE} descriptors and about a third of a MiB each), so descriptors and memory rise to that and stay. A task leaves its database for 30 days (a late message finds its tombstone there), and a ledger only grows: objects, files and home grow with the calls. ${
     end === undefined
       ? ""
       : `At the end ${end.held_nusd ?? "–"} nano-dollars were held, ${end.streams_active ?? "–"} streams and ${end.jobs ?? "–"} jobs were there.`
