@@ -5,9 +5,9 @@ import { CellId } from "../../shared/contracts/ids.ts";
 import { decodeBase64url } from "../../shared/crypto/base64url.ts";
 import { readEdgeKey } from "../../shared/crypto/edge-token.ts";
 import { CELLS_VARIABLES } from "./cells-env.ts";
-import { LOOPBACK_HOSTS } from "./embedded-env.ts";
 import { EnvUnusable, parseVariables } from "./env-unusable.ts";
 import { hostSecret } from "./host.ts";
+import { LOOPBACK_HOSTS } from "./listen-env.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
 import { OTLP_VARIABLES } from "./otlp.ts";
 

@@ -4,6 +4,7 @@ import { CellId } from "../../shared/contracts/ids.ts";
 import { CELLS_VARIABLES } from "./cells-env.ts";
 import { EnvUnusable, parseVariables } from "./env-unusable.ts";
 import { BUCKET_VARIABLES, LEDGER_VARIABLES } from "./ledger-env.ts";
+import { LOOPBACK_HOSTS } from "./listen-env.ts";
 import { LOG_LEVELS } from "./log-sink.ts";
 import { OBJECTS_VARIABLES } from "./objects-env.ts";
 import { OTLP_VARIABLES } from "./otlp.ts";
@@ -34,9 +35,6 @@ const Env = z.object({
   ...OTLP_VARIABLES,
   ...OBJECTS_VARIABLES,
 });
-
-/** A cell that listens here is its own machine's alone. */
-export const LOOPBACK_HOSTS: readonly string[] = ["127.0.0.1", "::1", "localhost"];
 
 /** What the embedded cell is told by its environment, parsed once. */
 export type EmbeddedEnv = Readonly<z.infer<typeof Env>>;

@@ -1,6 +1,5 @@
-import { readFileSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { embeddedBatchStore } from "../../durable/batch/embedded.ts";
 import { batchObjectClass } from "../../durable/batch/object-class.ts";
 import { embeddedCellPolicies, embeddedCellStore } from "../../durable/cell/embedded.ts";
@@ -19,28 +18,19 @@ import { type BatchRunner, laterBatchRunner } from "../../shared/contracts/ports
 import { ConfigUnusable } from "../../shared/contracts/ports/config-source.ts";
 import { ControlDbUnavailable } from "../../shared/contracts/ports/control-db.ts";
 import { laterRunner, type Runner } from "../../shared/contracts/ports/runner.ts";
-import { useHashing } from "../../shared/crypto/hashing.ts";
 import { statementKey, statementSigner } from "../../shared/crypto/policy-statement.ts";
 import { sqliteJobQueue } from "../../shared/job-queue/sqlite.ts";
-import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
-import { hostTimer } from "../../shared/telemetry/export-timer.ts";
-import { systemClock } from "../adapters/clock/system.ts";
 import { movedScopes } from "../adapters/control-db/moved-scopes.ts";
 import { drain } from "../adapters/control-db/outbox-drain.ts";
 import { pgliteControlDb } from "../adapters/control-db/pglite-worker.ts";
 import { postgresControlDb } from "../adapters/control-db/postgres.ts";
-import { controlRepository } from "../adapters/control-db/repository.ts";
 import { retention } from "../adapters/control-db/retention.ts";
-import { hostEgress } from "../adapters/egress/deno.ts";
-import { LOOPBACK_ONLY } from "../adapters/egress/target.ts";
 import { controlDbEventSink } from "../adapters/event-sink/control-db.ts";
 import { countedEventSink } from "../adapters/event-sink/counted.ts";
 import { pacedEventSink } from "../adapters/event-sink/paced.ts";
-import { randomIds } from "../adapters/ids/random.ts";
 import { secretKeyring } from "../adapters/keyring/secret.ts";
 import { fileSystemObjectStore } from "../adapters/object-store/file-system.ts";
 import type { S3ObjectStoreOptions } from "../adapters/object-store/s3-bucket.ts";
-import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
 import { fileSigner } from "../adapters/signer/file.ts";
 import { SIGNING_KEYS_FILE } from "../adapters/signer/key-file.ts";
 import { recordedSigner } from "../adapters/signer/recorded.ts";
@@ -50,7 +40,7 @@ import { firstKeys, mirrorTenants, provisionTenants } from "./bootstrap.ts";
 import { composeCell } from "./compose.ts";
 import { Degradation } from "./degradation.ts";
 import { dependenciesOf } from "./dependencies.ts";
-import { type EmbeddedEnv, LOOPBACK_HOSTS, readEmbeddedEnv } from "./embedded-env.ts";
+import { type EmbeddedEnv, readEmbeddedEnv } from "./embedded-env.ts";
 import { embeddedMovedObjects } from "./embedded-moved-objects.ts";
 import { placesOf } from "./embedded-places.ts";
 import { embeddedTasks } from "./embedded-tasks.ts";
@@ -67,58 +57,34 @@ import {
   workerSecret,
   writeKeys,
 } from "./home.ts";
-import { host, hostSecret, PortInUse } from "./host.ts";
-import { hostSources } from "./host-sources.ts";
+import { host, PortInUse } from "./host.ts";
+import { hostBasis, hostParts, ownOf } from "./host-basis.ts";
 import { logOrigin, logParts, logPrefix, s3Options } from "./ledger.ts";
 import { bucketOf } from "./ledger-env.ts";
 import { createLifecycle } from "./lifecycle.ts";
-import { logSink } from "./log-sink.ts";
-import { nativeHashing } from "./native-hashing.ts";
+import { tlsOf } from "./listen-env.ts";
 import { edgePublicKey, openObjectsPort } from "./objects-port.ts";
-import { otlpExporters } from "./otlp.ts";
-import { releaseOf } from "./release.ts";
 import { repeating } from "./repeating.ts";
 import { OutsideJurisdiction, type Place, requireResidency } from "./residency.ts";
+import { untilSignal } from "./until-signal.ts";
 import { startUpkeep } from "./upkeep.ts";
 import { welcome } from "./welcome.ts";
 
-const PROJECT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const FIRST_TENANT = "default";
 
 /** The whole cell in one process: edge, durable objects, control database. Resolves when it listens. */
 async function start(env: EmbeddedEnv, variables: Record<string, string | undefined>): Promise<() => Promise<void>> {
-  useHashing(nativeHashing);
-  const own = {
-    id: env.BAILIWICK_CELL,
-    jurisdiction: env.BAILIWICK_JURISDICTION,
-    region: env.BAILIWICK_JURISDICTION,
-  };
+  const own = ownOf(env);
   const bucket = bucketOf(env);
   // Before anything is written anywhere.
   const places = placesOf(env, bucket);
   requireResidency(own, [...places.values()]);
   const home = resolve(env.BAILIWICK_HOME);
   prepareHome(home);
-  const { version, release } = releaseOf(PROJECT);
-  const clock = systemClock;
-  const ids = randomIds(clock);
-  const readSecret = (ref: { source: "env" | "file"; name: string }) => hostSecret(variables, ref);
-  const egress = hostEgress(env.BAILIWICK_TENANT_EGRESS === "loopback" ? { rules: LOOPBACK_ONLY } : {});
-  const telemetry = createTelemetry({
-    service: "bailiwick",
-    cell: own.id,
-    sink: logSink(env.BAILIWICK_LOG, (line) => void process.stderr.write(`${line}\n`)),
-    ...otlpExporters(env, { version, cell: own.id, clock, ids, egress, timer: hostTimer }),
-    clock,
-    ids,
-    sample: { ratio: 1, followParent: true },
-  });
+  const basis = await hostBasis(env, variables, "bailiwick");
+  const { cell, clock, config, directory, egress, failed, ids, release, telemetry } = basis;
   /** What was declared and found to be the cell's own. */
   const lies = (place: Place): string => places.get(place)?.jurisdiction ?? own.jurisdiction;
-  const failed = (where: string) => (cause: unknown) => telemetry.log.error(where, cause);
-
-  const sources = { project: PROJECT, cell: own, variables, egress, clock, telemetry };
-  const { directory, config } = await hostSources(env, sources);
   const stopping = new AbortController();
   const degradation = new Degradation(telemetry, config);
   const db = degradation.watch(
@@ -126,7 +92,6 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
       ? postgresControlDb({ cell: own.id, connectionString: env.BAILIWICK_DATABASE_URL })
       : pgliteControlDb({ cell: own.id, dataDir: join(home, "control-db"), stopping: stopping.signal }),
   );
-  const control = controlRepository({ db, clock });
   const root = rootSecret(home, ids.bytes);
   const archive =
     bucket === null
@@ -196,20 +161,8 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const keyring = await secretKeyring([root], clock);
   const sign = statementSigner(own.id, statementKey(root));
   const lifecycle = createLifecycle();
-  const loopback = LOOPBACK_HOSTS.includes(env.HOST);
-  const scheme = env.TLS_CERT ? "https" : "http";
-  const cell = {
-    ...own,
-    endpoint:
-      env.BAILIWICK_ENDPOINT ?? `${scheme}://${env.HOST.includes(":") ? `[${env.HOST}]` : env.HOST}:${env.PORT}`,
-    release,
-    loopback,
-  };
   const { handle, deps, runner, batches, pull } = composeCell({
-    cell,
-    clock,
-    ids,
-    config,
+    ...hostParts(env, basis, { db, degradation, lifecycle }),
     tenants,
     sessions: embeddedSessionStore(objects),
     tasks: tasks.store,
@@ -220,23 +173,8 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
       cell: embeddedCellPolicies(objects, { cell: own.id, region: own.region, release }, sign),
       tenant: embeddedTenantPolicies(objects, tenantClass, sign),
     }),
-    defer: (work) => void work.catch(failed("deferred")),
     keyring,
-    control,
-    controlDb: db,
-    preauth: memoryRateLimiter(
-      { perMinute: () => config.current().rates.preauth_per_minute, keysMax: LIMITS.preauthAddressesMax },
-      clock,
-    ),
-    telemetry,
     dependencies: dependenciesOf({ db, config, cellStore }),
-    degraded: () => degradation.names(),
-    lifecycle,
-    egress,
-    readSecret,
-    version,
-    directory: () => directory?.current() ?? null,
-    forwardingKeys: env.BAILIWICK_FORWARDING_KEYS,
     pools: { enrolment: workerSecret(home, ids.bytes), queue },
     archive,
     signer,
@@ -337,35 +275,13 @@ async function s3Archive(options: S3ObjectStoreOptions) {
   return s3ObjectStore(options);
 }
 
-function tlsOf(env: EmbeddedEnv): { cert: string; key: string } | null {
-  if (!env.TLS_CERT || !env.TLS_KEY) return null;
-  return { cert: readFileSync(env.TLS_CERT, "utf8"), key: readFileSync(env.TLS_KEY, "utf8") };
-}
-
-/** Failures that the operator can mend, as one line; anything else is a bug and keeps its stack. */
-const EXPECTED = [EnvUnusable, OutsideJurisdiction, HomeUnusable, HomeLocked, ConfigUnusable, PortInUse];
-
-try {
-  const variables = host.variables();
-  const stop = await start(readEmbeddedEnv(variables), variables);
-  let stopping = false;
-  host.onSignal(() => {
-    // A second Ctrl-C does not wait.
-    if (stopping) host.exit(130);
-    stopping = true;
-    process.stdout.write("\ndraining…\n");
-    stop().then(
-      () => host.exit(0),
-      (cause: unknown) => {
-        process.stderr.write(
-          `bailiwick: could not stop cleanly: ${cause instanceof Error ? cause.message : String(cause)}\n`,
-        );
-        host.exit(1);
-      },
-    );
-  });
-} catch (cause) {
-  if (!EXPECTED.some((kind) => cause instanceof kind)) throw cause;
-  process.stderr.write(`bailiwick: ${(cause as Error).message}\n`); // safe because: every expected kind is an Error
-  host.exit(1);
-}
+await untilSignal(
+  async () => {
+    const variables = host.variables();
+    return start(readEmbeddedEnv(variables), variables);
+  },
+  {
+    expected: [EnvUnusable, OutsideJurisdiction, HomeUnusable, HomeLocked, ConfigUnusable, PortInUse],
+    stopping: () => void process.stdout.write("\ndraining…\n"),
+  },
+);

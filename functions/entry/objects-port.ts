@@ -7,9 +7,9 @@ import { publicKeyOf } from "../../shared/crypto/ed25519-jwk.ts";
 import { edgeVerifier, objectsUri, readEdgeKey } from "../../shared/crypto/edge-token.ts";
 import { signerService } from "../adapters/signer/signer-service.ts";
 import type { Deps } from "../context.ts";
-import { LOOPBACK_HOSTS } from "./embedded-env.ts";
 import { EnvUnusable } from "./env-unusable.ts";
 import { host } from "./host.ts";
+import { LOOPBACK_HOSTS } from "./listen-env.ts";
 
 type Parts = Pick<
   Deps,
