@@ -1,4 +1,4 @@
-import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import {
   type BatchState,
   cellAccess,
@@ -20,14 +20,15 @@ const NAMED_MAX = 20;
 interface Words {
   file: string;
   model: string | null;
-  endpoint: string;
+  /** null: the one that the file's first line names. */
+  endpoint: string | null;
 }
 
 function read(words: readonly string[]): Words {
   const [verb, ...rest] = words;
   if (verb !== "run") throw new Usage(verb === undefined ? "say what to do: run" : `no command batch ${verb}`);
   let file: string | null = null;
-  const options: Record<string, string> = { "--endpoint": "/v1/chat/completions" };
+  const options: Record<string, string> = {};
   for (let at = 0; at < rest.length; at++) {
     const word = rest[at] ?? "";
     if (word === "--model" || word === "--endpoint") {
@@ -39,7 +40,32 @@ function read(words: readonly string[]): Words {
     else throw new Usage("one file at a time");
   }
   if (file === null) throw new Usage("name the file of requests");
-  return { file, model: options["--model"] ?? null, endpoint: options["--endpoint"] ?? "" };
+  return { file, model: options["--model"] ?? null, endpoint: options["--endpoint"] ?? null };
+}
+
+/** Of a file's first line: longer ones name their `url` before their body. */
+const FIRST_LINE_BYTES = 64 * 1024;
+
+/** The endpoint that the first request of a file names; null when it names none, which the cell tells by its line. */
+export function endpointOf(text: string): string | null {
+  const [line = ""] = text.trimStart().split("\n", 1);
+  try {
+    const { url } = JSON.parse(line);
+    return typeof url === "string" ? url : null;
+  } catch {
+    // Cut inside its body, or no JSON.
+    return /^\{(?:\s*"(?:custom_id|method)"\s*:\s*"[^"\\]*"\s*,)*\s*"url"\s*:\s*"([^"\\]*)"/.exec(line)?.[1] ?? null;
+  }
+}
+
+async function beginning(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(FIRST_LINE_BYTES), position: 0 });
+    return buffer.toString("utf8", 0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 /** What a run has begun, beside its input: the same command goes on with it. */
@@ -56,10 +82,11 @@ interface Begun {
  * the same command goes on where it was. Exit code 1 when the batch failed, or a line did.
  */
 export const batch: Run = async (words, terminal) => {
-  const { file, model, endpoint } = read(words);
+  const { file, model, endpoint: asked } = read(words);
   const cell = await cellAccess(terminal);
   const input = await stat(file).catch(() => null);
   if (!input?.isFile()) throw new Refused(`there is no file ${file}`);
+  const endpoint = asked ?? endpointOf(await beginning(file)) ?? "/v1/chat/completions";
   const statePath = `${file}.batch.json`;
   const fresh: Begun = {
     of: JSON.stringify([input.size, Math.trunc(input.mtimeMs), model, endpoint]),
