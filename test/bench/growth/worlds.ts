@@ -1,17 +1,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ledgerWriter } from "../../../durable/tenant/core/ledger.ts";
-import { firstKeys } from "../../../functions/entry/bootstrap.ts";
-import { mint } from "../../../functions/v1/keys/mint.ts";
 import { ROOT } from "../../../infra/local/command.mjs";
 import { pack, sign } from "../../../policies/bundle/archive.fixture.ts";
-import { TenantId } from "../../../shared/contracts/ids.ts";
 import { ok } from "../../../shared/contracts/result.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 import { BUNDLE_KEY, BUNDLE_KEYS_YAML, BUNDLE_SECRET } from "../../support/policy-bundle.ts";
 import { attribution } from "../../support/tenant-fixtures.ts";
 import { type BenchCell, openBenchCell } from "../in-process/cell.ts";
 import { chatBody } from "../in-process/chat.ts";
+import { tenantsOf } from "../in-process/tenants.ts";
 import { closedDetail, openedDetail } from "../ledger-entries.ts";
 import { rulesPlan } from "./rules-plan.ts";
 
@@ -32,36 +30,10 @@ export interface Axis {
 const PATH = "/v1/chat/completions";
 const INSTANT = chatBody("instant");
 const ENTRIES_A_STEP = 2_000;
-const PROVISIONED_AT_ONCE = 64;
 const CALLING = 16;
 
 const world = (cell: BenchCell, ...series: World["series"]): World => ({ series, close: () => cell.close() });
 const asFirstTenant = (cell: BenchCell) => () => cell.ask("POST", PATH, cell.apiKey, INSTANT);
-
-/** As many tenants as asked for, each with a key; answers the keys. */
-async function tenantsOf(cell: BenchCell, size: number): Promise<string[]> {
-  const keys = [cell.apiKey];
-  const by = attribution();
-  const provision = async (number: number) => {
-    const tenant = TenantId.parse(`t${number}`);
-    const [api, admin] = [mint(cell.deps, tenant), mint(cell.deps, tenant)];
-    const done = await cell.deps.tenants.provision(tenant, {
-      settings: { name: `Tenant ${number}`, privacy: "allow-api", content: "none", transit: "refused" },
-      data_key: await cell.deps.keyring.createDataKey(tenant),
-      keys: firstKeys(api, admin),
-      budgets: [],
-      by,
-    });
-    if (!done.ok) throw new Error(done.error.reason);
-    await cell.deps.cellStore.registerTenant(tenant);
-    keys[number] = api.text;
-  };
-  for (let from = 1; from < size; from += PROVISIONED_AT_ONCE)
-    await Promise.all(
-      Array.from({ length: Math.min(PROVISIONED_AT_ONCE, size - from) }, (_, index) => provision(from + index)),
-    );
-  return keys;
-}
 
 /** Tenants of a cell: a few of them call, or all in turn, which is the most that files and caches can be asked for. */
 async function openTenants(size: number): Promise<World> {
