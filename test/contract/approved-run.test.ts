@@ -11,6 +11,7 @@ import { NO_INPUT } from "../../functions/v1/input.ts";
 import { operation, value } from "../../functions/v1/operation.ts";
 import { Actor } from "../../shared/contracts/actor.ts";
 import { ApprovalId, TaskId, TenantId, type UnixMs } from "../../shared/contracts/ids.ts";
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { StoredResult } from "../../shared/contracts/ports/task-store.ts";
 import type { Change } from "../../shared/contracts/ports/tenant-store.ts";
 import { err, ok } from "../../shared/contracts/result.ts";
@@ -29,9 +30,12 @@ type Rest<F> = F extends (sql: never, env: never, ...rest: infer A) => unknown ?
 
 /** What the effect does each time that it is tried. */
 let tries: (() => void)[];
+/** What happens to the tenant each time that the approval is about to be read. */
+let meanwhile: (() => void)[];
 let effects: number;
 beforeEach(() => {
   tries = [];
+  meanwhile = [];
   effects = 0;
 });
 
@@ -43,7 +47,7 @@ async function approvedRun() {
   const results = new Map<string, StoredResult>();
   const payloads = new Map<string, Uint8Array>();
   const ends: unknown[] = [];
-  let attempts = 0;
+  const lease = { attempts: 0 };
   const deps = {
     cell: {
       id: "local",
@@ -78,7 +82,7 @@ async function approvedRun() {
       }),
     },
     tasks: {
-      leaseRun: async () => ok({ fence: ++attempts, attempts }),
+      leaseRun: async () => ok({ fence: ++lease.attempts, attempts: lease.attempts }),
       endRun: async (_tenant: string, _task: string, _fence: number, end: unknown) => {
         ends.push(end);
         return ok(null);
@@ -93,8 +97,10 @@ async function approvedRun() {
     },
     tenants: {
       lookup: async (_tenant: string, kid: string | null) => ok(lookup(t.sql, kid)),
-      approvalOfTask: async (_tenant: string, ...args: Rest<typeof approvalByTask>) =>
-        approvalByTask(t.sql, t.env, ...args),
+      approvalOfTask: async (_tenant: string, ...args: Rest<typeof approvalByTask>) => {
+        meanwhile.shift()?.();
+        return approvalByTask(t.sql, t.env, ...args);
+      },
       runApproval: async (_tenant: string, ...args: Rest<typeof runApproval>) => runApproval(t.sql, t.env, ...args),
       keepDecision: async (_tenant: string, ...args: Rest<typeof keepAlone>) => keepAlone(t.sql, t.env, ...args),
     },
@@ -176,11 +182,13 @@ async function approvedRun() {
   const parts = { egress: { tenantPost: () => Promise.reject(new Error("unused")) }, readSecret: () => null };
   const runner = approvalRunner(deps, [effect], parts);
   const record = () => {
-    const found = approvalByTask(t.sql, t.env, access(), TASK);
+    const { versions } = lookup(t.sql, null).state;
+    const found = approvalByTask(t.sql, t.env, { kid: null, versions: { credential: 0, ...versions } }, TASK);
     if (!found.ok) throw new Error(found.error.reason);
     return found.value;
   };
-  return { t, run: () => runner.run(TENANT, TASK), record, ends };
+  const newPolicy = () => t.sql.run("UPDATE tenant SET policy_version = policy_version + 1");
+  return { t, run: () => runner.run(TENANT, TASK), record, ends, newPolicy, lease };
 }
 const stale = () => {
   throw new StaleAccess("stale");
@@ -205,6 +213,33 @@ describe("an approved run", () => {
     await run();
     expect([effects, record().state]).toEqual([1, "done"]);
     expect(ends).toMatchObject([{ done: false }, { done: true }]);
+  });
+
+  it("whose tenant gets another policy while it is being read is read again, so that what was approved is not left undone", async () => {
+    const { run, record, ends, newPolicy } = await approvedRun();
+    meanwhile = [newPolicy];
+    await run();
+    expect([effects, record().state, ends]).toEqual([1, "done", [{ done: true }]]);
+  });
+
+  it("whose tenant changes for as long as it is read is tried again later, and not given up as if it were over", async () => {
+    const { run, record, ends, newPolicy } = await approvedRun();
+    meanwhile = Array.from({ length: 3 }, () => newPolicy);
+    await run();
+    expect([effects, record().state]).toEqual([0, "approved"]);
+    expect(ends).toMatchObject([{ done: false }]);
+    await run();
+    expect([effects, record().state]).toEqual([1, "done"]);
+  });
+
+  it("that cannot be decided at its last try ends as that, also when its tenant changes right then", async () => {
+    const { run, record, ends, newPolicy, lease } = await approvedRun();
+    lease.attempts = LIMITS.approvalRunTriesMax - 1;
+    tries = [stale, stale];
+    meanwhile = [() => undefined, () => undefined, newPolicy];
+    await run();
+    expect(record()).toMatchObject({ state: "done", outcome: { code: "policy_unavailable" } });
+    expect([effects, ends]).toEqual([0, [{ done: true }]]);
   });
 
   it("that another runner ended meanwhile stays ended, however stale the first one was", async () => {

@@ -55,12 +55,13 @@ export function approvalRunner(
       try {
         const runOnce = async () => {
           const run = await prepared(deps, byId, tenant, task);
-          return { run, ended: run === null ? ("over" as const) : await carryOut(deps, run) };
+          return typeof run === "string" ? { run: null, ended: run } : { run, ended: await carryOut(deps, run) };
         };
         let { run, ended } = await runOnce();
         // As the seam does for a caller: decided again, once, on what is in force now.
         if (ended === "stale") ({ run, ended } = await runOnce());
-        const again = ended !== "over" && attempts < LIMITS.approvalRunTriesMax;
+        // What could not even be read has no last try: it would stay approved, and nobody would hear of it.
+        const again = ended !== "over" && (run === null || attempts < LIMITS.approvalRunTriesMax);
         if (run !== null && !again) await finishUnrun(deps, run);
         // If we crash here the run is leased once more, finds its approval done, and ends.
         const end = again ? { done: false as const, retry_ms: LIMITS.approvalRunRetryMs } : { done: true as const };
@@ -81,20 +82,16 @@ interface Run {
   incoming: Incoming;
 }
 
-/** What is to be run; null when nothing is, or when it ended here. */
+/** What is to be run; `over` when nothing is, or when it ended here, `later` when that could not be read. */
 async function prepared(
   deps: Deps,
   byId: ReadonlyMap<string, Operation>,
   tenant: TenantId,
   task: TaskId,
-): Promise<Run | null> {
-  const found = await deps.tenants.lookup(tenant, null);
-  if (!found.ok) return null;
-  const { state } = found.value;
-  const access = { kid: null, versions: { credential: 0, ...state.versions } };
-  const known = await deps.tenants.approvalOfTask(tenant, access, task);
-  if (!known.ok) return null;
-  const record = known.value;
+): Promise<Run | "over" | "later"> {
+  const known = await approvalNow(deps, tenant, task);
+  if (typeof known === "string") return known === "changing" ? "later" : "over";
+  const { state, record } = known;
   const headers = new Headers();
   const incoming = incomingOf(deps, task, {
     name: "approval.run",
@@ -108,25 +105,46 @@ async function prepared(
     ended(deps, state, record, incoming, new ProblemError(slug, detail ? { detail } : {}));
   if (record.state === "running") {
     await finish("outcome-unknown");
-    return null;
+    return "over";
   }
-  if (record.state !== "approved") return null;
+  if (record.state !== "approved") return "over";
   const opened = await openWaiting(deps, state, record);
   const operation = byId.get(record.operation);
   if (!opened.ok || !operation) {
     await finish("not-found", "What was approved is not kept any more.");
-    return null;
+    return "over";
   }
   const waiting = opened.value;
   const who = await authority(deps, state, waiting.actor);
   if (!who.ok) {
     await finish("unauthenticated", "The credential of the request is not in force any more.");
-    return null;
+    return "over";
   }
   for (const [name, value] of Object.entries(waiting.proposal.headers)) headers.set(name, value);
   if (waiting.idempotency_key !== null)
     headers.set("idempotency-key", `"${waiting.idempotency_key.replace(/["\\]/g, "\\$&")}"`);
   return { record, waiting, operation, identified: who.value, incoming };
+}
+
+/** How often a tenant may change between the two looks at it before it is left for later. */
+const LOOKS_MAX = 3;
+
+/** The approval with its tenant as both are now; `changing` while somebody changes the tenant, `gone` without either. */
+async function approvalNow(
+  deps: Deps,
+  tenant: TenantId,
+  task: TaskId,
+): Promise<{ state: TenantState; record: ApprovalRecord } | "changing" | "gone"> {
+  for (let looks = 0; looks < LOOKS_MAX; looks++) {
+    const found = await deps.tenants.lookup(tenant, null);
+    if (!found.ok) return "gone";
+    const { state } = found.value;
+    const access = { kid: null, versions: { credential: 0, ...state.versions } };
+    const known = await deps.tenants.approvalOfTask(tenant, access, task);
+    if (known.ok) return { state, record: known.value };
+    if (known.error.reason !== "stale") return "gone";
+  }
+  return "changing";
 }
 
 /** Runs it. Unless it is `over`, nothing was done and it is worth another try: `stale`, at once. */
@@ -203,9 +221,11 @@ const askedOf = ({
 
 /** After the last try: what could not be decided is over. */
 const finishUnrun = async (deps: Deps, { record, identified, incoming }: Run): Promise<void> => {
-  const again = await deps.tenants.approvalOfTask(identified.state.id, identified.access, record.task);
-  if (again.ok && again.value.state === "approved")
-    await ended(deps, identified.state, record, incoming, new ProblemError("policy-unavailable"));
+  const now = await approvalNow(deps, identified.state.id, record.task);
+  // The lease of this run ends, and the next one reads it again.
+  if (now === "changing") throw new Error(`approval ${record.id} could not be read`);
+  if (now !== "gone" && now.record.state === "approved")
+    await ended(deps, now.state, record, incoming, new ProblemError("policy-unavailable"));
 };
 
 /** A run that ended with a problem: the problem is its answer. */
