@@ -36,6 +36,43 @@ describe("ledger", () => {
     expectInvariants(t);
   });
 
+  it("tells each entry's own time, and none before the one before it, whatever the clock does", () => {
+    const t = openTenant();
+    for (const [n, ms] of [5, 5, -3_600_000, 7].entries()) {
+      t.env.now = NOON + ms;
+      t.admit(admitRequest(taskId(n), t.env.now));
+    }
+    const times = [5, 5, 5, 7].map((ms) => new Date(NOON + ms).toISOString());
+    expect(
+      t
+        .entries()
+        .slice(-4)
+        .map(({ at }) => at),
+    ).toEqual(times);
+    expect(t.sql.all("SELECT at_ms FROM ledger ORDER BY seq DESC LIMIT 4").map(({ at_ms }) => at_ms)).toEqual(
+      [7, 5, 5, 5].map((ms) => NOON + ms),
+    );
+    expectInvariants(t);
+  });
+
+  it("keeps well-formed words that look like an escape as they are, so that no caller's text is changed for its spelling", () => {
+    const t = openTenant();
+    const [subject, said] = ["user:\\ud800", { said: "\\ud800", smile: "\u{1f600}" }];
+    t.admit(admitRequest(taskId(1), NOON, { by: attribution({ subject }), detail: said }));
+    expect(t.entries().at(-1)).toMatchObject({ subject, detail: { call: said } });
+    expectInvariants(t);
+  });
+
+  it("takes nothing whose attribution alone is larger than an entry, and keeps nothing of it", () => {
+    const t = openTenant();
+    const from = t.entries().length;
+    const by = attribution({ subject: "x".repeat(70_000) });
+    expect(() => t.admit(admitRequest(taskId(1), NOON, { by }))).toThrow(RangeError);
+    expect([t.entries().length, t.sql.get("SELECT count(*) AS n FROM task")?.n]).toEqual([from, 0]);
+    t.admit(admitRequest(taskId(2), NOON));
+    expectInvariants(t);
+  });
+
   it("records what happened elsewhere once per dedupe, so a repeated outbox leaves one entry", () => {
     const t = openTenant();
     const entry = {

@@ -17,6 +17,7 @@ import type { Operation } from "../operation.ts";
 import { answered } from "../unattended/answered.ts";
 import { authority } from "../unattended/authority.ts";
 import { incomingOf } from "../unattended/incoming-of.ts";
+import { approvalNow } from "./approval-now.ts";
 import { evidenceOf } from "./approval-required.ts";
 import { keepAnswer } from "./kept-answer.ts";
 import { openWaiting, type WaitingCall } from "./proposal.ts";
@@ -124,27 +125,6 @@ async function prepared(
   if (waiting.idempotency_key !== null)
     headers.set("idempotency-key", `"${waiting.idempotency_key.replace(/["\\]/g, "\\$&")}"`);
   return { record, waiting, operation, identified: who.value, incoming };
-}
-
-/** How often a tenant may change between the two looks at it before it is left for later. */
-const LOOKS_MAX = 3;
-
-/** The approval with its tenant as both are now; `changing` while somebody changes the tenant, `gone` without either. */
-async function approvalNow(
-  deps: Deps,
-  tenant: TenantId,
-  task: TaskId,
-): Promise<{ state: TenantState; record: ApprovalRecord } | "changing" | "gone"> {
-  for (let looks = 0; looks < LOOKS_MAX; looks++) {
-    const found = await deps.tenants.lookup(tenant, null);
-    if (!found.ok) return "gone";
-    const { state } = found.value;
-    const access = { kid: null, versions: { credential: 0, ...state.versions } };
-    const known = await deps.tenants.approvalOfTask(tenant, access, task);
-    if (known.ok) return { state, record: known.value };
-    if (known.error.reason !== "stale") return "gone";
-  }
-  return "changing";
 }
 
 /** Runs it. Unless it is `over`, nothing was done and it is worth another try: `stale`, at once. */

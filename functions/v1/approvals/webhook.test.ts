@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { ApprovalRecord } from "../../../shared/contracts/approval.ts";
 import { ApprovalId, TaskId, TenantId } from "../../../shared/contracts/ids.ts";
 import type { Egress } from "../../../shared/contracts/ports/egress.ts";
-import { ok } from "../../../shared/contracts/result.ts";
+import { err, ok } from "../../../shared/contracts/result.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 import { tenantState } from "../../../test/support/identity.ts";
 import type { Deps } from "../../context.ts";
@@ -16,7 +16,13 @@ const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const KEY = Buffer.from(SECRET.slice("whsec_".length), "base64");
 
 /** A tenant with a webhook and one approval, and what its receiver was sent. */
-function waiting({ state = "pending", status = 204, secret = SECRET as string | null, reached = true } = {}) {
+function waiting({
+  state = "pending",
+  status = 204,
+  secret = SECRET as string | null,
+  reached = true,
+  changes = 0,
+} = {}) {
   const approval = {
     ...{ id: APPROVAL, state, task: TASK, operation: "keys.create", action: "key:write", reasons: ["high_risk"] },
     subject: { kind: "operation", digest: "d".repeat(64) },
@@ -34,7 +40,10 @@ function waiting({ state = "pending", status = 204, secret = SECRET as string | 
     clock: { now: () => 1_800_000_001_500 },
     config: { current: () => ({ tenants: { acme: { approvals: { life_ms: 1, webhook } } } }) },
     telemetry: { metrics: { count: (_name: string, labels: unknown) => counted.push(labels) } },
-    tenants: { lookup: async () => ok({ state: tenantState("acme") }), approvalOfTask: async () => ok(approval) },
+    tenants: {
+      lookup: async () => ok({ state: tenantState("acme") }),
+      approvalOfTask: async () => (changes-- > 0 ? err({ reason: "stale" }) : ok(approval)),
+    },
   } as unknown as Deps; // safe because: a webhook touches nothing else
   const tenantPost = vi.fn<Egress["tenantPost"]>(async () => {
     if (!reached) throw new Error("connection refused");
@@ -73,6 +82,15 @@ describe("the webhook of a pending approval", () => {
     });
     expect(body.toString()).not.toContain("Zq3Vw8Xy1Kb0");
     expect(counted).toEqual([{ outcome: "delivered" }]);
+  });
+
+  it("is sent although its tenant changes while it is being read, so that nobody waits for an approver who was never told", async () => {
+    const { send, tenantPost } = waiting({ changes: 1 });
+    await send();
+    expect(tenantPost).toHaveBeenCalledOnce();
+    const busy = waiting({ changes: 100 });
+    await expect(busy.send()).rejects.toThrow("acme");
+    expect(busy.tenantPost).not.toHaveBeenCalled();
   });
 
   it("tells nobody of what does not wait any more", async () => {

@@ -6,6 +6,7 @@ import { decodeBase64 } from "../../../shared/crypto/base64.ts";
 import { hmacSha256 } from "../../../shared/crypto/hmac-sha256.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 import type { Deps } from "../../context.ts";
+import { approvalNow } from "./approval-now.ts";
 import { approvalView } from "./view.ts";
 
 /** What telling somebody takes besides the ports of every operation. */
@@ -24,12 +25,11 @@ const ANSWER_BYTES_MAX = 64 * 1024;
  */
 export async function sendWebhook(deps: Deps, parts: WebhookParts, tenant: TenantId, task: TaskId): Promise<void> {
   const webhook = deps.config.current().tenants[tenant]?.approvals?.webhook;
-  const found = webhook ? await deps.tenants.lookup(tenant, null) : null;
-  if (!webhook || !found?.ok) return;
-  const access = { kid: null, versions: { credential: 0, ...found.value.state.versions } };
-  const waiting = await deps.tenants.approvalOfTask(tenant, access, task);
-  if (!waiting.ok || waiting.value.state !== "pending") return;
-  const approval = waiting.value;
+  if (!webhook) return;
+  const waiting = await approvalNow(deps, tenant, task);
+  if (waiting === "changing") throw new Error(`what waits for ${tenant} could not be read`);
+  if (waiting === "gone" || waiting.record.state !== "pending") return;
+  const approval = waiting.record;
   const id = `msg_${approval.id}`;
   const body = utf8(
     JSON.stringify({
