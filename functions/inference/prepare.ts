@@ -71,7 +71,11 @@ function refused(refusal: CandidateRefusal): ProblemError {
         members: { candidates: refusal.rejected },
       });
     case "no_candidate":
-      return new ProblemError("no-route", { retryAfterMs: 1_000, members: { candidates: refusal.rejected } });
+      // Known from the configuration alone: asking again changes nothing.
+      return new ProblemError("no-route", {
+        headers: { "x-should-retry": "false" },
+        members: { candidates: refusal.rejected },
+      });
     default:
       return unreachable(refusal);
   }

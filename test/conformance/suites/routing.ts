@@ -88,7 +88,10 @@ export function routingSuite(lab: Lab): void {
         { model: "remote", messages: [user(mark)] },
         { "x-bailiwick-privacy": "local-only" },
       );
-      expect(tight.ok).toBe(false);
+      expect(tight.status).toBe(503);
+      // The configuration rules it out: an SDK that asks again twice waits for nothing.
+      const advice = ["x-should-retry", "retry-after", "retry-after-ms"].map((name) => tight.headers.get(name));
+      expect(advice).toEqual(["false", null, null]);
       expect(lab.remote.about(mark)).toHaveLength(0);
     });
 
