@@ -38,11 +38,11 @@ describe("the result of a task", () => {
     const { sql, env, lease } = open();
     const first = lease().fence;
     const { fence: _, ...lost } = made({ status: 200, sealed: bytes(LIMITS.sqlChunkBytes + 1) });
-    expect(putResult(sql, env, { ...lost, fence: first }).value).toBe(true);
+    expect(putResult(sql, env, { ...lost, fence: first })).toEqual({ ok: true, value: true });
     releaseTask(sql, env, first, GIVEN_UP);
     const second = lease().fence;
-    expect(putResult(sql, env, made({ fence: second })).value).toBe(true);
-    expect(putResult(sql, env, { ...lost, fence: first }).value).toBe(false);
+    expect(putResult(sql, env, made({ fence: second }))).toEqual({ ok: true, value: true });
+    expect(putResult(sql, env, { ...lost, fence: first })).toEqual({ ok: true, value: false });
     expect(readResult(sql, env)).toEqual({ ok: true, value: made() });
   });
 
