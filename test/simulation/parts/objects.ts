@@ -268,14 +268,18 @@ export class SimulatedHost implements ObjectHost {
   #index() {
     const { alarms } = this.options.disk;
     return {
-      earliest: (limit: number): IndexedAlarm[] =>
-        [...alarms.values()].sort((a, b) => a.at_ms - b.at_ms).slice(0, limit),
+      classes: (): string[] => [...new Set([...alarms.values()].map((alarm) => alarm.class))].sort(),
+      earliest: (className: string, limit: number): IndexedAlarm[] =>
+        [...alarms.values()]
+          .filter((alarm) => alarm.class === className)
+          .sort((a, b) => a.at_ms - b.at_ms)
+          .slice(0, limit),
       async put(className: string, name: string, at_ms: number | null): Promise<void> {
         const key = `${className}/${name}`;
         if (at_ms === null) alarms.delete(key);
         else alarms.set(key, { class: className, name, at_ms });
       },
-    };
+    } satisfies Pick<AlarmIndex, "classes" | "earliest" | "put">;
   }
 
   #class(name: string): ObjectClass {
