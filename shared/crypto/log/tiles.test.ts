@@ -30,6 +30,25 @@ function served(leaves: Uint8Array[]): Map<string, Uint8Array> {
   return tiles;
 }
 
+describe("tiles of a log that grows", () => {
+  it.each([
+    [5, 3],
+    [-1, 3],
+    [0.5, 3],
+    [0, 2.5],
+    [0, 2 ** 53],
+    [Number.NaN, 1],
+  ])("are none from %d to %d entries, which is no growth", (from, to) => {
+    expect(() => newTiles(from, to)).toThrow(RangeError);
+  });
+
+  it("are none for a log that stays as it is, and at no place that a log cannot have", () => {
+    expect([newTiles(300, 300), tilesOf(0)]).toEqual([[], []]);
+    expect(() => tilePath({ level: 0, n: -1, width: 256 })).toThrow(RangeError);
+    expect(() => entriesPath({ n: 2 ** 45, width: 256 })).toThrow(RangeError);
+  });
+});
+
 describe("tile paths", () => {
   it("are those of the specification, so that other clients find our tiles", () => {
     expect(tilePath({ level: 0, n: 1_234_067, width: 256 })).toBe("tile/0/x001/x234/067");

@@ -37,6 +37,28 @@ function definedRoot(hashes: Uint8Array[]): Uint8Array {
 }
 
 describe("the tree", () => {
+  it("takes no hash of another length on either side, so that nobody shifts bytes from one hash into the next", () => {
+    const [hash, short] = [EMPTY_ROOT, EMPTY_ROOT.slice(1)];
+    for (const [left, right] of [
+      [short, hash],
+      [hash, short],
+      [new Uint8Array(33), new Uint8Array(31)],
+    ] as const)
+      expect(() => nodeHash(left, right)).toThrow(RangeError);
+    expect(() => rootOfLeaves([short])).toThrow(RangeError);
+  });
+
+  it.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])(
+    "proves nothing about a place or a size of %d, which no log has",
+    (odd) => {
+      const [leaf] = leaves;
+      if (!leaf) throw new Error("no leaf");
+      const one = { index: 0, size: 1, leaf, proof: [], root: leaf };
+      expect(verifyInclusion(one)).toBe(true);
+      expect([verifyInclusion({ ...one, index: odd }), verifyInclusion({ ...one, size: odd })]).toEqual([false, false]);
+    },
+  );
+
   it("has the root that RFC 6962 implementations agree on, so that others can verify our log", () => {
     const root = rootOfLeaves(entries.map((entry) => leafHash(decodeHex(entry) ?? new Uint8Array(1))));
     expect(encodeHex(root)).toBe("5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328");
