@@ -213,8 +213,8 @@ export function labOver(cell: () => Cell, upstream: () => Upstream, remote: () =
   return lab;
 }
 
-/** Asks again until `seen` accepts what it answers; for what the cell does after its answer. */
-export async function eventually<T>(ask: () => Promise<T>, seen: (value: T) => boolean, withinMs = 10_000): Promise<T> {
+/** Asks again until `seen` accepts what it answers; for what the cell does after its answer, on machines that do much else. */
+export async function eventually<T>(ask: () => Promise<T>, seen: (value: T) => boolean, withinMs = 30_000): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const value = await ask();
