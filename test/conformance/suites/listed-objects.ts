@@ -37,7 +37,9 @@ export function listedObjects(lab: Lab): { check(): void } {
           for (const name of await objectNames(home, of, "")) {
             const [tenant = "", id = ""] = name.split(":");
             seen++;
-            if (!listedIn(home, tenant, known).has(id)) unlisted.push(`${of} ${name}`);
+            // A line that ended before it was admitted is told by its batch; nothing leads to what it was.
+            const ofBatch = of === "task" && existsSync(objectPath(objectFolder(home, "batch"), tenant));
+            if (!ofBatch && !listedIn(home, tenant, known).has(id)) unlisted.push(`${of} ${name}`);
           }
         expect(unlisted).toEqual([]);
         expect(seen).toBeGreaterThan(0);
