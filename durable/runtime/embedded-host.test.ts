@@ -308,6 +308,40 @@ describe("bounds", { timeout: 60_000 }, () => {
     const counts = await Promise.all(names.map((name) => host.call(counters, name, count)));
     expect(counts).toEqual(names.map(() => 1));
   });
+
+  it("gives a closed log's blocks back beside the event loop, so that one tenant's file holds up no other tenant", async () => {
+    const gate = Promise.withResolvers<void>();
+    let closing = false;
+    const files: HostFiles = {
+      ...hostFiles,
+      open(path): SyncFile {
+        const file = hostFiles.open(path);
+        if (!path.endsWith("a.sqlite-wal")) return file;
+        return {
+          ...file,
+          async close() {
+            closing = true;
+            await gate.promise;
+            return file.close();
+          },
+        };
+      },
+    };
+    host = home.open({ files, openObjectsMax: 1 });
+    await host.provision(counters, "a", () => ok(null));
+    await host.provision(counters, "b", () => ok(null));
+    const other = async () => ((await host.call(counters, "b", count)) === 0 ? closing : null);
+    await expect.poll(other).toBe(true);
+    let answered = false;
+    const own = host.call(counters, "a", count).then((n) => {
+      answered = true;
+      return n;
+    });
+    expect(await host.call(counters, "b", add(1))).toBeUndefined();
+    expect(answered).toBe(false);
+    gate.resolve();
+    expect(await own).toBe(0);
+  });
 });
 
 describe("the home directory", () => {

@@ -5,7 +5,11 @@ import { dirname } from "node:path";
 export interface SyncFile {
   /** Resolves when everything written to the file so far is on disk. Runs beside the event loop. */
   sync(): Promise<void>;
-  close(): void;
+  /**
+   * Beside the event loop too: the last descriptor of a removed file gives its blocks back, which takes milliseconds
+   * where the disk is told of each.
+   */
+  close(): Promise<void>;
 }
 
 /** Every call of the embedded host to the operating system; the one file that differs between Deno and Node. */
@@ -21,6 +25,8 @@ export interface HostFiles {
 
 interface DenoFile {
   syncData(): Promise<void>;
+  stat(): Promise<{ nlink: number | null }>;
+  truncate(bytes: number): Promise<void>;
   close(): void;
 }
 // safe because: Deno's global is looked at member by member, and absent elsewhere
@@ -33,13 +39,26 @@ function openNode(path: string, flags: string): SyncFile {
       new Promise((resolve, reject) => {
         fs.fdatasync(descriptor, (cause) => (cause ? reject(cause) : resolve()));
       }),
-    close: () => fs.closeSync(descriptor),
+    close: () =>
+      new Promise((resolve, reject) => {
+        fs.close(descriptor, (cause) => (cause ? reject(cause) : resolve()));
+      }),
   };
 }
 
 function openDeno(open: NonNullable<typeof deno>["openSync"], path: string): SyncFile {
   const file = open(path, { read: true, write: true });
-  return { sync: () => file.syncData(), close: () => file.close() };
+  return {
+    sync: () => file.syncData(),
+    async close() {
+      try {
+        // Deno closes on the event loop, and cuts beside it. A file without a name is read by nobody any more.
+        if ((await file.stat()).nlink === 0) await file.truncate(0);
+      } finally {
+        file.close();
+      }
+    },
+  };
 }
 
 export const hostFiles: HostFiles = {
@@ -57,7 +76,7 @@ export const hostFiles: HostFiles = {
     try {
       await folder.sync();
     } finally {
-      folder.close();
+      await folder.close();
     }
   },
   remove: (path) => fs.rmSync(path, { force: true }),

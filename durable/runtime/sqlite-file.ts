@@ -138,22 +138,21 @@ export class SqliteFile {
       // SQLite removes the log, which by then holds nothing that the database does not.
       if (this.#commits > 0) await this.#copyLog();
     } finally {
-      this.#release();
+      await this.#release();
     }
   }
 
   /** Closes after a failure, once no sync is running; what was not acknowledged may or may not survive. */
   async discard(): Promise<void> {
     await this.durable()?.catch(() => undefined); // the same failure was already given to every waiting call
-    this.#release();
+    await this.#release();
   }
 
-  #release(): void {
+  async #release(): Promise<void> {
     try {
       this.sql.close();
     } finally {
-      this.#log?.close();
-      this.#data?.close();
+      await Promise.all([this.#log?.close(), this.#data?.close()]);
     }
   }
 
