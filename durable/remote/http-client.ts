@@ -26,8 +26,20 @@ export interface HttpTransportOptions {
   versions?: ProtocolRange;
 }
 
+/** The objects' process turned a send away; `reason` is its own word. */
+export class SendRefused extends Error {
+  override readonly name = "SendRefused";
+  readonly reason: string;
+  constructor(reason: string) {
+    super(`refused: ${reason}`);
+    this.reason = reason;
+  }
+}
+
 type Lost = Extract<CallOutcome, { kind: "lost" }>;
 type Refused = Extract<CallOutcome, { kind: "fault" }>;
+/** Asked of its shape: a server that is loaded later may put another class in place of the global `Response`. */
+const answers = (sent: Response | Lost | Refused): sent is Response => !("kind" in sent);
 const unsent = (cause: unknown): Lost => ({ kind: "lost", ran: "no", cause });
 const unknown = (cause: unknown): Lost => ({ kind: "lost", ran: "unknown", cause });
 
@@ -66,7 +78,7 @@ export function httpTransport(options: HttpTransportOptions): ObjectTransport {
         // What was put together for a newer version is put together again.
         if (common < JOINED_FROM && spoken >= JOINED_FROM) return unsent(new Error("the objects are older"));
       } else if (refusal.reason === "unauthenticated" && !refresh) refresh = true;
-      else return unsent(new Error(`refused: ${refusal.reason}`));
+      else return unsent(new SendRefused(refusal.reason));
     }
   }
 
@@ -82,7 +94,7 @@ export function httpTransport(options: HttpTransportOptions): ObjectTransport {
     try {
       const body = encodeValue(calls.map(writtenCall));
       const response = await post(CALLS_PATH, { body, signal: stop.signal });
-      if (!(response instanceof Response)) return settle.rest(response);
+      if (!answers(response)) return settle.rest(response);
       if (response.body === null) return settle.rest(unknown(new Error("an answer without a body")));
       const frames = new FrameReader(response.body, LIMITS.remoteBodyBytesMax);
       for (;;) {
@@ -126,7 +138,7 @@ export function httpTransport(options: HttpTransportOptions): ObjectTransport {
       try {
         const sent = body === null ? joined([head, endFrame()]) : streamOf(head, body);
         const response = await post(STREAM_PATH, { body: sent, signal: stop.signal });
-        if (!(response instanceof Response)) return response;
+        if (!answers(response)) return response;
         if (response.body === null) return unknown(new Error("an answer without a body"));
         const frames = new FrameReader(response.body);
         const first = await frames.next();

@@ -23,8 +23,13 @@ import { decodeValue, encodeValue } from "./wire-value.ts";
 export interface ObjectsServerOptions {
   calls: CallServer;
   /** Whose word the bearer token is; nothing of a send is read before. */
-  verify(token: string, nowMs: number): Promise<Result<{ edge: string; expires_ms: number }, { reason: string }>>;
+  verify(
+    token: string,
+    nowMs: number,
+  ): Promise<Result<{ edge: string; expires_ms: number }, { reason: "invalid" | "expired" }>>;
   nowMs(): number;
+  /** Hears of each send whose word is not believed: there was none, it is not an edge's, or it has had its time. */
+  onRefused(why: "absent" | "invalid" | "expired"): void;
   /** Hears of answers that cannot be sent. */
   onFailure(cause: unknown, call: Pick<ObjectCall, "of" | "method">): void;
   versions?: ProtocolRange;
@@ -47,7 +52,7 @@ const GOING: CallOutcome = {
  * whoever is turned away is told that nothing ran. `GET /healthz` alone needs no word of an edge.
  */
 export function objectsServer(options: ObjectsServerOptions): ObjectsServer {
-  const { calls, verify, nowMs, onFailure, versions = PROTOCOL } = options;
+  const { calls, verify, nowMs, onRefused, onFailure, versions = PROTOCOL } = options;
   const known = new Map<string, number>();
   const streams = new Set<() => void>();
   const waiting = new Set<() => void>();
@@ -65,13 +70,19 @@ export function objectsServer(options: ObjectsServerOptions): ObjectsServer {
 
   async function authentic(request: Request): Promise<boolean> {
     const token = /^Bearer ([\w.-]+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
-    if (token === undefined) return false;
+    if (token === undefined) {
+      onRefused("absent");
+      return false;
+    }
     const now = nowMs();
     const until = known.get(token);
     if (until !== undefined && now < until) return true;
     known.delete(token);
     const read = await verify(token, now);
-    if (!read.ok) return false;
+    if (!read.ok) {
+      onRefused(read.error.reason);
+      return false;
+    }
     if (known.size >= LIMITS.edgeTokensCachedMax) known.delete(known.keys().next().value ?? "");
     known.set(token, read.value.expires_ms);
     return true;

@@ -218,29 +218,33 @@ describe("the objects' port", () => {
   const now = () => Date.now();
 
   it.each([
-    ["a tenant's key", async () => "bw_local_default_x"],
-    ["nothing", async () => ""],
+    ["a tenant's key", "invalid", async () => "bw_local_default_x"],
+    ["nothing", "absent", async () => ""],
     [
-      "another edge's key",
+      ...["another edge's key", "invalid"],
       () => edgeTokens(new Uint8Array(32).fill(9), "e", audience).sign({ now: now(), expires: now() + 60_000 }),
     ],
     [
-      "a word to another cell's objects",
+      ...["a word to another cell's objects", "invalid"],
       () => edgeTokens(EDGE_SEED, "e", objectsUri("eu1")).sign({ now: now(), expires: now() + 60_000 }),
     ],
     [
-      "a word that has ended",
+      ...["a word that has ended", "expired"],
       () => edgeTokens(EDGE_SEED, "e", audience).sign({ now: now() - 9e5, expires: now() - 6e5 }),
     ],
     [
-      "a word with a longer life than one may have",
+      ...["a word with a longer life than one may have", "invalid"],
       () => edgeTokens(EDGE_SEED, "e", audience).sign({ now: now(), expires: now() + LIMITS.edgeTokenMsMax + 60_000 }),
     ],
-  ])("opens for %s to nobody", async (_what, token) => {
-    const { ports, sends } = world(token);
-    await expect(ports.cell.active()).rejects.toBeInstanceOf(ObjectUnavailable);
-    expect(sends.length).toBeGreaterThan(0);
-  });
+  ] as [string, string, () => Promise<string>][])(
+    "opens for %s to nobody, and tells of it (%s)",
+    async (_what, why, token) => {
+      const { ports, sends, refusals } = world(token);
+      await expect(ports.cell.active()).rejects.toBeInstanceOf(ObjectUnavailable);
+      expect(sends.length).toBeGreaterThan(0);
+      expect(refusals).toEqual(sends.map(() => why));
+    },
+  );
 
   it("reads nothing of a send before it knows whose it is, nor more than its bound afterwards", async () => {
     const { server } = remoteWorld({ ports: {} });

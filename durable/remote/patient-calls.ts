@@ -10,6 +10,8 @@ export interface Patience {
   pause(ms: number): Promise<void>;
   /** How long a call is made again before its caller is told; `LIMITS.remoteWaitMsMax` where nothing else is said. */
   waitMsMax?: number;
+  /** What no waiting mends; nothing where nothing is said: whatever is wrong while a cell runs may be put right. */
+  hopeless?(cause: unknown): boolean;
 }
 
 type Ended = Exclude<CallOutcome | StreamOutcome, { kind: "answer" | "stream" }>;
@@ -33,14 +35,15 @@ export function mayRepeat(kind: MethodKind, ended: Ended): boolean {
 export async function patiently<O extends CallOutcome | StreamOutcome>(
   call: Pick<ObjectCall, "of" | "method">,
   attempt: () => Promise<O>,
-  { nowMs, pause, waitMsMax = LIMITS.remoteWaitMsMax }: Patience,
+  { nowMs, pause, waitMsMax = LIMITS.remoteWaitMsMax, hopeless = () => false }: Patience,
 ): Promise<Exclude<O, Ended>> {
   const [of, kind] = known(call);
   const until = nowMs() + waitMsMax;
   for (let delay: number = LIMITS.remoteRetryMsMin; ; delay = Math.min(2 * delay, LIMITS.remoteRetryMsMax)) {
     const outcome = await attempt();
     if (outcome.kind === "answer" || outcome.kind === "stream") return outcome as Exclude<O, Ended>; // safe because: the others are handled below
-    if (!mayRepeat(kind, outcome) || nowMs() + delay > until)
+    const over = outcome.kind === "lost" && hopeless(outcome.cause);
+    if (over || !mayRepeat(kind, outcome) || nowMs() + delay > until)
       throw outcome.kind === "fault" ? errorOf(outcome.fault) : awayError(of, outcome.cause);
     await pause(delay);
   }

@@ -1,5 +1,5 @@
 import { connectPorts } from "../../durable/remote/connect-ports.ts";
-import { httpTransport } from "../../durable/remote/http-client.ts";
+import { httpTransport, SendRefused } from "../../durable/remote/http-client.ts";
 import { PROTOCOL, VersionRefused } from "../../durable/remote/http-protocol.ts";
 import type { CellFacts, RemotePorts } from "../../durable/remote/remote-ports.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
@@ -53,7 +53,7 @@ export async function connectObjects(at: ObjectsAt, clock: Clock): Promise<{ por
   const unknown = { technology: "file-system", jurisdiction: "", worm: "not WORM" } as const;
   const asking = connectPorts(
     transport,
-    { ...patience, waitMsMax: LIMITS.remoteStartMsMax },
+    { ...patience, waitMsMax: LIMITS.remoteStartMsMax, hopeless },
     { archive: unknown, queue: { technology: "sqlite", jurisdiction: "" } },
   );
   const facts = await asking.host.facts().catch((cause: unknown) => {
@@ -64,6 +64,16 @@ export async function connectObjects(at: ObjectsAt, clock: Clock): Promise<{ por
       `the objects at ${at.url} are those of ${facts.cell} (${facts.jurisdiction}), this edge is of ${at.cell} (${at.jurisdiction})`,
     );
   return { ports: connectPorts(transport, patience, facts), facts };
+}
+
+/** Deno (rustls) and Node (OpenSSL) name it in their own words. */
+const CERTIFICATE = /certificate|self[- ]signed|UnknownIssuer|NotValidForName|unable to verify|altnames/i;
+
+/** Objects that are not there yet are waited for, not ones that this edge will never trust, or that do not know its key. */
+function hopeless(cause: unknown): boolean {
+  for (let at = cause; at instanceof Error; at = at.cause)
+    if ((at instanceof SendRefused && at.reason === "unauthenticated") || CERTIFICATE.test(at.message)) return true;
+  return false;
 }
 
 /** The innermost reason, which is what an operator can act on. */

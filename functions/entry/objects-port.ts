@@ -86,6 +86,7 @@ export async function openObjectsPort(
     calls: serveCalls(ports, onFailure),
     verify: edgeVerifier(keys, objectsUri(cell.id)),
     nowMs: () => clock.now(),
+    onRefused: (why) => telemetry.metrics.count("bailiwick_edge_refusals_total", { why }),
     onFailure,
     versions: { ...PROTOCOL, max: Math.min(PROTOCOL.max, versionMax) },
   });

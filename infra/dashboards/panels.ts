@@ -112,6 +112,11 @@ export const DASHBOARDS: readonly Dashboard[] = [
         unit: "short",
         queries: { "{{dependency}}": most("bailiwick_dependency_degraded", ["dependency"]) },
       },
+      {
+        title: "Sends that the objects refused: not an edge's",
+        unit: "reqps",
+        queries: { "{{why}}": rate("bailiwick_edge_refusals_total", ["why"]) },
+      },
       { title: "Outbox", unit: "short", queries: { "{{object}}": total("bailiwick_outbox_pending", ["object"]) } },
       {
         title: "Telemetry that was lost",

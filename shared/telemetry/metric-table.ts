@@ -92,6 +92,7 @@ export const METRICS = {
   bailiwick_queue_depth: gauge("Jobs that wait for a worker.", ["pool", "class"]),
   bailiwick_queue_age_seconds: gauge("Age of the oldest job that waits; SQS does not tell it.", ["pool", "class"], "s"),
   bailiwick_dead_letters: gauge("Jobs that were given up and wait for an operator.", ["pool", "class"]),
+  bailiwick_edge_refusals_total: counter("Sends to the objects' port that no edge's word came with.", ["why"]),
   bailiwick_streams_active: gauge("Streams that are being delivered.", []),
   bailiwick_requests_active: gauge("Calls whose answer has not begun.", []),
   bailiwick_outbox_pending: gauge("Outbox rows that wait for delivery.", ["object"]),

@@ -16,14 +16,15 @@ export interface Launch {
 /** One real process that serves a cell; it can be started again with the same state. */
 export class CellProcess {
   readonly #launch: Launch;
-  readonly #readyUrl: string;
+  readonly #ready: () => Promise<boolean>;
   #child: ChildProcess | null = null;
   #exited: Promise<number | null> = Promise.resolve(null);
   #log = "";
 
-  constructor(launch: Launch, readyUrl: string) {
+  /** `ready`: what answers 200 once it serves, or a question of the test's own. */
+  constructor(launch: Launch, ready: string | (() => Promise<boolean>)) {
     this.#launch = launch;
-    this.#readyUrl = readyUrl;
+    this.#ready = typeof ready === "string" ? () => answers(ready) : ready;
   }
 
   get pid(): number {
@@ -58,7 +59,7 @@ export class CellProcess {
       });
     });
     const deadline = Date.now() + READY_MS_MAX;
-    while (!(await answers(this.#readyUrl))) {
+    while (!(await this.#ready())) {
       if (ended) throw new Error(`the cell ended while starting:\n${this.#log.slice(-4000)}`);
       if (Date.now() > deadline) {
         child.kill("SIGKILL");

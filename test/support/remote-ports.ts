@@ -34,15 +34,19 @@ export interface RemoteWorld {
   /** How many calls each send had. */
   sends: Request[];
   failures: unknown[];
+  /** Why sends were turned away for who sent them. */
+  refusals: string[];
 }
 
 /** An edge and objects in one process, with everything between them but the wire. Pauses take no time. */
 export function remoteWorld(options: RemoteWorldOptions): RemoteWorld {
   const failures: unknown[] = [];
+  const refusals: string[] = [];
   const onFailure = (cause: unknown) => void failures.push(cause);
   const audience = objectsUri(OBJECTS_CELL);
   const signing = edgeTokens(EDGE_SEED, "edge-test", audience);
   const server = objectsServer({
+    onRefused: (why) => refusals.push(why),
     calls: serveCalls(options.ports as RemotePorts, onFailure), // safe because: a port that is not there fails the test that asks it
     verify: edgeVerifier([signing.key.x], audience),
     nowMs: () => Date.now(),
@@ -78,5 +82,5 @@ export function remoteWorld(options: RemoteWorldOptions): RemoteWorld {
       queue: { technology: "sqlite", jurisdiction: "local" },
     },
   );
-  return { ports, server, sends, failures };
+  return { ports, server, sends, failures, refusals };
 }

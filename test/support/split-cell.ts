@@ -1,4 +1,5 @@
 import { readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { edgeCommand, ROOT } from "../../infra/local/command.mjs";
 import { type Balancer, startBalancer } from "./balancer.ts";
@@ -43,6 +44,8 @@ export interface SplitCell extends Cell {
   /** Null before a single edge. */
   readonly balancer: Balancer | null;
   readonly objectsUrl: string;
+  /** Where the objects' process answers operators. */
+  readonly operatorsUrl: string;
 }
 
 export interface SplitOptions extends CellOptions {
@@ -64,17 +67,30 @@ interface Place {
   launch(options: CellOptions, home: string, port: number): Launch;
 }
 
+/** Whether somebody listens there; who serves TLS can be asked no more without its authority. */
+const listens = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    const over = (there: boolean) => {
+      socket.destroy();
+      resolve(there);
+    };
+    socket.once("connect", () => over(true));
+    socket.once("error", () => over(false));
+  });
+
 /** Objects and edges in processes of their own; the cell's address is what spreads calls over the edges. */
 export async function startSplitCell(options: SplitOptions, { home, own, port, launch }: Place): Promise<SplitCell> {
   const [objectsPort, operators] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${port}`;
   const env = { BAILIWICK_ENDPOINT: url, ...options.env };
   const listen = { BAILIWICK_OBJECTS_LISTEN: `127.0.0.1:${objectsPort}`, ...options.objectsEnv };
+  const secure = options.objectsEnv?.TLS_CERT !== undefined;
   const objects = new CellProcess(
     launch({ ...options, env: { ...env, ...listen } }, home, operators),
-    `http://127.0.0.1:${operators}/healthz`,
+    secure ? () => listens(objectsPort) : `http://127.0.0.1:${operators}/healthz`,
   );
-  const objectsUrl = `http://127.0.0.1:${objectsPort}`;
+  const objectsUrl = `${secure ? "https" : "http"}://127.0.0.1:${objectsPort}`;
   const ports: number[] = [];
   // One edge is reached as itself.
   for (let edge = 0; edge < options.edges; edge++) ports.push(options.edges === 1 ? port : await freePort());
@@ -109,6 +125,7 @@ export async function startSplitCell(options: SplitOptions, { home, own, port, l
     ...{ runtime: options.runtime, url, edges, home, env: options.env ?? {} },
     ...{ tenant: keys.tenant, apiKey: keys.api_key, adminKey: keys.admin_key },
     ...{ objects, edgeProcesses, balancer, objectsUrl },
+    operatorsUrl: `${secure ? "https" : "http"}://127.0.0.1:${operators}`,
     get pid() {
       return objects.pid;
     },

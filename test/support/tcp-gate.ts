@@ -19,12 +19,16 @@ export class TcpGate {
   /** Connections that were asked for so far. */
   asked = 0;
 
-  private constructor(to: number) {
+  readonly #host: string;
+
+  private constructor(to: number, host: string) {
     this.#to = to;
+    this.#host = host;
   }
 
-  static async start(to: number): Promise<TcpGate> {
-    const gate = new TcpGate(to);
+  /** `host`: the loopback address that it listens on. */
+  static async start(to: number, host = "127.0.0.1"): Promise<TcpGate> {
+    const gate = new TcpGate(to, host);
     await gate.#listen();
     return gate;
   }
@@ -57,7 +61,7 @@ export class TcpGate {
   async #listen(): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, (from) => this.#join(from));
     this.#server = server;
-    await new Promise<void>((resolve) => server.listen(this.port, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => server.listen(this.port, this.#host, resolve));
     const address = server.address();
     if (address === null || typeof address === "string") throw new Error("no port");
     this.port = address.port;
