@@ -38,6 +38,19 @@ export function poolsSuite(lab: Lab): void {
         async () => (await lab.json("/v1/pools/local", { key: lab.cell.adminKey })).workers,
         (count) => count === 0,
       );
+    /** Until every edge has heard of the worker: one that stands at another edge is told of by the cell's object. */
+    const heard = () =>
+      Promise.all(
+        lab.cell.edges.map((edge) =>
+          eventually(
+            async () => {
+              const headers = { authorization: `Bearer ${lab.cell.adminKey}` };
+              return (await (await fetch(`${edge}/v1/pools/local`, { headers })).json()).ready_workers;
+            },
+            (count) => count === 1,
+          ),
+        ),
+      );
     const refused = async (response: Response) => {
       const document = await response.json();
       const after = Number(response.headers.get("retry-after"));
@@ -114,6 +127,7 @@ export function poolsSuite(lab: Lab): void {
           ...[503, "pool_unavailable", ["pool_unavailable"]],
         ]);
         const worker = await connect();
+        await heard();
         const asked = chat(tenant, "queued", key);
         const job = await nextJob(queue);
         await answer(worker, job.body);
@@ -137,7 +151,7 @@ export function poolsSuite(lab: Lab): void {
       });
       expect(pool.queues.map((one: { class: string }) => one.class)).toEqual(["interactive", "batch"]);
       const list = await lab.json("/v1/pools", { key: lab.cell.adminKey });
-      expect(list.data.map(({ id }: { id: string }) => id)).toEqual(["local"]);
+      expect(list.data.map(({ id }: { id: string }) => id)).toEqual(["local", "unheard"]);
       expect((await operated("/v1/pools/nowhere")).status).toBe(404);
       for (const path of ["/v1/pools", "/v1/pools/local", LETTERS])
         expect((await lab.ask(path, { key: tenant.adminKey })).status).toBe(403);
