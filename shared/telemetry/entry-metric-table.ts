@@ -1,7 +1,7 @@
 import { counter, gauge, HTTP_SECONDS, histogram, type MetricSpec } from "./metric-spec.ts";
 import { METRICS } from "./metric-table.ts";
 
-/** A look-up and a signature take a tenth of a millisecond; what is longer waited for the process. */
+/** A look-up and a signature take a fraction of a millisecond; what is longer waited for the process. */
 const ENTRY_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
 /** Every metric of a global entry, which has none of a cell's: a cell that showed these as 0 would look like a broken entry. */
