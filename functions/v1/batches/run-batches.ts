@@ -1,13 +1,13 @@
-import type { BatchId, TenantId, UnixMs } from "../../../shared/contracts/ids.ts";
+import type { TenantId, UnixMs } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { BatchRunner, BatchTurn } from "../../../shared/contracts/ports/batch-store.ts";
 import type { ObjectStore } from "../../../shared/contracts/ports/object-store.ts";
-import { open } from "../../../shared/crypto/open.ts";
 import type { Deps } from "../../context.ts";
-import { fileKey, partKey, partObject, putContent } from "../files/content.ts";
+import { fileKey, partKey, putContent } from "../files/content.ts";
 import { sealName } from "../files/file.ts";
 import { dispatch } from "./dispatch.ts";
 import { BatchLost, type Driven, driven, kept } from "./drive.ts";
+import { partsOf } from "./parts.ts";
 import { Results } from "./results.ts";
 import { validate } from "./validate.ts";
 
@@ -128,20 +128,4 @@ async function assemble(of: Driven, kind: "output" | "errors", parts: number): P
   });
   if (!named.ok) throw new Error(`the file ${file} is gone`);
   return true;
-}
-
-async function* partsOf(of: Driven, kind: "output" | "errors", parts: number, renew: () => Promise<void>) {
-  const { objects, tenant, dataKey, deps } = of;
-  const id: BatchId = of.id;
-  let renewedMs = deps.clock.now();
-  for (let part = 0; part < parts; part++) {
-    const got = await objects.get(partKey(tenant, id, kind, part));
-    if (!got.ok) throw new Error(`part ${part} of ${id} is not there`);
-    const opened = await open(dataKey, { tenant, object: partObject(id, kind, part) }, got.value.bytes);
-    if (!opened.ok) throw new Error(`part ${part} of ${id} does not open`);
-    yield opened.value;
-    if (deps.clock.now() - renewedMs < LIMITS.batchLeaseMs / 3) continue;
-    await renew();
-    renewedMs = deps.clock.now();
-  }
 }
