@@ -7,19 +7,22 @@ export interface RunOptions {
   count: number;
   threads: number;
   defect: string | null;
+  slow: boolean;
   /** Whether nothing is begun any more after the first seed that failed. */
   first: boolean;
 }
 
 /** Most of what a simulation makes is garbage at once: with room for it the collector has a third of the work. */
 const YOUNG_MIB = 64;
+/** What the modules of a thread keep of each world, two MiB or so, goes with it. */
+const SEEDS_A_THREAD = 2;
 
 /**
  * Runs seeds, `threads` at a time, and tells of each in the order of the seeds. A seed's history does not depend on which
  * others ran beside it or before it.
  */
 export async function runSeeds(options: RunOptions, tell: (outcome: Outcome) => void): Promise<void> {
-  const { from, count, defect, first } = options;
+  const { from, count, defect, slow, first } = options;
   const end = from + count;
   const waiting = new Map<number, Outcome>();
   let next = from;
@@ -33,15 +36,19 @@ export async function runSeeds(options: RunOptions, tell: (outcome: Outcome) => 
       over = first && ready.violations.length > 0;
     }
   };
-  const thread = (): Promise<void> => {
-    const data: ThreadData = { defect };
+  const thread = async (): Promise<void> => {
+    while (!over && next < end) await life();
+  };
+  const life = (): Promise<void> => {
+    const data: ThreadData = { defect, slow };
     const worker = new Worker(new URL("./thread.ts", import.meta.url), {
       workerData: data,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
+    let left = SEEDS_A_THREAD;
     const more = (): void => {
-      if (over || next >= end) resolve();
+      if (over || next >= end || left-- === 0) resolve();
       else worker.postMessage(next++);
     };
     worker.on("message", (outcome: Outcome) => {

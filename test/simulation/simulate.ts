@@ -33,15 +33,21 @@ export interface Outcome {
   lines: readonly string[];
 }
 
-/** One whole life of a cell under one seed: set up, used while everything fails, left in peace, judged. */
-export async function simulate(seed: number): Promise<Outcome> {
+/**
+ * One whole life of a cell under one seed: set up, used while everything fails, left in peace, judged. `slow`: another life,
+ * in which answers take seconds, one of two edges goes on while the other one stops in the middle of them, and does so often.
+ */
+export async function simulate(seed: number, slow = false): Promise<Outcome> {
   const world = new World(seed);
+  // Longer than a lease.
+  if (slow) world.lateMsMax = 60_000;
   const facts = new Facts();
   const { random } = world;
   const cell = new SimulatedCell(
     world,
     {
-      edges: 1 + random.below(2),
+      slow,
+      edges: slow ? 2 : 1 + random.below(2),
       workers: 1 + random.below(3),
       // With few free slots a worker asks its queue once a second, with more it waits there: most waits tell nothing new.
       slots: random.chance(0.25) ? 1 + random.below(2) : 4 + random.below(3),
@@ -99,7 +105,7 @@ function callers(caller: Caller, people: People): Promise<void>[] {
   const { random } = caller.cell.world;
   const working: Promise<void>[] = [];
   for (const tenant of TENANTS) {
-    for (const key of people.keys[tenant]) working.push(chatter(caller, key, 2 + random.below(3)));
+    for (const key of people.keys[tenant]) working.push(chatter(caller, key, (shape.slow ? 5 : 2) + random.below(3)));
     const [first] = people.keys[tenant];
     if (first && random.chance(0.3)) working.push(batcher(caller, first));
     if (first && shape.tells) working.push(toldTask(caller, first));

@@ -7,10 +7,11 @@ import "./world/virtual-time.ts";
 /** What a thread is told, and what it answers: one outcome for each seed. */
 export interface ThreadData {
   defect: string | null;
+  slow: boolean;
 }
 
 /** Loads the product, with the defect in it if there is one, and gives back what runs a seed of it. */
-export async function ready(name: string | null): Promise<(seed: number) => Promise<Outcome>> {
+export async function ready(name: string | null, slow: boolean): Promise<(seed: number) => Promise<Outcome>> {
   const defect = DEFECTS.find((one) => one.name === name);
   if (name !== null && defect === undefined) throw new Error(`no defect ${name}`);
   const planting = defect === undefined ? null : (await import("./defects/plant.ts")).plant(defect);
@@ -19,12 +20,13 @@ export async function ready(name: string | null): Promise<(seed: number) => Prom
   const { nativeHashing } = await import("../../functions/entry/native-hashing.ts");
   if (planting?.planted() === false) throw new Error(`${name}: its module was never loaded`);
   useHashing(nativeHashing);
-  return simulate;
+  return (seed) => simulate(seed, slow);
 }
 
 if (parentPort !== null) {
   const port = parentPort;
   // safe because: `run.ts` starts this thread with them
-  const simulate = await ready((workerData as ThreadData).defect);
+  const { defect, slow } = workerData as ThreadData;
+  const simulate = await ready(defect, slow);
   port.on("message", async (seed: number) => port.postMessage(await simulate(seed)));
 }

@@ -3,6 +3,8 @@ export interface Defect {
   name: string;
   /** What goes wrong with it. */
   harm: string;
+  /** Looked for where answers are slow: it shows when whoever makes one stops in the middle of it. */
+  slow?: true;
   edits: { file: string; replace: [from: string, to: string][] }[];
 }
 
@@ -10,6 +12,7 @@ const one = (name: string, harm: string, file: string, ...replace: [string, stri
   ...{ name, harm },
   edits: [{ file, replace }],
 });
+const slowly = (defect: Defect): Defect => ({ ...defect, slow: true });
 
 /** Each must be found; `npm run simulate -- --defects` tells by which seed. */
 export const DEFECTS: readonly Defect[] = [
@@ -75,22 +78,26 @@ export const DEFECTS: readonly Defect[] = [
     "fence: row.fence + 1,",
     "fence: Math.max(1, row.fence),",
   ]),
-  one("fence-ignored", "Whoever had a task once may go on writing into its log.", "durable/task/detached.ts", [
-    'return row.fence === fence && (row.phase === "running" || overdue(row)) ?',
-    'return row.phase === "running" || overdue(row) ?',
-  ]),
+  slowly(
+    one("fence-ignored", "Whoever had a task once may go on writing into its log.", "durable/task/detached.ts", [
+      'return row.fence === fence && (row.phase === "running" || overdue(row)) ?',
+      'return row.phase === "running" || overdue(row) ?',
+    ]),
+  ),
   one("lost-lease-kept", "A task whose runner died is nobody's for ever.", "durable/task/detached.ts", [
     'if (row?.phase === "running" && row.lease_until_ms <= env.now) giveBack(sql, env.now, row);',
     "if (row === undefined) giveBack(sql, env.now, row as never);",
   ]),
-  one(
-    "first-result-kept",
-    "What a lost run kept for a key stays, although another run is delivered.",
-    "durable/task/core.ts",
-    [
-      '    sql.run("DELETE FROM result");\n',
-      '    if (sql.get("SELECT 1 AS found FROM result") !== undefined) return ok(false);\n',
-    ],
+  slowly(
+    one(
+      "first-result-kept",
+      "What a lost run kept for a key stays, although another run is delivered.",
+      "durable/task/core.ts",
+      [
+        '    sql.run("DELETE FROM result");\n',
+        '    if (sql.get("SELECT 1 AS found FROM result") !== undefined) return ok(false);\n',
+      ],
+    ),
   ),
   one(
     "provider-asked-again",
@@ -100,6 +107,7 @@ export const DEFECTS: readonly Defect[] = [
   ),
   {
     name: "other-tokens",
+    slow: true,
     harm: "A repeated run goes on behind what was delivered, whatever it says.",
     edits: [
       {
@@ -124,14 +132,16 @@ export const DEFECTS: readonly Defect[] = [
     "functions/inference/relay-stream.ts",
     ['await settle("OK", null);', 'void settle("OK", null).catch(() => {});'],
   ),
-  one(
-    "cut-is-complete",
-    "A stream that an engine broke off ends as if it were complete.",
-    "functions/inference/relay-stream.ts",
-    [
-      'throw new ProblemError("upstream-failed", { detail: "The engine\'s stream ended before it was complete." });',
-      '{ await settle("OK", null); const end = new TextEncoder().encode("data: [DONE]\\n\\n"); return { bytes: bytes === null ? end : concat([bytes, end], bytes.byteLength + end.byteLength), last: true }; }',
-    ],
+  slowly(
+    one(
+      "cut-is-complete",
+      "A stream that an engine broke off ends as if it were complete.",
+      "functions/inference/relay-stream.ts",
+      [
+        'throw new ProblemError("upstream-failed", { detail: "The engine\'s stream ended before it was complete." });',
+        '{ await settle("OK", null); const end = new TextEncoder().encode("data: [DONE]\\n\\n"); return { bytes: bytes === null ? end : concat([bytes, end], bytes.byteLength + end.byteLength), last: true }; }',
+      ],
+    ),
   ),
   one(
     "line-stays-outside",

@@ -11,9 +11,19 @@ export interface Found {
 const FOUND = /^seed (\d+): ([^:]+):/m;
 
 /** Runs seeds with the defect in a process of its own until one finds it. */
-export async function findDefect({ name }: Defect, from: number, seeds: number): Promise<Found> {
+export async function findDefect({ name, slow }: Defect, from: number, seeds: number): Promise<Found> {
   const main = `${import.meta.dirname}/../main.ts`;
-  const args = [main, "--defect", name, "--from", String(from), "--seeds", String(seeds), "--first"];
+  const args = [
+    main,
+    "--defect",
+    name,
+    "--from",
+    String(from),
+    "--seeds",
+    String(seeds),
+    "--first",
+    ...(slow ? ["--slow"] : []),
+  ];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
   child.stdout.setEncoding("utf8").on("data", (part: string) => {
@@ -32,7 +42,9 @@ export async function findAll(from: number, seeds: number, print: (line: string)
   for (const defect of DEFECTS) {
     const found = await findDefect(defect, from, seeds);
     all &&= found.seed !== null;
-    print(`| ${defect.name} | ${defect.harm} | ${found.seed ?? "not found"} | ${found.invariant} |`);
+    print(
+      `| ${defect.name} | ${defect.harm} | ${found.seed ?? "not found"}${defect.slow ? ", slow" : ""} | ${found.invariant} |`,
+    );
   }
   return all;
 }

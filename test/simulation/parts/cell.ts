@@ -31,6 +31,8 @@ export interface CellShape {
   /** Whether tasks are told of by callbacks. */
   tells: boolean;
   awaited: boolean;
+  /** Whether answers take seconds, so that processes stop, die and lose their leases in the middle of them. */
+  slow: boolean;
 }
 
 /** A whole cell, spread over processes that live and die by themselves, over stores that outlive them. */
@@ -60,7 +62,7 @@ export class SimulatedCell {
     this.#facts = facts;
     this.#onCommit = onCommit;
     this.queue = new SimulatedQueue(world);
-    this.engines = new Engines(world);
+    this.engines = new Engines(world, shape.slow);
     this.receiver = new Receiver(world);
     // safe because: the world's time is Unix milliseconds
     this.clock = { now: () => Math.floor(world.now()) as UnixMs };

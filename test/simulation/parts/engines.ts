@@ -24,6 +24,9 @@ const MARK = /\[([a-z]+) (q\d+)\]/g;
 export const mark = (tenant: string, prompt: string): string => `[${tenant} ${prompt}]`;
 
 type Fault = "none" | "status" | "reset" | "cut" | "truncate" | "hang" | "slow";
+const FAULTS: readonly Fault[] = ["status", "reset", "cut", "truncate", "hang", "slow"];
+/** A model that takes ten seconds over an answer, as large ones do, in place of some hundred milliseconds. */
+const SLOW = 60;
 const encoder = new TextEncoder();
 const data = (frame: JsonObject | string): string =>
   `data: ${typeof frame === "string" ? frame : JSON.stringify(frame)}\n\n`;
@@ -37,8 +40,11 @@ export class Engines {
   /** Told of each generation that begins. */
   onStart: (generation: Generation) => void = () => {};
 
-  constructor(world: World) {
+  readonly #slow: boolean;
+
+  constructor(world: World, slow: boolean) {
     this.#world = world;
+    this.#slow = slow;
   }
 
   /** `Egress.operatorFetch` of a process of the cell. */
@@ -83,7 +89,7 @@ export class Engines {
   async *#local(request: LocalRequest, signal: AbortSignal) {
     const { body } = request;
     const generation = this.#begin(body, "pool", request.task);
-    const fault = this.#fault(["status", "reset", "cut", "truncate", "hang", "slow"], 0.12);
+    const fault = this.#fault(0.12);
     await this.#think(fault);
     if (fault === "hang")
       await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
@@ -93,7 +99,7 @@ export class Engines {
     yield { kind: "head" } as const;
     const pieces = cut(this.#pieces(generation, body, fault), this.#world);
     for (const piece of pieces) {
-      await this.#pause(this.#world.random.between(1, 40));
+      await this.#pause(this.#world.random.between(1, 40) * this.#pace);
       if (signal.aborted) throw new EngineFailed({ reason: "canceled" });
       if (piece === null) throw new EngineFailed({ reason: "unreachable" });
       yield { kind: "chunk", raw: piece } as const;
@@ -121,7 +127,7 @@ export class Engines {
     body: JsonObject,
     lane: "near" | "far",
   ): Promise<{ status: number; type: string; stream: ReadableStream<Uint8Array> }> {
-    const fault = this.#fault(["status", "reset", "cut", "truncate", "hang", "slow"], 0.15);
+    const fault = this.#fault(0.15);
     if (fault === "reset") throw new TypeError("connection reset");
     const generation = this.#begin(body, lane, null);
     await this.#think(fault);
@@ -167,9 +173,10 @@ export class Engines {
     const rest = pieces[Symbol.iterator]();
     const pause = (ms: number) => this.#pause(ms);
     const { random } = this.#world;
+    const pace = this.#pace;
     return new ReadableStream({
       async pull(controller) {
-        await pause(random.between(0.5, 30));
+        await pause(random.between(0.5, 30) * pace);
         const { done, value } = rest.next();
         if (done) controller.close();
         else if (value === null) controller.error(new Unreachable("the engine's connection broke"));
@@ -178,8 +185,12 @@ export class Engines {
     });
   }
 
-  #fault(kinds: Fault[], share: number): Fault {
+  get #pace(): number {
+    return this.#slow ? SLOW : 1;
+  }
+  #fault(share: number): Fault {
     const { random, faults } = this.#world;
+    const kinds = this.#slow ? [...FAULTS, "truncate" as const] : FAULTS;
     return faults && random.chance(share) ? random.pick(kinds) : "none";
   }
   #think(fault: Fault): Promise<void> {

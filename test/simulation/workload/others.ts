@@ -136,9 +136,9 @@ export async function chaos(caller: Caller): Promise<void> {
   const { world } = cell;
   const { random } = world;
   while (world.faults) {
-    await caller.pause(200, 15_000);
+    await caller.pause(200, cell.shape.slow ? 5_000 : 15_000);
     if (!world.faults) return;
-    const what = random.below(14);
+    const what = random.below(cell.shape.slow ? 18 : 14);
     if (what < 4) {
       const name = cell.objects?.host.crashOne(random.chance(0.3));
       if (name) world.note(`${name} crashed`);
@@ -157,8 +157,9 @@ export async function chaos(caller: Caller): Promise<void> {
     } else if (what >= 12) {
       // Longer than a lease, at times: when it goes on, it does not know that somebody else has its work.
       const edge = cell.edges[random.below(cell.shape.edges)];
-      const ms = random.between(5_000, 70_000);
-      if (edge) edge.process.stoppedUntilMs = world.now() + ms;
+      const ms = random.between(cell.shape.slow ? 25_000 : 5_000, 70_000);
+      // Never shorter than it stops already: what waits for its end would come behind what came later.
+      if (edge) edge.process.stoppedUntilMs = Math.max(edge.process.stoppedUntilMs, world.now() + ms);
       world.note(`${edge?.process.name} stops for ${Math.round(ms)} ms`);
     } else if (cell.shape.workers > 0) {
       const at = random.below(cell.shape.workers);

@@ -17,13 +17,13 @@ export interface Path {
   failure(why: string): Error;
 }
 
-const HOP_MS = { min: 0.05, max: 3, slowMin: 200, slowMax: 12_000 } as const;
+const HOP_MS = { min: 0.05, max: 3, slowMin: 200 } as const;
 /** How long a caller waits until it gives a lost call up. */
 const GIVE_UP_MS = { min: 50, max: 8_000 } as const;
 
 export function hopMs(world: World, slow: number): number {
   const late = world.faults && world.random.chance(slow);
-  return late ? world.random.between(HOP_MS.slowMin, HOP_MS.slowMax) : world.random.between(HOP_MS.min, HOP_MS.max);
+  return late ? world.random.between(HOP_MS.slowMin, world.lateMsMax) : world.random.between(HOP_MS.min, HOP_MS.max);
 }
 
 /**

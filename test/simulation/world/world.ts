@@ -64,6 +64,8 @@ export class World {
   /** What is under way between processes. */
   readonly wire = new Process("wire");
   current: Process = this.outside;
+  /** How late a message between two processes may come. */
+  lateMsMax = 12_000;
   /** Off in the second half of a run, when everything must come to rest. */
   faults = true;
   events = 0;
