@@ -15,7 +15,7 @@ export interface RunOptions {
 /** Most of what a simulation makes is garbage at once: with room for it the collector has a third of the work. */
 const YOUNG_MIB = 64;
 /** What the modules of a thread keep of each world, two MiB or so, goes with it. */
-const SEEDS_A_THREAD = 2;
+const SEEDS_A_THREAD = 250;
 
 /**
  * Runs seeds, `threads` at a time, and tells of each in the order of the seeds. A seed's history does not depend on which
