@@ -55,6 +55,45 @@ describe("a form that is read as it arrives", () => {
   });
 });
 
+describe("what a form arrives from", () => {
+  /** A source that says how it ended, one piece at a time. */
+  function watched(text: string, bytes: number) {
+    const seen = { whole: false, closed: false };
+    async function* source() {
+      try {
+        yield* cut(text, bytes);
+        seen.whole = true;
+      } finally {
+        seen.closed = true;
+      }
+    }
+    return { seen, source: source() };
+  }
+  const all = async (source: AsyncIterable<Uint8Array>) => {
+    for await (const _ of formParts(source, "xYz"));
+  };
+
+  it("is read to its end behind the last boundary, so that its connection is free and its timers are gone", async () => {
+    const { seen, source } = watched(`${FORM}an epilogue, which nobody needs (RFC 2046 §5.1.1)`, 7);
+    await all(source);
+    expect(seen).toEqual({ whole: true, closed: true });
+  });
+
+  it.each([
+    ["the form is refused", (source: AsyncIterable<Uint8Array>) => expect(all(source)).rejects.toThrow()],
+    [
+      "its reader leaves",
+      async (source: AsyncIterable<Uint8Array>) => {
+        for await (const _ of formParts(source, "xYz")) break;
+      },
+    ],
+  ])("is closed where %s", async (_, leave) => {
+    const { seen, source } = watched(`${part('name="a"', "1")}${part("", "nameless")}`, 7);
+    await leave(source);
+    expect(seen).toEqual({ whole: false, closed: true });
+  });
+});
+
 describe("the boundary of a form", () => {
   it("is read with and without quotes, and from no other media type", () => {
     expect(boundaryOf("multipart/form-data; boundary=xYz")).toBe("xYz");

@@ -28,7 +28,8 @@ export function boundaryOf(contentType: string | null): string | null {
 
 /**
  * The parts of a form (RFC 7578) as they arrive: at most a piece of the source and a boundary's length are held. Throws
- * `invalid-request` for what is no whole form.
+ * `invalid-request` for what is no whole form. However it ends, the source has ended too: what follows the last boundary
+ * is skipped (RFC 2046 §5.1.1), because a body of which something is left keeps its connection.
  */
 export async function* formParts(
   source: AsyncIterable<Uint8Array>,
@@ -36,18 +37,22 @@ export async function* formParts(
 ): AsyncGenerator<FormPart, void, undefined> {
   const input = new Input(source);
   const delimiter = utf8(`\r\n--${boundary}`);
-  await skip(input.until(delimiter));
-  for (let parts = 0; ; parts++) {
-    const rest = await input.line(64);
-    if (/^--/.test(rest)) return;
-    if (!/^[ \t]*$/.test(rest)) throw malformed("a boundary is not followed by a line break");
-    if (parts >= LIMITS.multipartFieldsMax) throw malformed("it has too many parts");
-    const disposition = await dispositionOf(input);
-    const name = parameterOf(disposition, "name");
-    if (name === null) throw malformed("a part has no name");
-    const body = input.until(delimiter);
-    yield { name, filename: parameterOf(disposition, "filename"), body };
-    await skip(body);
+  try {
+    await skip(input.until(delimiter));
+    for (let parts = 0; ; parts++) {
+      const rest = await input.line(64);
+      if (/^--/.test(rest)) return await input.end();
+      if (!/^[ \t]*$/.test(rest)) throw malformed("a boundary is not followed by a line break");
+      if (parts >= LIMITS.multipartFieldsMax) throw malformed("it has too many parts");
+      const disposition = await dispositionOf(input);
+      const name = parameterOf(disposition, "name");
+      if (name === null) throw malformed("a part has no name");
+      const body = input.until(delimiter);
+      yield { name, filename: parameterOf(disposition, "filename"), body };
+      await skip(body);
+    }
+  } finally {
+    await input.close();
   }
 }
 
@@ -85,6 +90,15 @@ class Input {
 
   constructor(source: AsyncIterable<Uint8Array>) {
     this.#source = source[Symbol.asyncIterator]();
+  }
+
+  /** Skips the rest. */
+  end(): Promise<void> {
+    return skip(this.#source);
+  }
+
+  async close(): Promise<void> {
+    await this.#source.return?.();
   }
 
   async #more(): Promise<void> {
