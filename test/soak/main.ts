@@ -4,7 +4,7 @@ import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT } from "../../infra/local/command.mjs";
-import type { Tenant } from "../support/lab.ts";
+import { eventually, type Tenant } from "../support/lab.ts";
 import { BUNDLE_SECRET } from "../support/policy-bundle.ts";
 import type { PoolWorker } from "../support/pool-worker.ts";
 import { queueWorldBinaries, startQueueWorld } from "../support/queue-world.ts";
@@ -14,7 +14,7 @@ import { expectEverythingEnded, exportOf } from "./ending.ts";
 import { SOAK_FAULTS } from "./faults.ts";
 import { drive } from "./load.ts";
 import { type SoakResult, soakPage } from "./report.ts";
-import { type Sample, sample } from "./samples.ts";
+import { abandonedConnections, type Sample, sample } from "./samples.ts";
 import { Tally } from "./tally.ts";
 
 const USAGE = `npm run soak -- [options]
@@ -184,6 +184,11 @@ try {
   });
   await holds("nothing failed while nothing was broken", () => {
     if (tally.odd.length > 0) throw new Error(tally.odd.join("; "));
+  });
+  await holds("no connection stays open that its caller has closed", async () => {
+    const left = async () => abandonedConnections(Number(new URL(world.cell.url).port));
+    const count = await eventually(left, (seen) => seen === 0, HEALED_MS);
+    if (count > 0) throw new Error(`${count} of them`);
   });
   const quietS = Math.round((Date.now() - quietFrom) / 1_000);
   await look();

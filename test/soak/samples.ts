@@ -44,6 +44,19 @@ export function memoryMib(pid: number, line: "VmRSS" | "RssAnon"): number | null
   return found === undefined ? null : Math.round((Number(found) / 1024) * 10) / 10;
 }
 
+/** TCP's state of a connection whose other end has closed it (RFC 9293 §3.3.2), as the kernel writes it. */
+const CLOSE_WAIT = "08";
+
+/** Connections to `port` on this machine that their callers have closed and the server has not. */
+export function abandonedConnections(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const rows = readFileSync("/proc/net/tcp", "utf8").trim().split("\n").slice(1);
+  return rows.filter((row) => {
+    const [, from = "", , state] = row.trim().split(/\s+/);
+    return from.endsWith(local) && state === CLOSE_WAIT;
+  }).length;
+}
+
 /** Open file descriptors, and how many of them are sockets; null when the process is gone. */
 export function descriptors(pid: number): { all: number; sockets: number } | null {
   try {
