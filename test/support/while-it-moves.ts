@@ -6,7 +6,11 @@ const LOOK_MS = 500;
  */
 export async function whileItMoves<T>(
   look: () => Promise<T>,
-  { count, done, stillMsMax }: { count: (value: T) => number | string; done: (value: T) => boolean; stillMsMax: number },
+  {
+    count,
+    done,
+    stillMsMax,
+  }: { count: (value: T) => number | string; done: (value: T) => boolean; stillMsMax: number },
 ): Promise<T> {
   let value = await look();
   let last = count(value);

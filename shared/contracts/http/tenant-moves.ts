@@ -48,15 +48,9 @@ const exampleKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
 export const ExportTenant = z
   .strictObject({
     transfer_key: TransferKey,
-    from: z
-      .int()
-      .min(0)
-      .max(LIMITS.movedPartsMax)
-      .optional()
-      .meta({
-        description:
-          "The first part that the caller lacks; 0 begins anew. An answer without a manifest is gone on with.",
-      }),
+    from: z.int().min(0).max(LIMITS.movedPartsMax).optional().meta({
+      description: "The first part that the caller lacks; 0 begins anew. An answer without a manifest is gone on with.",
+    }),
   })
   .meta({ id: "ExportTenant", example: { transfer_key: exampleKey, from: 0 } });
 

@@ -226,7 +226,9 @@ export function routingSuite(lab: Lab): void {
       expect(lab.remote.about(mark)).toHaveLength(0);
       // Where our own pool was asked first, that it did not answer is what the caller may try again; an edge whose breaker
       // for it is open has nobody left but the provider.
-      const own = engine.candidates.find((row: { candidate: string }) => row.candidate.startsWith("synthetic-unreachable:"));
+      const own = engine.candidates.find((row: { candidate: string }) =>
+        row.candidate.startsWith("synthetic-unreachable:"),
+      );
       expect([own.reason, response.status, (await response.json()).error.code]).toEqual(
         own.reason === "breaker_open" ? ["breaker_open", 403, "obligation_failed"] : ["unreachable", 503, "no_route"],
       );
