@@ -189,13 +189,46 @@ describe("a batch", () => {
     expect(lease()).toMatchObject({ lines: [{ line: 2 }], parts: { output: 1, errors: 0 } });
   });
 
+  it("tells which parts are settled, and removes what a runner that lost it may have left", () => {
+    const { sql, env, fence, lease } = running();
+    const fenced = { ...settled([1], 0), fenced: true };
+    // The first one stands still behind its lease, and may write its first part at any time.
+    env.now += LIFE_MS;
+    const second = lease();
+    value(turn.settleLines(sql, env, ID, second.fence, fenced));
+    expect(turn.settleLines(sql, env, ID, fence, fenced)).toMatchObject({ ok: false });
+    // The second one fails behind what it settled, and gives it back.
+    value(turn.releaseBatch(sql, env, ID, second.fence, 1));
+    const third = lease();
+    expect(third).toMatchObject({ parts: { output: 1, errors: 0 }, written: { output: [second.fence], errors: [] } });
+    value(turn.settleLines(sql, env, ID, third.fence, { ...settled([2], 1), fenced: true }));
+    // A turn that ends in order leaves nothing.
+    value(turn.releaseBatch(sql, env, ID, third.fence, 0));
+    const last = lease();
+    expect(last.written).toEqual({ output: [second.fence, third.fence], errors: [] });
+    value(turn.finishBatch(sql, env, ID, last.fence, { has_output: true, has_errors: false }));
+    const part = (kind: "output" | "errors", part: number, fence: number) => ({ kind, part, fence });
+    const [due] = dueBatchWork(sql, env).parts;
+    expect(due?.parts.slice(0, 2)).toEqual([part("output", 0, second.fence), part("output", 1, third.fence)]);
+    expect(new Set(due?.parts.slice(2).map((each) => JSON.stringify(each)))).toEqual(
+      new Set(
+        [
+          part("output", 0, fence),
+          part("errors", 0, fence),
+          part("output", 1, second.fence),
+          part("errors", 0, second.fence),
+        ].map((each) => JSON.stringify(each)),
+      ),
+    );
+  });
+
   it("ends completed, and removes what its files were put together from", () => {
     const { sql, env, fence } = running();
     value(turn.settleLines(sql, env, ID, fence, settled([1, 2], 0)));
     value(turn.finalizing(sql, env, ID, fence));
     value(turn.finishBatch(sql, env, ID, fence, { has_output: true, has_errors: false }));
     expect(now(sql, env)).toMatchObject({ status: "completed", counts: { total: 2, completed: 2 }, has_output: true });
-    expect(dueBatchWork(sql, env).parts).toEqual([{ batch: ID, output: 1, errors: 0 }]);
+    expect(dueBatchWork(sql, env).parts).toEqual([{ batch: ID, parts: [{ kind: "output", part: 0, fence: 0 }] }]);
   });
 
   it("ends expired when it was put together after its time", () => {

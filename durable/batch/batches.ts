@@ -158,7 +158,7 @@ export function cancelBatch(sql: Sql, env: CoreEnv, id: BatchId): Result<BatchRe
 
 /** The row of a batch that ended long ago. */
 export function forgetBatch(sql: Sql, id: string): void {
-  for (const table of ["line", "bad_line", "custom_id"]) sql.run(`DELETE FROM ${table} WHERE batch = ?`, id);
+  for (const table of ["line", "bad_line", "custom_id", "part"]) sql.run(`DELETE FROM ${table} WHERE batch = ?`, id);
   sql.run("DELETE FROM batch WHERE id = ?", id);
   sql.run("DELETE FROM _timers WHERE key = ?", id);
 }

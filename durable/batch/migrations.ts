@@ -26,4 +26,11 @@ export const BATCH_MIGRATIONS: readonly Migration[] = [
       "CREATE TABLE custom_id (batch TEXT NOT NULL, hash TEXT NOT NULL, line INTEGER NOT NULL, PRIMARY KEY (batch, hash)) WITHOUT ROWID",
     ],
   },
+  {
+    id: 2,
+    sql: [
+      // Under which fence each part was written: `settled`, or perhaps left by a runner that lost the batch.
+      "CREATE TABLE part (batch TEXT NOT NULL, kind TEXT NOT NULL, part INTEGER NOT NULL, fence INTEGER NOT NULL, settled INTEGER NOT NULL, PRIMARY KEY (batch, kind, part, fence)) WITHOUT ROWID",
+    ],
+  },
 ];

@@ -1,12 +1,13 @@
 import { BatchId, FileId, TenantId } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
-import type { BatchRunner } from "../../shared/contracts/ports/batch-store.ts";
+import type { BatchPart, BatchRunner } from "../../shared/contracts/ports/batch-store.ts";
 import { EffectPostponed, type ObjectClass, type ObjectHandle } from "../runtime/object-class.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
 import { clearTimer, dueTimers, nextTimer, setTimer } from "../runtime/timers.ts";
 import { batchRow, forgetBatch } from "./batches.ts";
 import { goneFile, removedFile } from "./files.ts";
 import { BATCH_MIGRATIONS } from "./migrations.ts";
+import { allParts } from "./parts.ts";
 
 /** Timers handled in one step. */
 const DUE_MAX = 100;
@@ -16,7 +17,7 @@ const EFFECTS: ReadonlySet<string> = new Set(["turn", "remove", "parts"]);
 export interface DueBatchWork {
   turns: BatchId[];
   files: FileId[];
-  parts: { batch: BatchId; output: number; errors: number }[];
+  parts: { batch: BatchId; parts: BatchPart[] }[];
 }
 
 /** Each piece is moved on before it is tried: never lost, and never tried in a hurry. */
@@ -28,7 +29,7 @@ export function dueBatchWork(sql: Sql, env: CoreEnv): DueBatchWork {
     if (kind === "remove") due.files.push(FileId.parse(key));
     if (kind === "turn") due.turns.push(BatchId.parse(key));
     const row = kind === "parts" ? batchRow(sql, key) : undefined;
-    if (row) due.parts.push({ batch: BatchId.parse(key), output: row.output_parts, errors: row.error_parts });
+    if (row) due.parts.push({ batch: BatchId.parse(key), parts: allParts(sql, row) });
   }
   return due;
 }
@@ -63,9 +64,9 @@ async function perform(object: ObjectHandle, runner: BatchRunner): Promise<void>
     ...due.files.map((id) =>
       runner.remove(tenant, { file: id }).then(() => object.call((sql) => removedFile(sql, id))),
     ),
-    ...due.parts.map(({ batch, output, errors }) =>
+    ...due.parts.map(({ batch, parts }) =>
       runner
-        .remove(tenant, { parts_of: batch, output, errors })
+        .remove(tenant, { parts_of: batch, parts })
         .then(() => object.call((sql) => clearTimer(sql, "parts", batch))),
     ),
   ];

@@ -15,6 +15,7 @@ import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { CoreEnv, Sql, SqlRow } from "../runtime/sql.ts";
 import { clearTimer, setTimer } from "../runtime/timers.ts";
 import { type BatchRow, batchRow, enter, hasEnded, recordOf } from "./batches.ts";
+import { fencesOf, perhapsLeft, settledPart } from "./parts.ts";
 
 type Refusal = BatchGone | { reason: "finished" } | { reason: "leased"; retry_after_ms: number };
 
@@ -23,6 +24,8 @@ export function leaseBatch(sql: Sql, env: CoreEnv, id: string, lifeMs: number): 
   if (!row) return err({ reason: "not_found" });
   if (hasEnded(row)) return err({ reason: "finished" });
   if (row.lease_until_ms > env.now) return err({ reason: "leased", retry_after_ms: row.lease_until_ms - env.now });
+  // Nobody gave it back.
+  if (row.lease_until_ms > 0) perhapsLeft(sql, row, row.fence);
   sql.run("UPDATE batch SET fence = fence + 1, life_ms = ? WHERE id = ?", lifeMs, id);
   const fence = row.fence + 1;
   prolong(sql, env, id, lifeMs);
@@ -37,6 +40,7 @@ export function leaseBatch(sql: Sql, env: CoreEnv, id: string, lifeMs: number): 
     drained: row.drained === 1,
     lines,
     parts: { output: row.output_parts, errors: row.error_parts },
+    written: fencesOf(sql, row),
   });
 }
 
@@ -69,6 +73,8 @@ export function releaseBatch(
 ): Result<null, BatchFenced> {
   const row = held(sql, env, id, fence);
   if (!row.ok) return row;
+  // A turn that failed may have written what it did not settle.
+  if (retryMs > 0) perhapsLeft(sql, row.value, fence);
   sql.run("UPDATE batch SET lease_until_ms = 0, fence = fence + 1 WHERE id = ?", id);
   setTimer(sql, { kind: "turn", key: id, due_ms: env.now + retryMs });
   return ok(null);
@@ -206,6 +212,11 @@ export function settleLines(
     settled.errors === null ? 0 : settled.errors + 1,
     id,
   );
+  if (settled.fenced)
+    for (const kind of ["output", "errors"] as const) {
+      const part = settled[kind];
+      if (part !== null) settledPart(sql, id, { kind, part, fence });
+    }
   return after(sql, id);
 }
 

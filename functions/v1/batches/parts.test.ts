@@ -12,14 +12,17 @@ const id = BatchId.parse("batch_00V70MeW4ju7gL7ovBBJxlZOj1");
 const tenant = "default";
 const dataKey = new Uint8Array(32).fill(7);
 
+const output = (part: number) => ({ kind: "output" as const, part, fence: 3 });
+const outputs = (count: number) => Array.from({ length: count }, (_, part) => output(part));
+
 async function world(parts: readonly string[]) {
   let nowMs = 0;
   const now = () => nowMs;
   const objects = new MemoryObjectStore(now);
   for (const [part, text] of parts.entries())
     await objects.put(
-      partKey(tenant, id, "output", part),
-      await seal(dataKey, { tenant, object: partObject(id, "output", part) }, utf8(text)),
+      partKey(tenant, id, output(part)),
+      await seal(dataKey, { tenant, object: partObject(id, output(part)) }, utf8(text)),
     );
   // safe because: a clock's time is milliseconds
   const deps = { clock: { now: now as never } };
@@ -41,21 +44,19 @@ async function texts(parts: AsyncIterable<Uint8Array>): Promise<string[]> {
 describe("the parts of a batch's file", () => {
   it("are gone where another runner has ended the batch: the runner that was late leaves, and tells nobody of a defect", async () => {
     const { of } = await world(["a\n"]);
-    await expect(texts(partsOf(of, "output", 2, lost))).rejects.toBeInstanceOf(BatchLost);
+    await expect(texts(partsOf(of, outputs(2), lost))).rejects.toBeInstanceOf(BatchLost);
   });
 
   it("that are missing while the lease is still held are no end of the file, so that no line of it is lost", async () => {
     const { of } = await world(["a\n"]);
-    await expect(texts(partsOf(of, "output", 2, async () => undefined))).rejects.toThrow(
-      `part 1 of ${id} is not there`,
-    );
+    await expect(texts(partsOf(of, outputs(2), async () => undefined))).rejects.toThrow(`part 1 of ${id} is not there`);
   });
 
   it("come in order, and hold the lease for as long as that takes", async () => {
     const { of, pass } = await world(["a\n", "b\n", "c\n"]);
     let renewed = 0;
     const got: string[] = [];
-    for await (const part of partsOf(of, "output", 3, async () => void renewed++)) {
+    for await (const part of partsOf(of, outputs(3), async () => void renewed++)) {
       got.push(text(part));
       pass(LIMITS.batchLeaseMs / 3);
     }

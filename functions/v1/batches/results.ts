@@ -1,31 +1,40 @@
 import { LIMITS } from "../../../shared/contracts/limits.ts";
-import type { BatchUsage } from "../../../shared/contracts/ports/batch-store.ts";
+import type { BatchPart, BatchUsage } from "../../../shared/contracts/ports/batch-store.ts";
 import { seal } from "../../../shared/crypto/seal.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 import { partKey, partObject } from "../files/content.ts";
 import { type Driven, kept } from "./drive.ts";
 import { NO_USAGE, type Outcome } from "./outcome.ts";
 
-type Kind = "output" | "errors";
+type Kind = BatchPart["kind"];
 
 /**
  * Results on their way into the batch: written as numbered sealed parts, then settled in one write that names the parts.
- * If we crash between the two, the same numbers are written again.
+ * If we crash between the two, the same numbers are written again, under the next fence: whoever was only late writes
+ * over nothing that another runner has settled.
  */
 export class Results {
   readonly #of: Driven;
-  readonly #parts: Record<Kind, number>;
+  /** Under which fence each part was written that is settled. */
+  readonly #written: Record<Kind, number[]>;
+  readonly #fence: number;
   #waiting: { line: number; outcome: Outcome }[] = [];
   #bytes = 0;
   #sinceMs = 0;
 
   constructor(of: Driven) {
     this.#of = of;
-    this.#parts = { ...of.turn.parts };
+    const { parts, written } = of.turn;
+    this.#fence = written === undefined ? 0 : of.fence;
+    this.#written = {
+      output: [...(written?.output ?? Array<number>(parts.output).fill(0))],
+      errors: [...(written?.errors ?? Array<number>(parts.errors).fill(0))],
+    };
   }
 
-  get parts(): Readonly<Record<Kind, number>> {
-    return this.#parts;
+  /** Those that are settled, in order. */
+  parts(kind: Kind): BatchPart[] {
+    return this.#written[kind].map((fence, part) => ({ kind, part, fence }));
   }
   get waiting(): number {
     return this.#waiting.length;
@@ -62,9 +71,11 @@ export class Results {
       for (const member of ["input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens"] as const)
         usage[member] += outcome.usage[member];
     const lines = settled.map(({ line, outcome }) => ({ line, ok: outcome.ok }));
-    this.#of.batch = kept(await deps.batches.settleLines(tenantId, id, fence, { lines, usage, output, errors }));
-    if (output !== null) this.#parts.output = output + 1;
-    if (errors !== null) this.#parts.errors = errors + 1;
+    this.#of.batch = kept(
+      await deps.batches.settleLines(tenantId, id, fence, { lines, usage, output, errors, fenced: this.#fence > 0 }),
+    );
+    if (output !== null) this.#written.output.push(this.#fence);
+    if (errors !== null) this.#written.errors.push(this.#fence);
     return lines.map(({ line }) => line);
   }
 
@@ -72,10 +83,11 @@ export class Results {
   async #write(kind: Kind, settled: readonly { outcome: Outcome }[]): Promise<number | null> {
     if (settled.length === 0) return null;
     const { objects, tenant, dataKey, id } = this.#of;
-    const part = this.#parts[kind];
+    const part = this.#written[kind].length;
+    const as: BatchPart = { kind, part, fence: this.#fence };
     const text = settled.map(({ outcome }) => `${outcome.text}\n`).join("");
-    const sealed = await seal(dataKey, { tenant, object: partObject(id, kind, part) }, utf8(text));
-    const put = await objects.put(partKey(tenant, id, kind, part), sealed);
+    const sealed = await seal(dataKey, { tenant, object: partObject(id, as) }, utf8(text));
+    const put = await objects.put(partKey(tenant, id, as), sealed);
     if (!put.ok) throw new Error(`a part of ${id} is locked`);
     return part;
   }

@@ -1,6 +1,6 @@
 import type { TenantId, UnixMs } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
-import type { BatchRunner, BatchTurn } from "../../../shared/contracts/ports/batch-store.ts";
+import type { BatchPart, BatchRunner, BatchTurn } from "../../../shared/contracts/ports/batch-store.ts";
 import type { ObjectStore } from "../../../shared/contracts/ports/object-store.ts";
 import type { Deps } from "../../context.ts";
 import { fileKey, partKey, putContent } from "../files/content.ts";
@@ -50,8 +50,7 @@ export function batchRunner(deps: Deps, { awaited }: { awaited: boolean }): Batc
         await objects.delete(fileKey(tenant, what.file));
         return;
       }
-      for (const kind of ["output", "errors"] as const)
-        for (let part = 0; part < what[kind]; part++) await objects.delete(partKey(tenant, what.parts_of, kind, part));
+      for (const part of what.parts) await objects.delete(partKey(tenant, what.parts_of, part));
     },
   };
 }
@@ -69,9 +68,8 @@ async function step(of: Driven): Promise<boolean> {
   const unread = of.batch.times.in_progress === undefined;
   if (!unread && !(await dispatch(of, results))) return false;
   of.batch = kept(await deps.batches.finalizing(tenantId, id, fence));
-  const { output, errors } = results.parts;
-  const has_output = await assemble(of, "output", output);
-  const has_errors = await assemble(of, "errors", errors);
+  const has_output = await assemble(of, "output", results.parts("output"));
+  const has_errors = await assemble(of, "errors", results.parts("errors"));
   await deps.tenants.record(tenantId, {
     kind: "data.changed",
     action: "batch:write",
@@ -109,8 +107,8 @@ const scopesOf = ({ call }: Driven) => {
 };
 
 /** Puts a file together from its parts, one at a time; repeating it makes the same file. False when there are none. */
-async function assemble(of: Driven, kind: "output" | "errors", parts: number): Promise<boolean> {
-  if (parts === 0) return false;
+async function assemble(of: Driven, kind: "output" | "errors", parts: readonly BatchPart[]): Promise<boolean> {
+  if (parts.length === 0) return false;
   const { deps, objects, tenantId, id, fence, batch } = of;
   const file = kind === "output" ? batch.output_file : batch.error_file;
   const begun = await deps.batches.beginFile(tenantId, { id: file, workspace: batch.workspace });
@@ -118,7 +116,7 @@ async function assemble(of: Driven, kind: "output" | "errors", parts: number): P
   const renew = async () => {
     of.batch = kept(await deps.batches.renewBatch(tenantId, id, fence));
   };
-  const bytes = await putContent(objects, of, file, partsOf(of, kind, parts, renew));
+  const bytes = await putContent(objects, of, file, partsOf(of, parts, renew));
   const { output_life_ms: lifeMs } = batch;
   const named = await deps.batches.keepFile(tenantId, file, {
     purpose: "batch_output",

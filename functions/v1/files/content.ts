@@ -1,5 +1,6 @@
 import type { BatchId, FileId } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { BatchPart } from "../../../shared/contracts/ports/batch-store.ts";
 import {
   type ObjectStore,
   ObjectStoreRefused,
@@ -29,10 +30,10 @@ export async function stored<T>(call: Promise<T>): Promise<T> {
 export const fileKey = (tenant: string, file: FileId): string => `files/${tenant}/${file}/content`;
 const fileObject = (file: FileId): string => `file/${file}/content`;
 /** Results of a batch that are not in its files yet. */
-export const partKey = (tenant: string, batch: BatchId, kind: "output" | "errors", part: number): string =>
-  `batches/${tenant}/${batch}/${kind}/${part}`;
-export const partObject = (batch: BatchId, kind: "output" | "errors", part: number): string =>
-  `batch/${batch}/${kind}/${part}`;
+export const partKey = (tenant: string, batch: BatchId, part: BatchPart): string =>
+  `batches/${tenant}/${batch}/${named(part)}`;
+export const partObject = (batch: BatchId, part: BatchPart): string => `batch/${batch}/${named(part)}`;
+const named = ({ kind, part, fence }: BatchPart): string => `${kind}/${part}${fence === 0 ? "" : `-${fence}`}`;
 
 /** Whose bytes: the tenant, and its data key. */
 export interface Sealing {

@@ -112,6 +112,15 @@ export interface BatchTurn {
   lines: BatchLine[];
   /** Parts of its output and error files so far. */
   parts: { output: number; errors: number };
+  /** The fence of each of them. Objects that are older than this do not tell it, and take parts without one. */
+  written?: { output: number[]; errors: number[] };
+}
+
+/** Some results of a batch in the object store; fence 0: written before parts had one. */
+export interface BatchPart {
+  kind: "output" | "errors";
+  part: number;
+  fence: number;
 }
 
 export interface ValidatedLines {
@@ -130,6 +139,8 @@ export interface SettledLines {
   /** Numbers that the parts have which hold these lines' results, if there are any; they were written before. */
   output: number | null;
   errors: number | null;
+  /** Whether the parts are named with the fence under which they are settled. */
+  fenced?: boolean;
 }
 
 export type BatchGone = { reason: "not_found" };
@@ -217,10 +228,7 @@ export interface BatchRunner {
   /** Goes on with a batch. May resolve once it has the lease. */
   turn(tenant: TenantId, batch: BatchId): Promise<void>;
   /** Removes content that belongs to no file, or the parts of a batch that has ended. */
-  remove(
-    tenant: TenantId,
-    what: { file: FileId } | { parts_of: BatchId; output: number; errors: number },
-  ): Promise<void>;
+  remove(tenant: TenantId, what: { file: FileId } | { parts_of: BatchId; parts: readonly BatchPart[] }): Promise<void>;
 }
 
 /** A runner that is there later; whoever calls it before waits. */
