@@ -10,6 +10,8 @@ export interface Place {
 export interface OperationRow {
   /** Path parameters that name something that is there, made for this call; absent where the path has none. */
   path?(place: Place): Promise<Record<string, string>>;
+  /** Path parameters of its aliases, where the model of the example is not enough. */
+  alias?: Record<string, string>;
   /** What must be there before the example body can be accepted. */
   before?(place: Place): Promise<void>;
   /** Members of the example body that only what is there knows, by the path's parameters. */

@@ -210,8 +210,7 @@ export const OPERATION_ROWS: Readonly<Record<string, OperationRow>> = {
   "responses.create": {},
   "completions.create": {},
   "embeddings.create": {},
-  // Of its aliases one names a version too.
-  "predict.create": { path: async () => ({ deployment: "versioned", version: "2" }) },
+  "predict.create": { alias: { deployment: "versioned", version: "2" } },
   "messages.create": {},
   "models.list": {},
   "models.get": { path: async () => ({ model: "small" }), nobodys: "a model's name is the cell's" },

@@ -37,7 +37,7 @@ export function examplesSuite(lab: Lab): void {
           await row.before?.(place);
           // An alias's path names the model of its own example.
           const { model = "small" } = (example ?? {}) as { model?: string }; // safe because: examples of bodies are objects
-          const values: Record<string, string> = { deployment: model, ...(await row.path?.(place)) };
+          const values: Record<string, string> = { deployment: model, ...row.alias, ...(await row.path?.(place)) };
           const known = await row.knows?.(place, values);
           const response = await lab.ask(fill(path, values), {
             key: row.byCellOperator ? lab.cell.adminKey : place.tenant.adminKey,
