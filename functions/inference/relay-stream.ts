@@ -13,6 +13,7 @@ import { exhaust } from "./exhaust.ts";
 import { lastFrameOut } from "./last-frame.ts";
 import { failedStatus } from "./relay-unary.ts";
 import { concat, keepProblem } from "./result-keeper.ts";
+import { Unsettled } from "./settlement.ts";
 import { type Sent, StreamFrames } from "./stream-frames.ts";
 
 const CONTENT_TYPE = "text/event-stream; charset=utf-8";
@@ -21,7 +22,8 @@ const KEEP_ALIVE = utf8(": keep-alive\n\n");
 /**
  * Streams an answer with backpressure: one pull of the caller is one read of the engine. The terminal frame goes out
  * only after settlement; whatever breaks the stream ends it with an error frame and a destroyed connection, never with
- * a clean end (WIRE "Streams" rule 4).
+ * a clean end (WIRE "Streams" rule 4). A detached run whose end could not be settled breaks off with `Unsettled`, and
+ * tells no error: its task goes on.
  */
 export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
   const { call, settlement, keeper, bound, events, stopper, output } = delivery;
@@ -163,10 +165,14 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
     if (problem.slug === "obligation-failed" && problem.cause !== undefined)
       deps.telemetry.log.error("obligation.failed", problem.cause, { request: call.request, task: call.task });
     metrics.count("bailiwick_refusals_total", { reason: problem.slug });
-    await settle(failedStatus(problem), problem).catch((cause: unknown) =>
-      deps.telemetry.log.error("settle.failed", cause, { request: call.request, task: call.task }),
-    );
-    await stop();
+    try {
+      await settle(failedStatus(problem), problem);
+    } catch (cause) {
+      deps.telemetry.log.error("settle.failed", cause, { request: call.request, task: call.task });
+      if (call.run) throw new Unsettled("the end of a detached run is not settled", { cause });
+    } finally {
+      await stop();
+    }
     return frames.failure(problem);
   };
 

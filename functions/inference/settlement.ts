@@ -22,6 +22,11 @@ export interface Outcome {
   detail: JsonObject;
 }
 
+/** A detached run's answer has no outcome yet, and its task's next run gives it one: nobody is told of its end. */
+export class Unsettled extends Error {
+  override readonly name = "Unsettled";
+}
+
 /** What the meter saw, for when the engine tells no usage: an upper bound of what may have been billed. */
 export type UsageBound = () => UsageRow[];
 

@@ -1,11 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CHAT, chat, DETACHED } from "../support/detached-asks.ts";
+import type { TaskId } from "../../shared/contracts/ids.ts";
+import { CHAT, chat, DETACHED, lastFrame, queued, read, taken } from "../support/detached-asks.ts";
 import { type DetachedCell, detachedCell } from "../support/detached-cell.ts";
-import { whole } from "../support/engine-scripts.ts";
+import { events, fed, type Script, TAIL, WORDS, whole } from "../support/engine-scripts.ts";
+import { eventually } from "../support/lab.ts";
 
+/** What the engine does with the next requests, in order; it answers whole once they are used up. */
+let scripts: Script[];
 let cell: DetachedCell;
 beforeEach(async () => {
-  cell = await detachedCell(async (body) => whole(body));
+  scripts = [];
+  cell = await detachedCell(async (body, signal) => (scripts.shift() ?? whole)(body, signal));
 });
 afterEach(async () => {
   await cell.close();
@@ -49,5 +54,94 @@ describe("a provider's run whose settlement did not get through", () => {
     await response.text();
     expect(response.status).toBe(410);
     expect(cell.upstreamCalls).toHaveLength(1);
+  });
+});
+
+describe("a streamed run whose settlement does not get through", () => {
+  /** The store does what it is told, or not, and says nothing; once: what follows reaches it. */
+  const settlingFails = (does: "nothing" | "all") => {
+    const { settle } = cell.deps.tenants;
+    cell.faults.tenants.settle = async (...args) => {
+      delete cell.faults.tenants.settle;
+      if (does === "all") await settle(...args);
+      throw new Error("the store is gone");
+    };
+  };
+  /** An engine's words, and its end once they are shown. */
+  const says = async (engine: ReturnType<typeof fed>, task: TaskId) => {
+    await engine.asked;
+    for (const [at, said] of WORDS.entries()) {
+      engine.say(said);
+      await eventually(
+        () => cell.log(task),
+        ({ frames }) => frames > at,
+      );
+    }
+    engine.say(TAIL.join(""));
+    engine.end();
+  };
+
+  it.each(["appendLog", "settle"])(
+    "shows no error before somebody settled one, so that its worker goes on and the answer is whole: %s",
+    async (gone) => {
+      const engine = fed();
+      scripts = [engine.script, events([...WORDS, ...TAIL])];
+      settlingFails("nothing");
+      const { appendLog } = cell.deps.tasks;
+      if (gone === "appendLog")
+        cell.faults.tasks.appendLog = async (...args) => {
+          const [, , , part] = args;
+          if (!part.unseen) return appendLog(...args);
+          delete cell.faults.tasks.appendLog;
+          throw new Error("the store is gone");
+        };
+      const { answer, task } = await queued(cell, true);
+      const first = await taken(cell, task);
+      await says(engine, task);
+      expect(await first.over).toBe("lost");
+      expect(cell.settled).toEqual([]);
+      expect(await cell.log(task)).toMatchObject({ end: null });
+      const second = await taken(cell, task, { held: true });
+      const { text, broken } = await read(await answer);
+      expect(await second.over).toBe("done");
+      expect([broken, text.includes('"error"'), text.endsWith("data: [DONE]\n\n")]).toEqual([false, false, true]);
+      expect([...text.matchAll(/"content":"(\w+) "/g)].map(([, content]) => content)).toEqual(["one", "two", "three"]);
+      expect(cell.settled).toEqual([{ task, status: "OK", ok: true }]);
+    },
+  );
+
+  it("is ended as it was settled where only the answer to that was lost, and its worker is not asked again", async () => {
+    const engine = fed();
+    scripts = [engine.script];
+    settlingFails("all");
+    const { answer, task } = await queued(cell, true);
+    const first = await taken(cell, task);
+    await says(engine, task);
+    expect(await first.over).toBe("lost");
+    await eventually(
+      () => cell.take(task),
+      (taken) => !taken.ok && taken.error.reason === "finished",
+    );
+    const { text, broken } = await read(await answer);
+    expect([broken, text.endsWith("data: [DONE]\n\n")]).toEqual([false, true]);
+    expect(cell.settled).toEqual([{ task, status: "OK", ok: true }]);
+    expect(await cell.log(task)).toMatchObject({ end: "complete" });
+  });
+
+  it("of a provider is not done again, and says that its outcome is unknown", async () => {
+    const engine = fed();
+    scripts = [engine.script];
+    settlingFails("nothing");
+    const asked = cell.ask(CHAT, chat("direct", true), DETACHED);
+    await engine.asked;
+    engine.say(WORDS[0] ?? "");
+    const response = await asked;
+    engine.say(TAIL.join(""));
+    engine.end();
+    const { text, broken } = await read(response);
+    expect(broken).toBe(true);
+    expect(lastFrame(text)).toMatchObject({ error: { code: "outcome_unknown" } });
+    expect(cell.upstreamCalls).toHaveLength(1);
+    expect(cell.settled).toEqual([]);
   });
 });

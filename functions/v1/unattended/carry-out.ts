@@ -6,6 +6,7 @@ import { utf8 } from "../../../shared/crypto/utf8.ts";
 import type { Deps, Incoming, RunHold } from "../../context.ts";
 import { type DetachedCall, openCall } from "../../detached/detached-call.ts";
 import { Diverged, Fenced, type LogPlace, LogWriter } from "../../detached/write-log.ts";
+import { Unsettled } from "../../inference/settlement.ts";
 import { parseBody } from "../../pipeline/body.ts";
 import { asProblem } from "../../pipeline/problem-response.ts";
 import { ProblemError, StaleAccess } from "../../problem.ts";
@@ -104,11 +105,12 @@ export async function carryOut(
   } catch (thrown) {
     incoming.span.end("error");
     if (thrown instanceof NotEnded) throw thrown;
-    const lost = thrown instanceof Fenced ? thrown : stop.signal.reason;
+    const why = thrown instanceof Unsettled ? thrown.cause : thrown;
+    const lost = why instanceof Fenced ? why : stop.signal.reason;
     const problem = problemOf(thrown, stop.signal);
     // What was settled does not pass, whatever it was settled as.
     const passes = settled === null && PASSING.has(problem.slug) && log.frames === 0;
-    if (lost instanceof Fenced || passes) {
+    if (lost instanceof Fenced || passes || thrown instanceof Unsettled) {
       // Without this write the next run ends the log before what its reader was shown.
       await log
         .leave()
@@ -203,6 +205,8 @@ async function write(
       await log.frame(frame);
     }
   } catch (cause) {
+    // Nothing to cancel: it broke off by itself.
+    if (cause instanceof Unsettled) throw cause;
     if (cause instanceof Fenced || cause instanceof Diverged) {
       await cancel();
       throw cause;
