@@ -38,6 +38,8 @@ if (values.help || runtime === undefined) {
   console.log(USAGE);
   process.exit(values.help ? 0 : 1);
 }
+/** The name of the cell's script in its workerd configuration. */
+const BUNDLE = "cell.js";
 const WARM_MS = 4_000;
 const SHARES_SHOWN = 25;
 const seconds = Number(values.seconds);
@@ -60,7 +62,10 @@ try {
     const { per_second, failures } = await measured;
     if (failures > 0) throw new Error(`${failures} calls failed`);
     const lines = runtime === "workerd" ? bundleSources(await workerdBundle()) : null;
-    const root = stacksOf(profile, lines ? ({ callFrame }) => callFrame.url && lines(callFrame.lineNumber) : undefined);
+    const root = stacksOf(
+      profile,
+      lines ? ({ callFrame: { url, lineNumber } }) => (url === BUNDLE ? lines(lineNumber) : url) : undefined,
+    );
     const busy = root.us / 1e6 / (seconds - 1);
     const shapeText = `${runtime}, ${values.kind}, ${concurrency} connections, ${tenants} tenant${tenants === 1 ? "" : "s"}`;
     console.log(
