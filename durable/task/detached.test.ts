@@ -1,46 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { UnixMs } from "../../shared/contracts/ids.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
-import type { DetachedTask, LogHead } from "../../shared/contracts/ports/task-log.ts";
-import { migrate } from "../runtime/migrate.ts";
-import { openMemorySql } from "../runtime/node-sql.ts";
-import type { CoreEnv } from "../runtime/sql.ts";
 import { nextTimer } from "../runtime/timers.ts";
 import { sweep, sweepDue } from "./core.ts";
+import { FIRST, GIVEN_UP, HEAD, JOB, LIFE_MS, open } from "./detached.fixture.ts";
 import * as core from "./detached.ts";
-import { appendLog, closeLog, openLog, readLog } from "./log.ts";
-import { TASK_MIGRATIONS } from "./migrations.ts";
+import { closeLog, openLog, readLog } from "./log.ts";
 import { dueWork } from "./run.ts";
 
-const LIFE_MS = 10_000;
-const FIRST = { life_ms: LIFE_MS, held: false };
-const GIVEN_UP = { retry_ms: 0, attempted: true };
-const HEAD: LogHead = { status: 200, content_type: "text/event-stream", stream: true, headers: {} };
-const at = (ms: number) => ms as UnixMs; // safe because: a test's own milliseconds
-const JOB = { queue: { pool: "p", class: "interactive" as const }, body: "{}", tenant: "t", traceparent: "" };
-
-function open(over: Partial<DetachedTask> = {}) {
-  const sql = openMemorySql();
-  const env: CoreEnv = { now: 1_000_000, mint: () => "0".repeat(26) };
-  migrate(sql, TASK_MIGRATIONS);
-  const task: DetachedTask = {
-    sealed: new Uint8Array([1, 2, 3]),
-    job: JOB,
-    deadline: at(env.now + 60_000),
-    expires_ms: at(env.now + 600_000),
-    callback: null,
-    ...over,
-  };
-  core.detach(sql, env, task);
-  const lease = () => {
-    const leased = core.leaseTask(sql, env, FIRST);
-    if (!leased.ok) throw new Error(leased.error.reason);
-    return leased.value;
-  };
-  const frame = (fence: number, from: number) =>
-    appendLog(sql, fence, { from, frames: 1, sealed: new Uint8Array([from]) });
-  return { sql, env, task, lease, frame };
-}
 const fenced = { ok: false, error: { reason: "fenced" } };
 
 describe("a detached task", () => {
