@@ -19,7 +19,8 @@ const modelObject = (alias: Alias, created: number) => ({
   owned_by: alias.owned_by,
 });
 
-const common = {
+/** What whoever asks about models shares: it is read, and only by who may know of them. */
+export const modelRead = {
   method: "get",
   action: "model:read",
   gate: "governed",
@@ -33,7 +34,7 @@ const common = {
 } as const;
 
 export const listModels = operation({
-  ...common,
+  ...modelRead,
   id: "models.list",
   path: "/v1/models",
   success: [200, ModelList, "The model names that this tenant may use."],
@@ -45,7 +46,7 @@ export const listModels = operation({
 });
 
 export const getModel = operation({
-  ...common,
+  ...modelRead,
   id: "models.get",
   path: "/v1/models/{model}",
   params: z.strictObject({ model: z.string().min(1).max(256) }),

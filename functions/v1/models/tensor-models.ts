@@ -7,24 +7,14 @@ import { candidatesFor, type Offer } from "../../inference/candidates.ts";
 import { poolRefusalsSeen } from "../../inference/pools/loads.ts";
 import { pinOf } from "../../pipeline/pinned.ts";
 import { ProblemError } from "../../problem.ts";
-import { NO_INPUT } from "../input.ts";
 import { type Operation, operation, type Reply, value } from "../operation.ts";
-import { aliasesOf } from "./list.ts";
+import { aliasesOf, modelRead } from "./list.ts";
 
 type Asked = Call<undefined, { model: string; version?: string }>;
 
 const common = {
-  method: "get",
-  action: "model:read",
-  gate: "governed",
-  credential: "fresh",
-  effect: "read",
-  retry: "safe",
-  ack: "commit",
-  kind: "unary",
-  ...NO_INPUT,
+  ...modelRead,
   problems: ["model-not-found"],
-  tag: "Models",
   resource: { kind: "model", param: "model" },
 } as const;
 

@@ -1,31 +1,18 @@
 import { TensorServer, TensorServerLive, TensorServerReady } from "../../../shared/contracts/http/tensor-models.ts";
 import { BINARY_EXTENSION } from "../../../shared/oip/wire.ts";
 import { readinessOf } from "../cell/health.ts";
-import { NO_INPUT } from "../input.ts";
 import { operation, type Reply, value } from "../operation.ts";
+import { modelRead } from "./list.ts";
 
 /** What clients of the Open Inference Protocol ask a server before they ask a model. */
-const common = {
-  method: "get",
-  credential: "fresh",
-  effect: "read",
-  retry: "safe",
-  ack: "commit",
-  kind: "unary",
-  ...NO_INPUT,
-  problems: [],
-  tag: "Models",
-} as const;
+const common = { ...modelRead, problems: [], resource: { kind: "model" } } as const;
 
 export const tensorServer = operation({
   ...common,
   id: "tensors.server",
   path: "/v2",
-  action: "model:read",
-  gate: "governed",
   success: [200, TensorServer, "The cell as a server of the Open Inference Protocol."],
   summary: "Describe the tensor server",
-  resource: { kind: "model" },
   execute: (deps) =>
     value({ name: "bailiwick", version: deps.cell.release.split("+")[0] ?? "", extensions: [BINARY_EXTENSION] }),
 });
@@ -48,12 +35,9 @@ export const tensorServerReady = operation({
   ...common,
   id: "tensors.ready",
   path: "/v2/health/ready",
-  action: "model:read",
-  gate: "governed",
   success: [200, TensorServerReady, "The cell takes calls."],
   also: [[503, TensorServerReady, "Something required is missing."]],
   summary: "Readiness of the tensor server",
-  resource: { kind: "model" },
   async execute(deps): Promise<Reply> {
     const ready = (await readinessOf(deps)).status !== "unready";
     return { kind: "value", status: ready ? 200 : 503, value: { ready } };
