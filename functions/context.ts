@@ -194,6 +194,8 @@ export interface WorkerParts {
 /** What connected workers say about themselves, to whoever plans with it. Never throws. */
 export interface WorkerReports {
   report(report: PoolWorkerReport): void;
+  /** Over once the cell knows what the connection said, or the connection is gone. */
+  known(id: string): Promise<void>;
   /** The worker of this connection takes no more work. */
   gone(id: string): void;
 }

@@ -137,6 +137,7 @@ export function composeCell({
       ...{ cellStore: parts.cellStore, queue: pools?.queue ?? null, clock, telemetry: parts.telemetry, defer },
       names: () => Object.keys(config.current().pools ?? {}),
       draining: () => parts.lifecycle.draining,
+      pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     }),
     callbacks: { mayName: (url) => egress.tenantMayName(url), keys: () => signer.keys() },
     policy,

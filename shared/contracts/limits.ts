@@ -543,8 +543,10 @@ export const LIMITS = {
   poolWorkersMax: 4_096,
   /** How long an edge plans with what it read of pools. */
   poolViewMs: 2 * SECOND,
-  /** A call is refused on nothing older: a cell without workers is asked five times a second an edge, not once a call. */
-  poolRefusalViewMs: 200,
+  /** A call is refused on what the cell said after it came; all refused calls of an edge share ten questions a second. */
+  poolRefusalEveryMs: 100,
+  /** A cell's object that does not say whether a pool has workers is waited for this long before a call is refused. */
+  poolRefusalWaitMsMax: SECOND,
   /** A caller of an interactive call waits no longer for a worker, unless the pool says so. */
   poolWaitMsDefault: MINUTE,
   poolWaitMsMax: 30 * MINUTE,
@@ -579,6 +581,8 @@ export const LIMITS = {
   workerBatchWaitMs: 2 * SECOND,
   workerReceiveRetryMsMax: 30 * SECOND,
   workerWelcomeMsMax: 10 * SECOND,
+  /** A worker is welcomed without the cell's object knowing of it where that one does not answer for so long. */
+  workerUntoldMsMax: 2 * SECOND,
   workerPingMs: 10 * SECOND,
   /** Three pings without any frame back: the connection is dead, whatever TCP believes. */
   workerSilenceMsMax: 30 * SECOND,

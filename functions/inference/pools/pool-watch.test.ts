@@ -67,6 +67,11 @@ function watched({ queue = true } = {}) {
     },
     defer: (work) => void deferred.push(work),
     draining: () => state.draining,
+    async pause(ms) {
+      const until = state.now + ms;
+      await new Promise((resolve) => setImmediate(resolve));
+      state.now = Math.max(state.now, until);
+    },
   });
   const idle = async () => {
     while (deferred.length > 0) await deferred.shift();
@@ -89,19 +94,62 @@ describe("what an edge knows of pools", () => {
     expect(calls).toHaveLength(2);
   });
 
-  it("is asked for again before a call is refused, five times a second at most, and an object that is away refuses nobody more", async () => {
+  it("is asked for after a call came before that call is refused, ten times a second at most however many come", async () => {
+    const { watch, state, calls } = watched({ queue: false });
+    await watch.states();
+    const told = await Promise.all(Array.from({ length: 50 }, () => watch.newer()));
+    expect(told.every((states) => states?.[0]?.pool === "gpu")).toBe(true);
+    expect(calls).toEqual(["pools", "pools"]);
+    const before = state.now;
+    await watch.newer();
+    expect(calls).toEqual(["pools", "pools", "pools"]);
+    expect(state.now - before).toBe(LIMITS.poolRefusalEveryMs);
+  });
+
+  it("is not what a question says that began before the call came, so that a worker of meanwhile is not missed", async () => {
+    const { watch, state, calls } = watched({ queue: false });
+    const early = Promise.withResolvers<void>();
+    state.gate = early.promise;
+    const first = watch.states();
+    state.gate = null;
+    const newer = watch.newer();
+    watch.report(worker("a"));
+    early.resolve();
+    await first;
+    expect((await newer)?.[0]?.connected).toBe(1);
+    expect(calls).toEqual(["pools", "report"]);
+  });
+
+  it("refuses nobody more where the object is away, and is asked once for all who wait", async () => {
     const { watch, state, calls, logged } = watched({ queue: false });
     await watch.states();
-    expect(await watch.newer()).toBeNull();
-    expect(calls).toEqual(["pools"]);
-    state.now += LIMITS.poolRefusalViewMs + 1;
-    expect(await watch.newer()).toMatchObject([{ pool: "gpu" }]);
-    expect(await watch.newer()).toBeNull();
-    expect(calls).toEqual(["pools", "pools"]);
-    state.now += LIMITS.poolRefusalViewMs + 1;
     state.down = true;
-    expect(await watch.newer()).toBeNull();
+    expect(await Promise.all([watch.newer(), watch.newer()])).toEqual([null, null]);
     expect(logged).toEqual(["error pools.unread"]);
+    state.gate = new Promise(() => {});
+    watch.report(worker("a"));
+    expect(await watch.newer()).toBeNull();
+    expect(calls).toEqual(["pools", "pools", "report"]);
+  });
+
+  it("has a connection that counts as known only once the object has taken its word, or it is gone", async () => {
+    const { watch, state, idle, logged } = watched({ queue: false });
+    const order: string[] = [];
+    state.down = true;
+    watch.report(worker("a"));
+    watch.report(worker("b"));
+    const known = ["a", "b"].map((id) => watch.known(id).then(() => void order.push(id)));
+    await idle();
+    expect(order).toEqual([]);
+    watch.gone("b");
+    await known[1];
+    expect(order).toEqual(["b"]);
+    state.down = false;
+    await watch.states();
+    await known[0];
+    expect(order).toEqual(["b", "a"]);
+    await watch.known("a");
+    expect(logged.length).toBeGreaterThan(0);
   });
 
   it("is asked for by one call at a time, while the others plan with what is there", async () => {

@@ -22,12 +22,18 @@ export interface PoolWatchParts {
   defer(work: Promise<unknown>): void;
   /** The cell is about to end: its object may be gone before the last word, and forgets this edge by itself. */
   draining(): boolean;
+  pause(ms: number): Promise<void>;
 }
+
+/** Where a question is under way, its answer is looked for as often. */
+const NEXT_LOOK_MS = 10;
 
 /** What this edge read last. */
 interface View {
   states: readonly PoolState[];
   readMs: number;
+  /** The question that it answers. */
+  question: number;
 }
 
 /**
@@ -40,6 +46,8 @@ export class PoolWatch {
   /** Reports of connections here that the object has not taken yet. */
   readonly #told = new Map<string, PoolWorkerReport>();
   readonly #gone = new Set<string>();
+  /** Who waits until the object knows of a connection. */
+  readonly #waiting = new Map<string, () => void>();
   /** Shapes of the connections here, to tell a change from a mere renewal. */
   readonly #shapes = new Map<string, string>();
   /** Changes so far: a worker came, left, or serves something else. */
@@ -49,6 +57,8 @@ export class PoolWatch {
   #view: View | null = null;
   /** The question under way. On workerd one that its request took along never ends: it counts for a report's interval. */
   #asking: { sinceMs: number } | null = null;
+  /** Questions begun so far, the newest that has ended, and when the last one began. */
+  readonly #questions = { begun: 0, ended: 0, lastMs: 0 };
   /** Jobs sent since the last look at their queue. */
   readonly #sent = new Map<string, number>();
 
@@ -66,9 +76,15 @@ export class PoolWatch {
     this.#tell();
   }
 
+  /** Over once the cell's object knows what the connection said, or the connection is gone. Never rejects. */
+  async known(id: string): Promise<void> {
+    if (this.#told.has(id)) await new Promise<void>((resolve) => this.#waiting.set(id, resolve));
+  }
+
   /** The connection takes no more work. Never throws. */
   gone(id: string): void {
     this.#told.delete(id);
+    this.#taken(id);
     if (!this.#shapes.delete(id)) return;
     if (this.#gone.size < LIMITS.poolWorkersMax) this.#gone.add(id);
     this.#changes++;
@@ -107,20 +123,30 @@ export class PoolWatch {
     }
   }
 
-  /** What the cell knows by now, before a call is refused on an older view; null where there is nothing newer to know. */
+  /**
+   * What the cell knows, as of now or later, before a call is refused on an older view; null where the object does not say.
+   * All who ask meanwhile share one question, `poolRefusalEveryMs` behind the one before.
+   */
   async newer(): Promise<readonly PoolState[] | null> {
-    if (this.#age() <= LIMITS.poolRefusalViewMs || this.#isAsking()) return null;
-    try {
-      return await this.#ask();
-    } catch (cause) {
-      this.#parts.telemetry.log.error("pools.unread", cause);
-      return null;
+    const { clock, pause, telemetry } = this.#parts;
+    const { begun } = this.#questions;
+    const untilMs = clock.now() + LIMITS.poolRefusalWaitMsMax;
+    while (this.#answered <= begun && this.#questions.ended <= begun && clock.now() < untilMs) {
+      const restMs = this.#questions.lastMs + LIMITS.poolRefusalEveryMs - clock.now();
+      if (this.#isAsking() || restMs > 0) await pause(Math.max(restMs, NEXT_LOOK_MS));
+      else await this.#ask().catch((cause: unknown) => telemetry.log.error("pools.unread", cause));
     }
+    return this.#answered > begun ? this.last : null;
   }
 
   /** Pools with their queues as they are now. Rejects where the object does not answer. */
   look(): Promise<readonly PoolState[]> {
     return this.#ask(0);
+  }
+
+  /** The newest question that has an answer. */
+  get #answered(): number {
+    return this.#view?.question ?? 0;
   }
 
   #age(): number {
@@ -148,21 +174,28 @@ export class PoolWatch {
     const { cellStore, clock } = this.#parts;
     const asking = this.#isAsking() ? null : { sinceMs: clock.now() };
     this.#asking = asking ?? this.#asking;
+    const question = ++this.#questions.begun;
+    this.#questions.lastMs = clock.now();
     let answered = false;
     try {
       const [told, gone, changes] = [[...this.#told.values()], [...this.#gone], this.#changes];
       const news = told.length > 0 || gone.length > 0;
       let states = news ? await cellStore.poolReport({ workers: told, gone, queues: [] }) : await cellStore.pools();
-      this.#keep(states, changes);
-      for (const report of told) if (this.#told.get(report.id) === report) this.#told.delete(report.id);
+      this.#keep({ states, question, readMs: clock.now() }, changes);
+      for (const report of told) {
+        if (this.#told.get(report.id) !== report) continue;
+        this.#told.delete(report.id);
+        this.#taken(report.id);
+      }
       for (const id of gone) this.#gone.delete(id);
       const queues = await this.#sample(states, clock.now() - sampleMs);
       if (queues.length > 0)
         states = await cellStore.poolReport({ workers: [], gone: [], queues } satisfies PoolReport);
-      this.#keep(states, changes);
+      this.#keep({ states, question, readMs: clock.now() }, changes);
       answered = true;
       return states;
     } finally {
+      this.#questions.ended = Math.max(this.#questions.ended, question);
       if (this.#asking === asking) this.#asking = null;
       // Said meanwhile: nobody else would tell it before the next word.
       if (asking !== null && answered && (this.#told.size > 0 || this.#seen < this.#changes)) this.#tell();
@@ -170,10 +203,15 @@ export class PoolWatch {
   }
 
   /** An answer that is older than what was read meanwhile says nothing new. */
-  #keep(states: readonly PoolState[], changes: number): void {
-    if (changes < this.#seen) return;
+  #keep(view: View, changes: number): void {
+    if (changes < this.#seen || view.question < this.#answered) return;
     this.#seen = changes;
-    this.#view = { states, readMs: this.#parts.clock.now() };
+    this.#view = view;
+  }
+
+  #taken(id: string): void {
+    this.#waiting.get(id)?.();
+    this.#waiting.delete(id);
   }
 
   /** Queues of the pools that nobody has looked at since. One that does not answer keeps its older sample. */

@@ -152,13 +152,24 @@ export function workerConnection(parts: ConnectionParts, socket: Socket): Socket
     parts.defer(over);
   }
 
+  /** Who is welcome is known to the whole cell, so that no edge refuses calls for want of a worker that has said it is one. */
+  async function welcome(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LIMITS.workerUntoldMsMax);
+    });
+    await Promise.race([reports.known(id), late]);
+    clearTimeout(timer);
+    send({ t: "welcome", load_every_ms: LIMITS.workerLoadEveryMs, token_until_ms: claims.expires_ms });
+  }
+
   function take(frame: FromWorker) {
     if (frame.t === "hello") {
       if (hello !== null) throw new ProtocolBroken("two hellos");
       hello = frame;
       telemetry.log.info("worker.connected", { pool, worker, subject: sub, engine: frame.engine.kind });
-      send({ t: "welcome", load_every_ms: LIMITS.workerLoadEveryMs, token_until_ms: claims.expires_ms });
-      return report(frame.load);
+      report(frame.load);
+      return begun(null, welcome());
     }
     if (hello === null) throw new ProtocolBroken("no hello");
     switch (frame.t) {
