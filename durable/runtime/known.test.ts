@@ -43,6 +43,10 @@ describe("what a core knows of its rows", () => {
     ]);
     rows.through(sql, () => sql.run("DELETE FROM t WHERE k = 'b'"), "b", null);
     expect(["a", "b", "c"].map((k) => rows.get(sql, k))).toEqual([1, undefined, 3]);
+    expect(sql.all("SELECT k, v FROM t ORDER BY k").map(({ k, v }) => [k, v])).toEqual([
+      ["a", 1],
+      ["c", 3],
+    ]);
     insert("d", 4);
     rows.through(sql, () => insert("e", 5), "e", 5);
     expect(["a", "c", "d", "e"].map((k) => rows.get(sql, k))).toEqual([undefined, undefined, undefined, 5]);

@@ -13,6 +13,10 @@ function heldSync() {
   return held;
 }
 
+/** A bound that no round of a test reaches by itself. */
+const HOUR_MS = 3_600_000;
+const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length;
+
 /** Ends after everything that is due in this turn. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -48,6 +52,31 @@ describe("rounds of syncs", () => {
     late.resolve();
     await other;
     expect(late.begun).toBe(1);
+  });
+
+  it("begins none beside a running one, however many began it, so that a busy disk is not asked for each of them alone", async () => {
+    const rounds = new SyncRounds(HOUR_MS);
+    const [first, second, late] = [heldSync(), heldSync(), heldSync()];
+    const early = [rounds.join(first.sync), rounds.join(second.sync)];
+    await turn();
+    const other = rounds.join(late.sync);
+    await turn();
+    expect([first.begun, second.begun, late.begun]).toEqual([1, 1, 0]);
+    for (const { resolve } of [first, second, late]) resolve();
+    await Promise.all([...early, other]);
+  });
+
+  it("ends with its last sync and leaves no timer behind, so that answers wait for disks alone and an idle cell can end", async () => {
+    const before = timers();
+    const rounds = new SyncRounds(HOUR_MS);
+    const [first, second] = [heldSync(), heldSync()];
+    const both = Promise.all([rounds.join(first.sync), rounds.join(second.sync)]);
+    await turn();
+    expect(timers()).toBe(before + 1);
+    first.resolve();
+    second.resolve();
+    await both;
+    expect(timers()).toBe(before);
   });
 
   it("tells a failure to its own file alone, so that one broken file does not fail another's calls", async () => {
@@ -111,5 +140,64 @@ describe("group commit of one file among others", () => {
     second.resolve();
     await late;
     expect(gate.durable()).toBeNull();
+  });
+
+  it("keeps the third of three writes waiting for a sync of its own, so that none is answered by an older one's end", async () => {
+    const [first, second, third] = [heldSync(), heldSync(), heldSync()];
+    const syncs = [first, second, third];
+    const gate = new SyncGate(() => syncs.shift()?.sync() ?? Promise.reject(new Error("one sync too many")));
+    const answered: number[] = [];
+    const write = (n: number) => {
+      gate.wrote();
+      return gate.durable()?.then(() => answered.push(n));
+    };
+    const one = write(1);
+    await turn();
+    const two = write(2);
+    first.resolve();
+    await one;
+    await turn();
+    const three = write(3);
+    await turn();
+    expect([second.begun, third.begun, answered]).toEqual([1, 0, [1]]);
+    second.resolve();
+    await two;
+    await turn();
+    expect([third.begun, answered]).toEqual([1, [1, 2]]);
+    third.resolve();
+    await three;
+    expect(answered).toEqual([1, 2, 3]);
+  });
+
+  it("fails for good with its first failed sync, because the system may have dropped what was not on disk", async () => {
+    const cause = new Error("EIO");
+    let broken = true;
+    const gate = new SyncGate(async () => {
+      if (broken) throw cause;
+    });
+    gate.wrote();
+    await expect(gate.durable()).rejects.toBe(cause);
+    broken = false;
+    await expect(gate.durable()).rejects.toBe(cause);
+    gate.wrote();
+    await expect(gate.durable()).rejects.toBe(cause);
+  });
+
+  it("gives a failure to all who wait, for the sync that runs and for the next", async () => {
+    const cause = new Error("EIO");
+    const held = heldSync();
+    const gate = new SyncGate(held.sync);
+    gate.wrote();
+    const running = gate.durable();
+    await turn();
+    gate.wrote();
+    const next = gate.durable();
+    const outcomes = Promise.allSettled([running, next]);
+    held.reject(cause);
+    expect(await outcomes).toEqual([
+      { status: "rejected", reason: cause },
+      { status: "rejected", reason: cause },
+    ]);
+    expect(held.begun).toBe(1);
   });
 });

@@ -14,8 +14,13 @@ interface Member {
  * `syncRoundMsMax` holds up nobody but itself.
  */
 export class SyncRounds {
+  readonly #roundMsMax: number;
   #waiting: Member[] = [];
   #running = false;
+
+  constructor(roundMsMax: number = LIMITS.syncRoundMsMax) {
+    this.#roundMsMax = roundMsMax;
+  }
 
   /** Calls `sync` when the next round begins; settles as it does, once the round has ended. */
   join(sync: () => Promise<void>): Promise<void> {
@@ -35,20 +40,18 @@ export class SyncRounds {
     this.#running = members.length > 0;
     if (!this.#running) return;
     let left = members.length;
-    let outcomes: (() => void)[] | null = [];
+    let open = true;
+    const outcomes: (() => void)[] = [];
     const end = () => {
-      const settled = outcomes ?? [];
-      outcomes = null;
+      open = false;
       clearTimeout(timer);
-      for (const settle of settled) settle();
+      for (const settle of outcomes) settle();
       this.#begin();
     };
-    const timer = setTimeout(() => {
-      if (outcomes) end();
-    }, LIMITS.syncRoundMsMax);
+    const timer = setTimeout(end, this.#roundMsMax);
     const ended = (settle: () => void) => {
       left--;
-      if (!outcomes) return settle();
+      if (!open) return settle();
       outcomes.push(settle);
       if (left === 0) end();
     };

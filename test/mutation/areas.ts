@@ -17,6 +17,10 @@ export const AREAS: Readonly<Record<string, Area>> = {
     mutate: code("durable/runtime/log/*.ts"),
     tests: ["durable/runtime/log/*.test.ts", "durable/tenant/core/ledger.test.ts"],
   },
+  runtime: {
+    mutate: code("durable/runtime/{tick,pending-call,node-sql,embedded-object,known,sync-rounds,sync-gate}.ts"),
+    tests: ["durable/runtime/*.test.ts", "test/contract/sql.test.ts"],
+  },
   budgets: {
     mutate: code("durable/tenant/core/{budgets,buckets,calendar,close,settle}.ts"),
     tests: TENANT_TESTS,
