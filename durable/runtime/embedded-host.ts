@@ -7,6 +7,7 @@ import { AlarmRunner } from "./alarm-runner.ts";
 import { EmbeddedObject, type EmbeddedObjectHost } from "./embedded-object.ts";
 import { lockHome } from "./home-lock.ts";
 import { type HostFiles, hostFiles } from "./host-files.ts";
+import { LeftLogs } from "./left-logs.ts";
 import { type ObjectBody, type ObjectClass, type ObjectHost, ObjectUnavailable, provisioning } from "./object-class.ts";
 import { objectFolder, objectPath } from "./object-path.ts";
 import { type PendingCall, pendingCall } from "./pending-call.ts";
@@ -31,6 +32,8 @@ export interface EmbeddedHost extends ObjectHost {
   expected(of: ObjectClass, withinMs: number, limit: number): string[];
   /** Runs the alarms that are due now and resolves when they have ended; the host also does so by itself. */
   runDueAlarms(): Promise<void>;
+  /** Resolves once no write-ahead log is left of objects that a killed process had open, or the host closes. */
+  recovered(): Promise<void>;
   /** Refuses new calls, answers the waiting ones, closes every file and frees the home directory. Idempotent. */
   close(): Promise<void>;
 }
@@ -76,7 +79,7 @@ export function openEmbeddedHost(options: EmbeddedHostOptions): EmbeddedHost {
       if (surplus <= 0) break;
       if (!object.isIdle) continue;
       open.delete(object);
-      object.evict();
+      void object.evict();
       surplus--;
     }
   }
@@ -155,9 +158,26 @@ export function openEmbeddedHost(options: EmbeddedHostOptions): EmbeddedHost {
   });
   alarms.start();
 
+  const leftLogs = new LeftLogs({
+    files,
+    folders: new Map([...classes].map(([className, { folder }]) => [className, folder])),
+    async recover(className, name) {
+      const entry = classes.get(className);
+      // An object that is known here is open, or its file is being closed: its log is not left behind.
+      if (!entry || entry.objects.has(name) || !files.exists(`${objectPath(entry.folder, name)}-wal`)) return;
+      await send(
+        className,
+        name,
+        pendingCall(() => undefined),
+      );
+      await entry.objects.get(name)?.evict();
+    },
+    onError,
+  });
+
   async function close(): Promise<void> {
     state = "draining";
-    await alarms.stop();
+    await Promise.all([alarms.stop(), leftLogs.stop()]);
     await new Promise<void>((resolve) => {
       drained = resolve;
       if (unanswered === 0) resolve();
@@ -186,6 +206,7 @@ export function openEmbeddedHost(options: EmbeddedHostOptions): EmbeddedHost {
     },
     expected: (of, withinMs, limit) => host.alarms.upTo(of.name, clock.now() + withinMs, limit),
     runDueAlarms: () => alarms.runDue(),
+    recovered: () => leftLogs.done(),
     close() {
       closing ??= close();
       return closing;

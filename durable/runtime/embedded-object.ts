@@ -126,11 +126,12 @@ export class EmbeddedObject {
     }
   }
 
-  /** Closes the file of an idle object. */
-  evict(): void {
+  /** Closes the file of an idle object; resolves once that is done, or has failed and was told. */
+  async evict(): Promise<void> {
     const file = this.#file;
     if (!file || !this.isIdle) return;
     this.#whileBusy(() => this.#close(file));
+    await this.#working;
   }
 
   /** Closes for good. Nothing may wait any more. */

@@ -21,6 +21,8 @@ export interface HostFiles {
   /** Makes created and removed entries of a folder durable. */
   syncFolder(path: string): Promise<void>;
   remove(path: string): void;
+  /** The entries of a folder, a part at a time and beside the event loop; none of a folder that is not there. */
+  list(path: string): AsyncIterable<string>;
 }
 
 interface DenoFile {
@@ -80,4 +82,8 @@ export const hostFiles: HostFiles = {
     }
   },
   remove: (path) => fs.rmSync(path, { force: true }),
+  async *list(path) {
+    if (!fs.existsSync(path)) return;
+    for await (const entry of await fs.promises.opendir(path)) yield entry.name;
+  },
 };

@@ -20,3 +20,10 @@ export function objectPath(folder: string, name: string): string {
   const safe = name.replace(/[A-Z:]/g, (found) => (found === ":" ? "==" : `=${found.toLowerCase()}`));
   return join(folder, `${safe}.sqlite`);
 }
+
+/** The name whose file this is, without its folder; null for what `objectPath` gives nobody. */
+export function objectNameOf(file: string): string | null {
+  const safe = file.endsWith(".sqlite") ? file.slice(0, -".sqlite".length) : "";
+  const name = safe.replace(/=([a-z=])/g, (_, kept: string) => (kept === "=" ? ":" : kept.toUpperCase()));
+  return isObjectName(name) && objectPath("", name) === file ? name : null;
+}

@@ -232,6 +232,8 @@ export const LIMITS = {
   knownRowsMax: 1_024,
   /** A longer write-ahead log is copied into its database: 1,000 pages of 4 KiB, SQLite's own default. */
   walBytesMax: 4 * MiB,
+  /** Behind each log of a killed process that is copied into its database: all of `openObjectsMax` take half a minute. */
+  leftLogPauseMs: 20,
   dataKeyCacheMsMax: 60 * SECOND,
   configBytesMax: 1 * MiB,
   /** What one variable of a Worker holds (the platform: 5 KB). */
