@@ -147,11 +147,11 @@ describe("a verdict", () => {
     for (let time = 0; time < 2; time++)
       expect(decideApproval(t.sql, t.env, answering, idOf(1), given({ credential: `key:${time}` }))).toMatchObject({
         ok: true,
-        value: { state: "pending" },
+        value: { state: "pending", verdicts: [{ subject: "checker", credential: `key:${time}` }] },
       });
     expect(decideApproval(t.sql, t.env, answering, idOf(1), given({ subject: "second" }))).toMatchObject({
       ok: true,
-      value: { state: "approved" },
+      value: { state: "approved", verdicts: [{ subject: "checker" }, { subject: "second" }] },
     });
     expect(kinds(t).filter((kind) => kind === "approval.approved")).toHaveLength(3);
   });
@@ -175,11 +175,23 @@ describe("a verdict", () => {
       ok: true,
       value: { state: "pending", subject: { digest: edited }, verdicts: [{ subject: "second" }] },
     });
-    asked(t, 2, { subject: { kind: "operation", digest: "d".repeat(64) } });
-    expect(decideApproval(t.sql, t.env, answering, idOf(2), given({ digest: "d".repeat(64), edited }))).toEqual({
-      ok: false,
-      error: { reason: "not_an_approver" },
-    });
+    const demand = { layer: "tenant", approvers: 1, role: "approver" } as const;
+    for (const [n, demands] of [
+      [2, [{ ...demand, edit: false }]],
+      [
+        3,
+        [
+          { ...demand, edit: true },
+          { ...demand, layer: "cell", edit: false },
+        ],
+      ],
+    ] as const) {
+      asked(t, n, { subject: { kind: "operation", digest: `${n}`.repeat(64) }, demands: [...demands] });
+      expect(decideApproval(t.sql, t.env, answering, idOf(n), given({ digest: `${n}`.repeat(64), edited }))).toEqual({
+        ok: false,
+        error: { reason: "not_an_approver" },
+      });
+    }
   });
 
   it("ends it when one rejects, and comes too late for what is decided", () => {
@@ -218,6 +230,24 @@ describe("its life", () => {
     sweep(t.sql, t.env);
     sweep(t.sql, t.env);
     expect(kinds(t).filter((kind) => kind === "approval.expired")).toHaveLength(1);
+  });
+
+  it("ends at that hour only while it waits: what was decided before stands, and is run", () => {
+    const t = openTenant();
+    asked(t, 1);
+    decideApproval(t.sql, t.env, answering, idOf(1), given());
+    asked(t, 2, { subject: { kind: "operation", digest: "d".repeat(64) } });
+    const no = given({ digest: "d".repeat(64), verdict: "reject" });
+    decideApproval(t.sql, t.env, answering, idOf(2), no);
+    t.env.now += LIFE_MS;
+    sweep(t.sql, t.env);
+    const state = (n: number) => {
+      const read = approval(t.sql, t.env, access(), idOf(n));
+      return read.ok ? read.value.state : read.error.reason;
+    };
+    expect([state(1), state(2)]).toEqual(["approved", "rejected"]);
+    expect(kinds(t)).not.toContain("approval.expired");
+    expect(runApproval(t.sql, t.env, taskId(1), { to: "running" }, attribution())).toMatchObject({ ok: true });
   });
 });
 
