@@ -6,6 +6,7 @@ import type { ErasedObject, SubjectKeyWanted } from "../../../shared/contracts/p
 import { expectInvariants, openTenant, type TestTenant } from "../../../test/support/tenant-core.ts";
 import { access, admitRequest, at, attribution, taskId } from "../../../test/support/tenant-fixtures.ts";
 import * as core from "../core.ts";
+import { forgetErasures } from "./erasures.ts";
 import { upkeep } from "./upkeep.ts";
 
 const digestOf = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
@@ -111,6 +112,7 @@ describe("the erasure of a subject", () => {
     const other = begin(t, "b", digestOf("al"));
     erase(t);
     expect(erase(t)).toMatchObject({ key: null, conversations: 0 });
+    expect(t.entries().at(-1)?.detail).toMatchObject({ key: null, keys: 0, conversations: 0 });
     expect(core.subjectKey(t.sql, other.id).ok).toBe(true);
     // Who comes back begins with a key of its own.
     expect(begin(t, "c")).toEqual(wanted("c").proposal);
@@ -136,6 +138,10 @@ describe("the erasure of a subject", () => {
     expect(core.eraseSubject(t.sql, t.env, change(t), JO)).toEqual({ ok: false, error: { reason: "locked" } });
     expect(core.subjectKey(t.sql, id).ok).toBe(true);
     expect(core.noteErased(t.sql, t.env, change(t), conversation())).toMatchObject({ error: { reason: "locked" } });
+    expect(t.entries().flatMap(({ kind, action }) => (kind === "call.refused" ? [action] : []))).toEqual([
+      "data:erase",
+      "session:write",
+    ]);
   });
 });
 
@@ -148,6 +154,7 @@ describe("the record of what was erased", () => {
     const entries = t.entries().length;
     expect(told()).toEqual({ ok: true, value: { ...(first.ok ? first.value : {}), repeated: true } });
     expect(t.entries().length).toBe(entries);
+    expect(t.entries().at(-1)).toMatchObject({ action: "session:write", outcome: "success" });
     expect(t.entries().at(-1)?.detail).toEqual({
       ...{ scope: "conversation", object: digestOf("conv_1"), key: digestOf("wrapped"), keys: 1 },
       ...{ items: 2, bytes: 300, stores: ["session"] },
@@ -167,6 +174,30 @@ describe("the record of what was erased", () => {
     expect(seqs(null)).toEqual([[newest, all.at(-2)], true]);
     expect(seqs(all.at(-2) ?? 0)).toEqual([[middle, all.at(1)], true]);
     expect(seqs(all.at(1) ?? 0)).toEqual([[oldest], false]);
+    // A page that ends with the last of them says so.
+    expect(seqs(all.at(2) ?? 0)).toEqual([[all.at(1), oldest], false]);
+  });
+
+  it("is read by nobody whose access has changed since, so that a revoked key learns of no erasure", () => {
+    const t = openTenant();
+    const stale = change(t).access;
+    erase(t);
+    const refused = { ok: false, error: { reason: "stale", which: "state" } };
+    expect(core.erasures(t.sql, t.env, stale, { before: null, limit: 2 })).toMatchObject(refused);
+    expect(core.erasedSince(t.sql, t.env, stale, JO, at(0))).toMatchObject(refused);
+  });
+
+  it("is forgotten in bounded steps, each of which says whether more is left, so that no step is long and none is the last too early", () => {
+    const t = openTenant();
+    for (let n = 0; n < 5; n++) core.noteErased(t.sql, t.env, change(t), conversation(digestOf(`conv_${n}`)));
+    const laterMs = t.env.now + LIMITS.erasureRowMsMax;
+    const rows = () => t.sql.get<{ n: number }>("SELECT count(*) AS n FROM erasure")?.n;
+    const steps = [0, 1, 2].map(() => [forgetErasures(t.sql, laterMs, 2), rows()]);
+    expect(steps).toEqual([
+      [true, 3],
+      [true, 1],
+      [false, 0],
+    ]);
   });
 
   it("is forgotten after its time, while the ledger keeps it", () => {
@@ -193,6 +224,7 @@ describe("the record of what was erased", () => {
       1_000 + LIMITS.erasureRowsMax + 9,
       t.env.now,
     );
+    expect([forgetErasures(t.sql, t.env.now, 4), forgetErasures(t.sql, t.env.now, 7)]).toEqual([true, false]);
     t.env.now += 60 * 60_000;
     while (upkeep(t.sql, t.env.now));
     const left = t.sql.all<{ scope: string; n: number; first: number }>(

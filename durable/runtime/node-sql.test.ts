@@ -1,0 +1,107 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { err, ok } from "../../shared/contracts/result.ts";
+import { type NodeSql, openMemorySql } from "./node-sql.ts";
+
+let sql: NodeSql;
+beforeEach(() => {
+  sql = openMemorySql();
+  sql.run("CREATE TABLE t (k INTEGER PRIMARY KEY)");
+  sql.run("CREATE TABLE part (k INTEGER REFERENCES t (k) DEFERRABLE INITIALLY DEFERRED)");
+  sql.takeSchemaTouched();
+  sql.takeChanged();
+});
+const insert = (k: number) => sql.change("INSERT INTO t VALUES (?)", k);
+const keys = () => sql.all<{ k: number }>("SELECT k FROM t ORDER BY k").map(({ k }) => k);
+
+describe("a transaction that SQLite ended by itself", () => {
+  it("takes no further step, so that nothing of a lost call is committed on its own", () => {
+    sql.enter();
+    insert(1);
+    sql.run("ROLLBACK");
+    expect(() => sql.transaction(() => ok(insert(2)))).toThrow("the outer transaction is gone");
+    sql.abandon();
+    expect([sql.inTransaction, keys()]).toEqual([false, []]);
+  });
+
+  it("lets the error through that told of it, and not one of its own clean-up", () => {
+    const cause = new Error("the disk is full");
+    expect(() =>
+      sql.transaction(() => {
+        sql.run("ROLLBACK");
+        throw cause;
+      }),
+    ).toThrow(cause);
+    expect(sql.transaction(() => ok(insert(1)))).toEqual(ok(1));
+    expect(keys()).toEqual([1]);
+  });
+});
+
+describe("a commit that fails", () => {
+  it("leaves no transaction and no row behind, and the next one goes its way", () => {
+    expect(() =>
+      sql.transaction(() => {
+        insert(1);
+        return ok(sql.run("INSERT INTO part VALUES (99)"));
+      }),
+    ).toThrow(/constraint/i);
+    expect([sql.inTransaction, keys()]).toEqual([false, []]);
+    expect(sql.transaction(() => ok(insert(2)))).toEqual(ok(1));
+    expect(keys()).toEqual([2]);
+  });
+});
+
+describe("a transaction without savepoints", () => {
+  it("is to be run again once an inner step that wrote was refused, and runs no statement until then", () => {
+    sql.enter(false);
+    insert(1);
+    sql.transaction(() => err(insert(2)));
+    expect(sql.mustRepeat).toBe(true);
+    expect(() => keys()).toThrow("is to be run again");
+    sql.abandon();
+    sql.enter();
+    expect(sql.mustRepeat).toBe(false);
+    insert(1);
+    sql.transaction(() => err(insert(2)));
+    expect(sql.mustRepeat).toBe(false);
+    sql.leave();
+    expect(keys()).toEqual([1]);
+  });
+
+  it("is kept when the inner step that was refused had only read, so that refusals cost no second run", () => {
+    sql.enter(false);
+    insert(1);
+    sql.transaction(() => err(keys()));
+    expect(sql.mustRepeat).toBe(false);
+    sql.leave();
+    expect(keys()).toEqual([1]);
+  });
+});
+
+describe("what an owner asks after a step", () => {
+  it("says once whether rows may have changed: what answers rows may have, what changed none has not", () => {
+    const changed = (step: () => unknown) => {
+      step();
+      return [sql.takeChanged(), sql.takeChanged()];
+    };
+    expect(changed(() => insert(1))).toEqual([true, false]);
+    expect(changed(() => sql.get("INSERT INTO t VALUES (2) RETURNING k"))).toEqual([true, false]);
+    expect(changed(() => sql.all("DELETE FROM t WHERE k = 2 RETURNING k"))).toEqual([true, false]);
+    expect(changed(() => sql.run("DELETE FROM t WHERE k = 9"))).toEqual([false, false]);
+    expect(changed(() => sql.get("SELECT 1 AS one"))).toEqual([false, false]);
+  });
+
+  it("says once whether tables may have, and whether something was erased", () => {
+    expect([sql.takeSchemaTouched(), sql.takeErased()]).toEqual([false, false]);
+    sql.run("CREATE TABLE more (k)");
+    expect([sql.takeSchemaTouched(), sql.takeSchemaTouched()]).toEqual([true, false]);
+    insert(1);
+    expect(sql.takeSchemaTouched()).toBe(false);
+    sql.erased();
+    expect([sql.takeErased(), sql.takeErased()]).toEqual([true, false]);
+  });
+
+  it("is nothing any more once it is closed, so that no late step writes a file that somebody else may hold", () => {
+    sql.close();
+    expect(() => insert(1)).toThrow();
+  });
+});
