@@ -63,6 +63,7 @@ providers:
   upstream: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, secret: "env:TEST_UPSTREAM_KEY", breaker: { failures: 1000 } }
   spare: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, breaker: { failures: 1000 } }
   openai: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, tenant_credentials: true }
+  keyless: { kind: openai, base_url: "${upstream.local}", locality: local, dialects: ${surfaces}, secret: "env:TEST_ABSENT_KEY", optional: true }
   pool: { kind: pool, pool: local, stand_in: true }
   unheard: { kind: pool, pool: unheard }
   synthetic: { kind: synthetic, synthetic: { tokens_per_s: 5000 } }
@@ -75,6 +76,7 @@ ${upstream.api === undefined ? "" : `  remote: { kind: openai, base_url: "${upst
 `,
     "models.yml": `
 models:
+  keyless: { provider: keyless, model: echo, prices: none }
   dear: { provider: upstream, model: dear, prices: { input: "10", output: "60" } }
   ruinous: { provider: upstream, model: ruinous, prices: { input: "10", output: "5000" } }
   embed: { provider: upstream, model: embed, prices: { input: "1" }, capabilities: [embeddings] }

@@ -5,12 +5,7 @@ import type { Call } from "../../context.ts";
 import { ProblemError } from "../../problem.ts";
 import { NO_INPUT } from "../input.ts";
 import { operation, value } from "../operation.ts";
-
-/** Aliases are the cell's, and the tenant's own where both name one. */
-export const aliasesOf = ({ snapshot, tenant }: Pick<Call, "snapshot" | "tenant">): Record<string, Alias> => ({
-  ...snapshot.aliases,
-  ...snapshot.tenants[tenant.id]?.aliases,
-});
+import { aliasesOf, offers } from "./offered.ts";
 
 const modelObject = (alias: Alias, created: number) => ({
   id: alias.name,
@@ -37,12 +32,14 @@ export const listModels = operation({
   ...modelRead,
   id: "models.list",
   path: "/v1/models",
-  success: [200, ModelList, "The model names that this tenant may use."],
+  success: [200, ModelList, "The model names that this caller may use: those with a configured, allowed provider."],
   problems: [],
   summary: "List models",
   resource: { kind: "model" },
-  execute: (_deps, call) =>
-    value({ object: "list", data: Object.values(aliasesOf(call)).map((alias) => modelObject(alias, createdOf(call))) }),
+  async execute(deps, call) {
+    const offered = Object.values(aliasesOf(call)).filter(await offers(deps, call));
+    return value({ object: "list", data: offered.map((alias) => modelObject(alias, createdOf(call))) });
+  },
 });
 
 export const getModel = operation({
@@ -54,10 +51,10 @@ export const getModel = operation({
   problems: ["model-not-found"],
   summary: "Get a model",
   resource: { kind: "model", param: "model" },
-  execute(_deps, call) {
+  async execute(deps, call) {
     const aliases = aliasesOf(call);
     const alias = Object.hasOwn(aliases, call.params.model) ? aliases[call.params.model] : undefined;
-    if (!alias) throw new ProblemError("model-not-found", { param: "model" });
+    if (!alias || !(await offers(deps, call))(alias)) throw new ProblemError("model-not-found", { param: "model" });
     return value(modelObject(alias, createdOf(call)));
   },
 });

@@ -5,10 +5,10 @@ import { versionOf } from "../../../shared/oip/version.ts";
 import type { Call, Deps } from "../../context.ts";
 import { candidatesFor, type Offer } from "../../inference/candidates.ts";
 import { poolRefusalsSeen } from "../../inference/pools/loads.ts";
-import { pinOf } from "../../pipeline/pinned.ts";
 import { ProblemError } from "../../problem.ts";
 import { type Operation, operation, type Reply, value } from "../operation.ts";
-import { aliasesOf, modelRead } from "./list.ts";
+import { modelRead } from "./list.ts";
+import { aliasesOf, askedBy } from "./offered.ts";
 
 type Asked = Call<undefined, { model: string; version?: string }>;
 
@@ -80,17 +80,9 @@ function modelOf({ snapshot, tenant, params }: Asked) {
 
 /** Whether a call of this caller would find an engine now. Nothing is held or counted for the question. */
 async function takesCalls(deps: Deps, call: Asked, name: string): Promise<boolean> {
-  const brought = await deps.tenantCredentials.providers(deps, call);
   const offered = candidatesFor(call.snapshot, call.snapshot.tenants[call.tenant.id] ?? null, {
-    model: name,
-    intent: null,
-    surface: "oip.infer",
-    features: { tools: false, images: false, structured_output: false },
+    ...(await askedBy(deps, call))(name, "oip.infer"),
     tensors: { version: call.params.version ?? null, inputs: null },
-    privacy: call.privacy,
-    pin: pinOf(call.tenant, call.actor.scopes.workspace),
-    classification: call.labels.classification,
-    tenantCredentials: new Set(brought.keys()),
   });
   if (!offered.ok) return false;
   const { offers } = offered.value;

@@ -45,6 +45,48 @@ export function surfacesSuite(lab: Lab): void {
     });
   });
 
+  describe("models that a caller cannot reach", () => {
+    const listed = async (key: string, headers: Record<string, string> = {}): Promise<string[]> =>
+      (await lab.json("/v1/models", { key, headers })).data.map(({ id }: { id: string }) => id);
+    const got = async (key: string, model: string, headers: Record<string, string> = {}): Promise<number> =>
+      (await lab.ask(`/v1/models/${model}`, { key, headers })).status;
+
+    it("are not offered when their provider has no secret, so that nobody builds on a name that answers 503", async () => {
+      const { apiKey } = await lab.newTenant();
+      const call = await lab.ask("/v1/chat/completions", {
+        key: apiKey,
+        body: { model: "keyless", messages: [user("a")] },
+      });
+      expect([call.status, call.headers.get("x-should-retry")]).toEqual([503, "false"]);
+      expect(await listed(apiKey)).not.toContain("keyless");
+      expect(await got(apiKey, "keyless")).toBe(404);
+    });
+
+    it("are not offered where the caller's privacy forbids them, and are to others, so that a list is what may be called", async () => {
+      const [open, closed] = [
+        await lab.newTenant({ privacy: "allow-api" }),
+        await lab.newTenant({ privacy: "local-only" }),
+      ];
+      expect(await listed(open.apiKey)).toContain("remote");
+      expect(await got(open.apiKey, "remote")).toBe(200);
+      const tightened = { "x-bailiwick-privacy": "local-only" };
+      for (const [key, headers] of [
+        [closed.apiKey, {}],
+        [open.apiKey, tightened],
+      ] as const) {
+        expect(await listed(key, headers)).not.toContain("remote");
+        expect(await got(key, "remote", headers)).toBe(404);
+        expect(await listed(key, headers)).toContain("echo");
+      }
+    });
+
+    it("are offered while their engine is away, so that an outage does not look like a change of configuration", async () => {
+      const { apiKey } = await lab.newTenant();
+      expect(await listed(apiKey)).toEqual(expect.arrayContaining(["unreachable-only", "unheard", "queued"]));
+      expect(await got(apiKey, "unheard")).toBe(200);
+    });
+  });
+
   describe("Azure's paths", () => {
     it("serves AzureOpenAI: api-key header, api-version, model in the path", async () => {
       const { apiKey } = await lab.newTenant();
