@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { nanoUsd } from "../../../shared/contracts/money.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { NANO_USD_MAX, type NanoUsd, nanoUsd } from "../../../shared/contracts/money.ts";
+import type { SettleRequest } from "../../../shared/contracts/ports/tenant-store.ts";
 import { expectInvariants, NOON, openTenant } from "../../../test/support/tenant-core.ts";
 import { access, admitRequest, bucket, budget, settleRequest, taskId } from "../../../test/support/tenant-fixtures.ts";
-import { nextDue, sweep, task, usage } from "../core.ts";
+import { nextDue, settle, sweep, task, usage } from "../core.ts";
 
 const span = (t: ReturnType<typeof openTenant>) =>
   t.sql.get("SELECT spent_nusd AS spent, held_nusd AS held FROM budget_span");
@@ -112,6 +114,62 @@ describe("settle", () => {
     expectInvariants(t);
   });
 
+  it("refuses what no edge may send, and charges nothing of it, so that no bug there pays money out or counts backwards", () => {
+    const t = openTenant({ budgets: [budget()] });
+    t.admit(admitRequest(taskId(1), NOON));
+    const costs = [-1, 0.5, Number.NaN, NANO_USD_MAX + 1];
+    const quantities = [-1, 0.5, 2 ** 53];
+    for (const members of [
+      ...costs.map((cost_nusd) => ({ cost_nusd: cost_nusd as NanoUsd })), // safe because: it is to be refused
+      ...quantities.map((quantity) => ({ usage: [{ meter: "tokens_in" as const, quantity }] })),
+      { schema_version: 2 as 1 }, // safe because: it is to be refused
+    ])
+      expect(() => t.settle(settleRequest(taskId(1), members)), JSON.stringify(members)).toThrow(RangeError);
+    const many = Array.from({ length: LIMITS.admitArrayMax + 1 }, () => settleRequest(taskId(1)));
+    expect(() => settle(t.sql, t.env, many)).toThrow(RangeError);
+    expect(span(t)).toEqual({ spent: 0, held: 2_000_000 });
+    expect(settle(t.sql, t.env, many.slice(1)).map(({ ok }) => ok)).toEqual([true, ...many.slice(2).map(() => false)]);
+  });
+
+  it("takes every bound itself: nothing, and all there is", () => {
+    for (const cost_nusd of [0, NANO_USD_MAX]) {
+      const t = openTenant({ budgets: [budget()] });
+      t.admit(admitRequest(taskId(1), NOON));
+      const usage = [{ meter: "tokens_in" as const, quantity: 0 }];
+      t.settle(settleRequest(taskId(1), { cost_nusd: nanoUsd(cost_nusd), usage }));
+      expect(span(t)).toEqual({ spent: cost_nusd, held: 0 });
+    }
+  });
+
+  it("counts what was read, written and taken from a cache against the token buckets, so that no kind of token is free", () => {
+    const rates = [bucket({ unit: "tokens", limit: 6_000, burst: 6_000 })];
+    for (const meter of ["tokens_in", "tokens_out", "tokens_cached"] as const) {
+      const t = openTenant();
+      t.admit(admitRequest(taskId(1), NOON, { rates, tokens: 1_000 }));
+      t.settle(settleRequest(taskId(1), { usage: [{ meter, quantity: 3_000 }] }));
+      expect(t.admit(admitRequest(taskId(2), NOON, { rates, tokens: 1_000 }))).toMatchObject({
+        value: { rates: [{ remaining: 2_000 }] },
+      });
+    }
+  });
+
+  it("frees the key of a call that never ran, and of no other, so that a retry neither runs twice nor is lost", () => {
+    const idempotency = { key_hash: "1".repeat(32), fingerprint: "2".repeat(32) };
+    const again = (result: SettleRequest["result"]) => {
+      const t = openTenant();
+      t.admit(admitRequest(taskId(1), NOON, { idempotency }));
+      t.settle(settleRequest(taskId(1), { result }));
+      const outcome = t.admit(admitRequest(taskId(2), NOON, { idempotency }));
+      return outcome.ok ? outcome.value.kind : outcome.error.reason;
+    };
+    expect(again("not_run")).toBe("admitted");
+    expect([again("stored"), again("none"), again("too_large")]).toEqual([
+      "replay",
+      "result_expired",
+      "result_expired",
+    ]);
+  });
+
   it("settles what runs when the tenant is suspended meanwhile, so no charge is lost to a suspension", () => {
     const t = openTenant();
     t.admit(admitRequest(taskId(1), NOON));
@@ -139,6 +197,15 @@ describe("abandonment", () => {
     sweep(t.sql, t.env);
     sweep(t.sql, t.env);
     expect(span(t)).toEqual({ spent: 2_000_000, held: 0 });
+    expect(t.entries().at(-1)).toMatchObject({
+      kind: "task.abandoned",
+      outcome: "failure",
+      subject: "service:demo",
+      detail: {
+        ...{ call: { grace_ms: LIMITS.abandonGraceMs }, cost_nusd: 2_000_000, error: "outcome_unknown" },
+        ...{ estimated: true, result: "none", route: null, status: "ERROR", usage: [] },
+      },
+    });
     expect(t.kinds().filter((kind) => kind === "task.abandoned").length).toBe(1);
     expect(task(t.sql, t.env, access(), taskId(1))).toMatchObject({
       value: {

@@ -7,10 +7,12 @@ import {
   attribution,
   bucket,
   budget,
+  budgetId,
   settleRequest,
   taskId,
 } from "../../../test/support/tenant-fixtures.ts";
 import { nextDue, record, sweep, task } from "../core.ts";
+import { upkeep } from "./upkeep.ts";
 
 const HOUR = 3_600_000;
 const keyed = (n: number, nowMs: number) =>
@@ -67,6 +69,63 @@ describe("upkeep", () => {
     t.env.now = NOON + 40 * 24 * HOUR;
     sweepAll(t);
     expect([count(t, "bucket"), count(t, "recorded"), count(t, "budget_span")]).toEqual([0, 0, 0]);
+  });
+
+  it("keeps a period for as long as a late settlement may still charge it, what is held for ever, and a budget without periods too", () => {
+    const spans = (held: boolean, atMs: number) => {
+      const t = openTenant({
+        budgets: (["day", "month", "total"] as const).map((period, n) => budget({ id: budgetId(n), period })),
+      });
+      t.admit(admitRequest(taskId(1), NOON));
+      if (!held) t.settle(settleRequest(taskId(1)));
+      t.env.now = atMs;
+      while (upkeep(t.sql, atMs));
+      return t.sql
+        .all<{ budget: string }>("SELECT budget FROM budget_span ORDER BY budget")
+        .map(({ budget: id }) => ["day", "month", "total"][[0, 1, 2].findIndex((n) => budgetId(n) === id)]);
+    };
+    const day = 24 * HOUR;
+    expect(spans(false, NOON + 31 * day)).toEqual(["day", "month", "total"]);
+    expect(spans(false, NOON + 32 * day)).toEqual(["month", "total"]);
+    expect(spans(false, Date.UTC(2027, 0, 31, 23))).toEqual(["month", "total"]);
+    expect(spans(false, Date.UTC(2027, 1, 1, 1))).toEqual(["total"]);
+    expect(spans(true, Date.UTC(2028, 1, 1))).toEqual(["day", "month", "total"]);
+  });
+
+  it("forgets decided approvals after 30 days and none that waits, so that no request is lost without its end", () => {
+    const t = openTenant();
+    const expiresMs = NOON + HOUR;
+    for (const [n, state] of ["pending", "approved", "rejected", "expired", "done"].entries())
+      t.sql.run(
+        `INSERT INTO approval (id, seq, task, state, subject, digest, key_hash, created_ms, expires_ms, body)
+         VALUES (?, 0, ?, ?, 's', 'd', NULL, ?, ?, '{}')`,
+        `apr_${n}`,
+        taskId(n),
+        state,
+        NOON,
+        expiresMs,
+      );
+    const left = (atMs: number) => {
+      while (upkeep(t.sql, atMs));
+      return t.sql.all<{ state: string }>("SELECT state FROM approval ORDER BY id").map(({ state }) => state);
+    };
+    expect(left(expiresMs + 30 * 24 * HOUR - 1)).toHaveLength(5);
+    expect(left(expiresMs + 31 * 24 * HOUR)).toEqual(["pending"]);
+  });
+
+  it("ends what an abandoned task still held for its late settlement together with the task, and not before", () => {
+    const t = openTenant({ budgets: [budget()] });
+    t.admit(admitRequest(taskId(1), NOON));
+    t.env.now = NOON + HOUR;
+    sweepAll(t);
+    const kept = () => [count(t, "task"), count(t, "hold")];
+    expect(kept()).toEqual([1, 1]);
+    t.env.now = NOON + 30 * 24 * HOUR - 1;
+    sweepAll(t);
+    expect(kept()).toEqual([1, 1]);
+    t.env.now = NOON + 30 * 24 * HOUR + HOUR;
+    sweepAll(t);
+    expect(kept()).toEqual([0, 0]);
   });
 
   it("is due once an hour, so an idle tenant sleeps", () => {
