@@ -51,14 +51,20 @@ export function taskLogs(objects: TaskHost, { journal = null, incarnation = null
   /** The fence under which a lease is being prolonged, also while that waits. */
   const renewing = new Map<string, number>();
   const host: TaskHost = journal === null ? objects : folding(objects, journal);
-  /** What changed is durable: whoever watches may read it. */
+  /** What changed is durable, or may be: whoever watches may read it. */
   async function changing<T>(
     name: string,
     body: ObjectBody<Result<T, FenceRefusal>>,
   ): Promise<Result<T, FenceRefusal>> {
-    const outcome = (await host.call(name, body)) ?? notFound;
-    if (outcome.ok) hub.changed(name);
-    return outcome;
+    try {
+      const outcome = (await host.call(name, body)) ?? notFound;
+      if (outcome.ok) hub.changed(name);
+      return outcome;
+    } catch (cause) {
+      // It may be written all the same, and nobody may ever write again: whoever watches has to look.
+      hub.changed(name);
+      throw cause;
+    }
   }
   /** Whoever wrote the log writes no more of it, or did not have it. */
   function over<T extends Result<unknown, unknown>>(name: string, outcome: T): T {
