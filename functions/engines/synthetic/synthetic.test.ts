@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { JsonObject } from "../../../shared/contracts/json.ts";
 import { inputTokensBound } from "../../dialects/input-bound.ts";
 import { planChat, planCompletion } from "./answer.ts";
@@ -155,16 +155,27 @@ describe("synthetic embeddings", () => {
 });
 
 describe("Pace", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
   it("waits until tokens are due, not longer for earlier delays, and not at all at rate 0", async () => {
     let now = 1_000;
     const clock = { now: () => now as ReturnType<ConstructorParameters<typeof Pace>[0]["now"]> }; // safe because: milliseconds
     const signal = new AbortController().signal;
     const pace = new Pace(clock, 10);
     now += 450;
+    vi.useFakeTimers();
     for (let i = 0; i < 4; i++) await pace.tokens(1, signal);
-    const before = performance.now();
-    await pace.tokens(1, signal);
-    expect(performance.now() - before).toBeGreaterThanOrEqual(40);
+    expect(vi.getTimerCount()).toBe(0);
+    let due = false;
+    const fifth = pace.tokens(1, signal).then(() => {
+      due = true;
+    });
+    await vi.advanceTimersByTimeAsync(49);
+    expect(due).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    await fifth;
     const free = new Pace(clock, 0);
     await free.tokens(1_000_000, signal);
     await expect(free.tokens(1, AbortSignal.abort())).rejects.toMatchObject({ failure: { reason: "canceled" } });
