@@ -1,4 +1,3 @@
-import { createMiddleware } from "hono/factory";
 import type { UnixMs } from "../../shared/contracts/ids.ts";
 import { FORWARDING_HEADER, type ForwardingKey, verifyForwarding } from "../../shared/crypto/forwarding.ts";
 import type { Deps, Forwarded, Incoming, Runtime } from "../context.ts";
@@ -7,7 +6,6 @@ import { credentialHeaders } from "./authenticate/offered-credential.ts";
 import { readCredential } from "./authenticate/read-credential.ts";
 import { type CallHeaders, ReadHeaders } from "./call-headers.ts";
 import { SeenNonces } from "./locate/seen-nonces.ts";
-import type { AppEnv } from "./trace.ts";
 
 /** What others claim about where a call comes from (RFC 7239 and its forerunners). */
 const CLAIMED = /^(?:x-forwarded-|forwarded$|x-real-ip$|x-bailiwick-forwarded$)/;
@@ -29,18 +27,16 @@ const seenFrom = (runtime: Runtime, source: string | null): Runtime =>
  */
 export const pinRegion = (deps: Pick<Deps, "cell" | "clock" | "forwardingKeys">) => {
   const seen = new SeenNonces();
-  return createMiddleware<AppEnv>(async function pinRegion(c, next) {
-    const incoming = c.var.incoming;
+  return (incoming: Incoming, request: Request): Incoming => {
     const text = incoming.headers.get(FORWARDING_HEADER);
     const forwarded =
       text === null || deps.forwardingKeys.length === 0
         ? null
-        : verified(text, deps.forwardingKeys, deps.cell.id, c.req.raw, deps.clock.now(), seen);
+        : verified(text, deps.forwardingKeys, deps.cell.id, request, deps.clock.now(), seen);
     const headers = unclaimed(incoming.headers);
-    if (forwarded !== null) c.set("incoming", arrived(incoming, headers, forwarded));
-    else if (headers !== incoming.headers) c.set("incoming", { ...incoming, headers });
-    await next();
-  });
+    if (forwarded !== null) return arrived(incoming, headers, forwarded);
+    return headers === incoming.headers ? incoming : { ...incoming, headers };
+  };
 };
 
 const arrived = (incoming: Incoming, headers: CallHeaders, forwarded: Forwarded): Incoming => ({

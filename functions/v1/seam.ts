@@ -1,4 +1,3 @@
-import type { Context } from "hono";
 import type { Call, Deps, Incoming } from "../context.ts";
 import { attributionOf } from "../pipeline/attribution.ts";
 import { readBody } from "../pipeline/body.ts";
@@ -6,7 +5,6 @@ import type { BodyLease } from "../pipeline/body-room.ts";
 import { bodySent } from "../pipeline/body-sent.ts";
 import { asProblem, problemResponse } from "../pipeline/problem-response.ts";
 import { step } from "../pipeline/step.ts";
-import type { AppEnv } from "../pipeline/trace.ts";
 import { uploadOf } from "../pipeline/upload.ts";
 import { ProblemError, StaleAccess, shapeOfPath } from "../problem.ts";
 import { noteRefused } from "./ask-policy.ts";
@@ -16,28 +14,35 @@ import { parseInput, queryObject } from "./input.ts";
 import type { Operation, Reply } from "./operation.ts";
 import { isFramed, readJson } from "./read-json.ts";
 
+/** An operation as it is called: what the transport says, the request, its path's parameters and the path itself. */
+export type Served = (
+  incoming: Incoming,
+  request: Request,
+  params: Readonly<Record<string, string>>,
+  path: string,
+) => Promise<Response>;
+
 /**
  * The one way into an operation: authenticate, validate, decide, enforce, execute, answer. What a store calls stale is
  * looked up again and decided again, once.
  */
-export const serve = (operation: Operation, deps: Deps) =>
-  async function serveOperation(c: Context<AppEnv>): Promise<Response> {
-    const incoming = c.var.incoming;
+export const serve = (operation: Operation, deps: Deps): Served =>
+  async function serveOperation(incoming, request, params, path) {
     incoming.span.rename(`${operation.method.toUpperCase()} ${operation.path}`);
     const stay: Stay = { lease: deps.bodies.lease(), leave: () => {} };
     deps.telemetry.metrics.gauge("bailiwick_requests_active", {}, 1);
     try {
       refuseDraining(operation, deps);
-      const reply = await answer(operation, deps, incoming, c.req.raw, c.req.param() as Record<string, string>, stay);
+      const reply = await answer(operation, deps, incoming, request, params, stay);
       return respond(operation, deps, incoming, reply);
     } catch (thrown) {
       const problem = asProblem(thrown);
-      if (problem.slug === "data-residency-mismatch") await bodySent(c.req.raw);
+      if (problem.slug === "data-residency-mismatch") await bodySent(request);
       return finish(
         operation,
         deps,
         incoming,
-        problemResponse(problem, incoming, operation.shape ?? shapeOfPath(c.req.path)),
+        problemResponse(problem, incoming, operation.shape ?? shapeOfPath(path)),
         problem,
       );
     } finally {
@@ -63,7 +68,7 @@ async function answer(
   deps: Deps,
   incoming: Incoming,
   request: Request,
-  path: Record<string, string>,
+  path: Readonly<Record<string, string>>,
   stay: Stay,
 ): Promise<Reply> {
   const identified = await admissible(operation, deps, incoming, operation.credential === "fresh");

@@ -7,6 +7,7 @@ import { tenantsOf } from "./in-process/tenants.ts";
 import { markdown } from "./report.ts";
 
 const USAGE = `node test/bench/compare.ts TREE [TREE …] [options]    whole calls of several checkouts, in one process, in turn
+  --stream            streams of 23 frames in place of whole answers
   --tenants 1,16,64   how many tenants call, each number in turn
   --concurrency 16    calls at once
   --rounds 9          of each; the table has medians, and ratios to the first tree and to the first number of tenants
@@ -15,6 +16,7 @@ const USAGE = `node test/bench/compare.ts TREE [TREE …] [options]    whole cal
 const { values, positionals: trees } = parseArgs({
   allowPositionals: true,
   options: {
+    stream: { type: "boolean", default: false },
     tenants: { type: "string", default: "1,16,64" },
     concurrency: { type: "string", default: "16" },
     rounds: { type: "string", default: "9" },
@@ -28,7 +30,7 @@ if (values.help || trees.length === 0) {
 }
 const tenantCounts = values.tenants.split(",").map(Number);
 const PATH = "/v1/chat/completions";
-const BODY = chatBody("instant");
+const BODY = chatBody("instant", values.stream);
 /** The first rounds load and compile. */
 const WARM_ROUNDS = 3;
 
@@ -46,7 +48,7 @@ for (const tree of trees) {
   const { href } = pathToFileURL(resolve(tree, "test/bench/in-process/cell.ts"));
   // safe because: the same file of another checkout, of which only what is used below has to be the same
   const { openBenchCell } = (await import(href)) as typeof import("./in-process/cell.ts");
-  const cell = await openBenchCell();
+  const cell = await openBenchCell({ stream: values.stream });
   cells.push(cell);
   const keys = await tenantsOf(cell, Math.max(...tenantCounts));
   for (const tenants of tenantCounts)
