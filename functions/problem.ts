@@ -85,7 +85,8 @@ export function problemHeaders(
   return headers;
 }
 
-function anthropicType(status: number): string {
+/** The `error.type` of Anthropic's API for a status. */
+export function anthropicType(status: number): string {
   switch (status) {
     case 401:
       return "authentication_error";

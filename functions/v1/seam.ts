@@ -10,6 +10,7 @@ import { ProblemError, StaleAccess, shapeOfPath } from "../problem.ts";
 import { noteRefused } from "./ask-policy.ts";
 import { governed, type Input, refuseState } from "./governed.ts";
 import { type Identified, identify } from "./identify.ts";
+import { inShape } from "./in-shape.ts";
 import { parseInput, queryObject } from "./input.ts";
 import type { Operation, Reply } from "./operation.ts";
 import { isFramed, readJson } from "./read-json.ts";
@@ -34,7 +35,7 @@ export const serve = (operation: Operation, deps: Deps): Served =>
     try {
       refuseDraining(operation, deps);
       const reply = await answer(operation, deps, incoming, request, params, stay);
-      return respond(operation, deps, incoming, reply);
+      return respond(operation, deps, incoming, inShape(reply, operation.shape ?? shapeOfPath(path)));
     } catch (thrown) {
       const problem = asProblem(thrown);
       if (problem.slug === "data-residency-mismatch") await bodySent(request);

@@ -84,6 +84,7 @@ ${models.join("\n")}
   small: { provider: upstream, model: echo, prices: { input: "1", output: "2" }, ${CAPABLE} }
   embedding: { provider: upstream, model: embed, prices: { input: "1" }, capabilities: [embeddings] }
   tensors: { provider: synthetic, model: identity, prices: { step: "0.00001", point: "0.000000001" }, capabilities: [predict] }
+  failing-tensors: { provider: synthetic-failed, model: identity, prices: none, capabilities: [predict] }
   versioned:
     candidates:
       - { provider: synthetic, model: identity@1, prices: { step: "0.00001" }, capabilities: [predict] }

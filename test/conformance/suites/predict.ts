@@ -106,6 +106,25 @@ export function predictSuite(lab: Lab): void {
       expect(await again.bytes()).toEqual(await first.bytes());
     });
 
+    it("that failed are told by a key in the form of the path that asks, so that a client reads a repeat as the first answer", async () => {
+      const tenant = await lab.newTenant();
+      const asked = async (path: string, body: object = {}) => {
+        const headers = { "idempotency-key": `failed-${path}` };
+        const ask = () => lab.ask(path, { key: tenant.apiKey, body: { inputs: [NUMBERS], ...body }, headers });
+        const [first, again] = [await ask(), await ask()];
+        expect([first.status, again.status]).toEqual([502, 502]);
+        expect([first.headers.get("idempotent-replayed"), again.headers.get("idempotent-replayed")]).toEqual([
+          null,
+          "true",
+        ]);
+        const [told, repeated] = [await first.json(), await again.json()];
+        expect(repeated).toEqual({ ...told, instance: expect.any(String) });
+        return repeated.error;
+      };
+      expect(await asked("/v2/models/failing-tensors/infer")).toEqual(expect.any(String));
+      expect(await asked("/v1/predict", { model: "failing-tensors" })).toMatchObject({ code: expect.any(String) });
+    });
+
     it("go to the version that the path or the body names, and to no other", async () => {
       const tenant = await lab.newTenant();
       const asked = (path: string, body: object = {}) => ask(tenant.apiKey, { inputs: [NUMBERS], ...body }, path);
