@@ -1,6 +1,7 @@
+import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, it } from "vitest";
 import { err, ok } from "../../shared/contracts/result.ts";
-import { type NodeSql, openMemorySql } from "./node-sql.ts";
+import { NodeSql, openMemorySql } from "./node-sql.ts";
 
 let sql: NodeSql;
 beforeEach(() => {
@@ -47,6 +48,42 @@ describe("a commit that fails", () => {
     expect([sql.inTransaction, keys()]).toEqual([false, []]);
     expect(sql.transaction(() => ok(insert(2)))).toEqual(ok(1));
     expect(keys()).toEqual([2]);
+  });
+});
+
+describe("a transaction inside another", () => {
+  it("is kept with it when both succeed, with savepoints and without, so that no accepted step is undone", () => {
+    for (const [n, savepoints] of [true, false].entries()) {
+      sql.enter(savepoints);
+      insert(10 * n);
+      sql.transaction(() => sql.transaction(() => ok(insert(10 * n + 1))));
+      insert(10 * n + 2);
+      sql.leave();
+      expect([sql.inTransaction, sql.mustRepeat]).toEqual([false, false]);
+    }
+    expect(keys()).toEqual([0, 1, 2, 10, 11, 12]);
+  });
+});
+
+describe("a statement", () => {
+  it("is prepared once, and of many the one that came first is given up, so that generated texts fill no memory", () => {
+    const prepared: string[] = [];
+    class Counted extends DatabaseSync {
+      override prepare(text: string) {
+        prepared.push(text);
+        return super.prepare(text);
+      }
+    }
+    const counted = new NodeSql(new Counted(":memory:"));
+    const text = (n: number) => `SELECT ${n} AS n`;
+    for (let n = 0; n < 256; n++) counted.get(text(n));
+    for (let n = 0; n < 256; n++) expect(counted.get(text(n))).toEqual({ n });
+    expect(prepared).toHaveLength(256);
+    counted.get(text(256));
+    counted.get(text(1));
+    expect(prepared).toHaveLength(257);
+    counted.get(text(0));
+    expect(prepared.slice(256)).toEqual([text(256), text(0)]);
   });
 });
 

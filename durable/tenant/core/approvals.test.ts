@@ -1,8 +1,17 @@
 import { describe, expect, it } from "vitest";
-import type { ApprovalId, UnixMs } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
-import type { GivenVerdict, NewApproval } from "../../../shared/contracts/ports/approval-store.ts";
-import { expectInvariants, openTenant } from "../../../test/support/tenant-core.ts";
+import type { GivenVerdict } from "../../../shared/contracts/ports/approval-store.ts";
+import {
+  answering,
+  asked,
+  asking,
+  DIGEST,
+  given,
+  idOf,
+  LIFE_MS,
+  wanted,
+} from "../../../test/support/core-approvals.ts";
+import { expectInvariants, openTenant, type TestTenant } from "../../../test/support/tenant-core.ts";
 import { access, attribution, taskId } from "../../../test/support/tenant-fixtures.ts";
 import {
   approval,
@@ -15,47 +24,7 @@ import {
   sweep,
 } from "../core.ts";
 
-const DIGEST = "a".repeat(64);
-const LIFE_MS = 3_600_000;
-const idOf = (n: number) => `apr_${String(n).padStart(26, "0")}` as ApprovalId; // safe because: it matches the pattern
-
-type Tenant = ReturnType<typeof openTenant>;
-const asking = { access: access(), by: attribution({ subject: "asker" }) };
-const answering = { access: access(), by: attribution({ subject: "checker" }) };
-
-const wanted = (t: Tenant, n: number, members: Partial<NewApproval> = {}): NewApproval => ({
-  id: idOf(n),
-  task: taskId(n),
-  subject: { kind: "operation", digest: DIGEST },
-  operation: "chat.completions.create",
-  action: "inference:create",
-  resource: { kind: "model", id: null },
-  requester: { subject: "asker", credential: "key:1", workspace: "w", project: "p", environment: "e" },
-  reasons: ["restricted_data"],
-  demands: [{ layer: "tenant", approvers: 1, role: "approver", edit: false }],
-  key_hash: null,
-  expires_ms: (t.env.now + LIFE_MS) as UnixMs, // safe because: milliseconds
-  ...members,
-});
-const given = (
-  members: Partial<GivenVerdict & { digest: string; edited: string | null }> = {},
-): GivenVerdict & { digest: string; edited: string | null } => ({
-  subject: "checker",
-  credential: "key:2",
-  roles: ["approver"],
-  layers: ["tenant"],
-  verdict: "approve",
-  comment: null,
-  digest: DIGEST,
-  edited: null,
-  ...members,
-});
-const asked = (t: Tenant, n = 1, members: Partial<NewApproval> = {}) => {
-  const made = requestApproval(t.sql, t.env, asking, wanted(t, n, members));
-  if (!made.ok) throw new Error(made.error.reason);
-  return made.value;
-};
-const kinds = (t: Tenant) => t.entries().map(({ kind }) => kind);
+const kinds = (t: TestTenant) => t.entries().map(({ kind }) => kind);
 
 describe("asking", () => {
   it("keeps and ledgers what waits, and answers the same request with it, so retries do not pile up", () => {
