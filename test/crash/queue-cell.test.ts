@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { eventually, marker } from "../support/lab.ts";
-import { CHAT, queueTests, TEST_MS } from "../support/queue-test.ts";
+import { CHAT, COMPLETIONS, queueTests, TEST_MS } from "../support/queue-test.ts";
 import { expectQuiet, QUEUE_CELLS, queueWorldBinaries } from "../support/queue-world.ts";
 import { RawStream } from "../support/raw-stream.ts";
 import { observed } from "./faults/observed.ts";
@@ -102,7 +102,8 @@ describe.skipIf(bin === null).each(QUEUE_CELLS)(
       async () => {
         const { worker, held } = await midway();
         const prompt = marker();
-        const asked = await (await at.stream(prompt)).read(8);
+        // Of completions the first frame, which is durable before anybody sees it, has text.
+        const asked = await (await at.stream(prompt, COMPLETIONS)).read(8);
         await held.first;
         await Promise.all([at.world.cell.kill9(), worker.kill9()]);
         await asked.read();
@@ -121,7 +122,7 @@ describe.skipIf(bin === null).each(QUEUE_CELLS)(
         expect(replay.text.length).toBeGreaterThan(0);
         const [lost] = await expectQuiet(at.world, at.tenant);
         expect(lost?.cost_nusd).toBeGreaterThan(0);
-        expect(await at.inPeace(prompt)).toContain(asked.text);
+        expect(await at.inPeace(prompt, COMPLETIONS)).toContain(asked.text);
         observed(
           "cell-and-worker-killed",
           runtime,
