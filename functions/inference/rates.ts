@@ -53,7 +53,7 @@ export function rateHeaders(states: readonly RateState[]): Record<string, string
   }
   if (policies.length > 0) {
     headers["ratelimit-policy"] = policies.join(", ");
-    headers["ratelimit"] = limits.join(", ");
+    headers.ratelimit = limits.join(", ");
   }
   return headers;
 }

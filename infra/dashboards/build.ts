@@ -8,6 +8,7 @@ const [WIDTH, HEIGHT] = [24 / COLUMNS, 8];
 
 /** The JSON that Grafana 10 or newer imports; the data source is asked for on import. */
 export function grafana({ uid, title, panels }: Dashboard): string {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's placeholder, which it fills itself
   const datasource = { type: "prometheus", uid: "${datasource}" };
   const document = {
     uid,
