@@ -97,6 +97,23 @@ export function objectStoreContract(name: string, open: () => Promise<ObjectStor
       expect(Buffer.from(await bytesOf(key)).toString()).toBe(`writer ${winners[0]}`);
     });
 
+    it("replaces only the state that a writer has seen, so that one who is late puts nothing old over something newer", async () => {
+      const key = `${folder()}/pointer`;
+      const { etag: one } = await value(store.put(key, text("one"), { if_absent: true }));
+      expect((await value(store.get(key))).etag).toBe(one);
+      const { etag: two } = await value(store.put(key, text("two"), { if_match: one }));
+      expect(await store.put(key, text("late"), { if_match: one })).toEqual({ ok: false, error: { reason: "exists" } });
+      expect(Buffer.from(await bytesOf(key)).toString()).toBe("two");
+      const puts = await Promise.all(
+        Array.from({ length: 12 }, (_, writer) => store.put(key, text(`writer ${writer}`), { if_match: two })),
+      );
+      expect(puts.filter((put) => put.ok)).toHaveLength(1);
+      expect(await store.put(`${key}-gone`, text("x"), { if_match: two })).toEqual({
+        ok: false,
+        error: { reason: "exists" },
+      });
+    });
+
     it("shows a write to every read after it, so that nobody acts on an older state", async () => {
       const base = folder();
       const key = `${base}/x`;

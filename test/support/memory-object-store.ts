@@ -1,4 +1,9 @@
-import type { ObjectGetOptions, ObjectPutOptions, ObjectStore } from "../../shared/contracts/ports/object-store.ts";
+import type {
+  ObjectGetOptions,
+  ObjectPutCondition,
+  ObjectPutOptions,
+  ObjectStore,
+} from "../../shared/contracts/ports/object-store.ts";
 import { err, ok } from "../../shared/contracts/result.ts";
 
 interface Version {
@@ -33,9 +38,11 @@ export class MemoryObjectStore implements ObjectStore {
   async check() {
     return ok(null);
   }
-  async put(key: string, bytes: Uint8Array, options: ObjectPutOptions & { if_absent?: boolean } = {}) {
+  async put(key: string, bytes: Uint8Array, options: ObjectPutOptions & ObjectPutCondition = {}) {
     const before = this.objects.get(key) ?? [];
     if (options.if_absent && before.length > 0) return err({ reason: "exists" } as const);
+    if (options.if_match !== undefined && before.at(-1)?.version !== options.if_match)
+      return err({ reason: "exists" } as const);
     const version = `v${++this.#versions}`;
     const kept = before.filter((old) => this.#locked(old));
     kept.push({ bytes: bytes.slice(), version, lockedUntilMs: options.lock?.until_ms ?? null });

@@ -25,7 +25,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 moto = DomainDispatcherApplication(create_backend_app)
 turn = threading.Lock()
 def serve(environ, start_response):
-    if "HTTP_IF_NONE_MATCH" not in environ:
+    if "HTTP_IF_NONE_MATCH" not in environ and "HTTP_IF_MATCH" not in environ:
         return moto(environ, start_response)
     with turn:
         return moto(environ, start_response)

@@ -31,6 +31,8 @@ export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
 export class LogArchive {
   readonly #parts: LogParts;
   readonly #prefix: string;
+  /** The pointer as it was read or written last: its etag, or null for none. */
+  #pointer: string | null | undefined;
 
   constructor(parts: LogParts, log: string) {
     this.#parts = parts;
@@ -64,10 +66,24 @@ export class LogArchive {
     return { there: got.value.bytes, version: got.value.version };
   }
 
-  /** The pointer to the newest checkpoint: the one object that is replaced. */
+  /** The pointer to the newest checkpoint: the one object that is replaced. Null: there is none. */
+  async readCheckpoint(): Promise<Uint8Array | null> {
+    const got = await this.#parts.archive.get(this.#prefix + CHECKPOINT_PATH);
+    this.#pointer = got.ok ? got.value.etag : null;
+    return got.ok ? got.value.bytes : null;
+  }
+
+  /**
+   * Replaces the pointer that was read, and no other: what a process sent before it died arrives at any time, and would put
+   * an older checkpoint over a newer one.
+   */
   async putCheckpoint(note: Uint8Array): Promise<void> {
-    const put = await this.#parts.archive.put(this.#prefix + CHECKPOINT_PATH, note, { content_type: NOTE_TYPE });
-    if (!put.ok) throw new ObjectStoreUnavailable("the checkpoint could not be replaced");
+    if (this.#pointer === undefined) await this.readCheckpoint();
+    const condition = typeof this.#pointer === "string" ? { if_match: this.#pointer } : { if_absent: true };
+    const options = { content_type: NOTE_TYPE, ...condition };
+    const put = await this.#parts.archive.put(this.#prefix + CHECKPOINT_PATH, note, options);
+    if (!put.ok) throw new ObjectStoreUnavailable("somebody else replaced the checkpoint meanwhile");
+    this.#pointer = put.value.etag;
   }
 
   /**

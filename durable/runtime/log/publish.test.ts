@@ -45,6 +45,29 @@ describe("publishing", () => {
     expect([lab.unpublished, lab.faults.every((fault) => fault === null)]).toEqual([0, true]);
   });
 
+  it("takes no older checkpoint from a write that arrives late, so that a process that died cannot halt its successor's log", async () => {
+    const { lab, store } = open();
+    lab.append(3);
+    await lab.settle();
+    const late: (() => Promise<unknown>)[] = [];
+    lab.around = (what, call) => {
+      if (what !== `put ${PREFIX}checkpoint` || late.length > 0) return call();
+      late.push(call);
+      return Promise.reject(new ObjectStoreUnavailable("nobody waits for it any more"));
+    };
+    lab.append(2);
+    await lab.settle();
+    lab.append(4);
+    await lab.settle();
+    expect(late).toHaveLength(1);
+    await late[0]?.();
+    const pointer = await store.get(`${PREFIX}checkpoint`);
+    expect(pointer.ok && new TextDecoder().decode(pointer.value.bytes).split("\n")[1]).toBe(String(lab.size));
+    lab.append(1);
+    await lab.settle();
+    expect([lab.unpublished, lab.faults.filter((fault) => fault !== null)]).toEqual([0, []]);
+  });
+
   it("waits ten seconds with more than a hundred entries, a minute with fewer, and a second for whoever asks", () => {
     const { lab } = open();
     const bornMs = lab.env.now;

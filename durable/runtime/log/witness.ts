@@ -98,7 +98,7 @@ async function expectPointer(
   published: CheckpointRow,
   repair: boolean,
 ): Promise<void> {
-  const bytes = await archive.read(CHECKPOINT_PATH);
+  const bytes = await archive.readCheckpoint();
   if (bytes && sameBytes(bytes, utf8(published.note))) return;
   if (repair) {
     await archive.putCheckpoint(utf8(published.note));
@@ -111,7 +111,7 @@ async function expectPointer(
 
 /** A log that published nothing has no pointer: one that is there tells of a history and a database that are gone. */
 async function expectNoPointer(archive: LogArchive, keys: CellKeys, origin: string): Promise<void> {
-  const bytes = await archive.read(CHECKPOINT_PATH);
+  const bytes = await archive.readCheckpoint();
   if (!bytes) return;
   const { size } = await keys.open(bytes, origin, CHECKPOINT_PATH);
   throw new FaultFound("database_rewound", `a checkpoint of size ${size} is signed, the log has published none`);

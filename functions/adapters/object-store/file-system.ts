@@ -5,6 +5,7 @@ import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Clock } from "../../../shared/contracts/ports/clock.ts";
 import {
   type ObjectCallOptions,
+  type ObjectPutCondition,
   type ObjectPutOptions,
   type ObjectStore,
   ObjectStoreUnavailable,
@@ -73,8 +74,9 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
     return file;
   }
 
-  function store(key: string, file: PartialFile, call: ObjectPutOptions | undefined, ifAbsent: boolean) {
-    return inTurn(key, () => storeVersion(root, key, file, { nowMs: now(), lock: call?.lock ?? null, ifAbsent }));
+  function store(key: string, file: PartialFile, call: (ObjectPutOptions & ObjectPutCondition) | undefined) {
+    const condition = { ifAbsent: call?.if_absent ?? false, ifMatch: call?.if_match ?? null };
+    return inTurn(key, () => storeVersion(root, key, file, { nowMs: now(), lock: call?.lock ?? null, ...condition }));
   }
 
   const fileSystem: ObjectStore = {
@@ -105,7 +107,7 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
         const file = await PartialFile.create(root);
         try {
           await file.append(bytes);
-          const stored = await store(key, file, call, call?.if_absent ?? false);
+          const stored = await store(key, file, call);
           return stored.ok ? ok({ version: stored.value.version, etag: stored.value.etag }) : stored;
         } finally {
           await file.release();
@@ -127,7 +129,7 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
           checkStreamed(file.size + chunk.length);
           await within(what, call, () => file.append(chunk));
         }
-        return await within(what, call, () => store(key, file, call, false));
+        return await within(what, call, () => store(key, file, call));
       } finally {
         await within(what, call, () => file.release());
       }

@@ -17,6 +17,7 @@ export interface WriteOptions {
   nowMs: number;
   lock: ObjectLock | null;
   ifAbsent: boolean;
+  ifMatch: string | null;
 }
 
 /**
@@ -27,10 +28,11 @@ export async function storeVersion(
   root: string,
   key: string,
   file: PartialFile,
-  { nowMs, lock, ifAbsent }: WriteOptions,
+  { nowMs, lock, ifAbsent, ifMatch }: WriteOptions,
 ): Promise<Result<ObjectState, ObjectExists>> {
   const { newest, kept } = await versionsOf(root, key);
   if (ifAbsent && newest !== null) return err({ reason: "exists" });
+  if (ifMatch !== null && newest?.record.sha256 !== ifMatch) return err({ reason: "exists" });
   const sha256 = file.digest();
   const same = [newest, ...kept].filter((version) => version?.record.sha256 === sha256);
   const lockedUntil = Math.max(lock?.until_ms ?? -1, ...same.map((version) => version?.record.locked_until_ms ?? -1));

@@ -1,9 +1,10 @@
-import type { R2Bucket, R2MultipartUpload, R2Object, R2UploadedPart } from "@cloudflare/workers-types";
+import type { R2Bucket, R2Conditional, R2MultipartUpload, R2Object, R2UploadedPart } from "@cloudflare/workers-types";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import {
   type ObjectCallOptions,
   type ObjectExists,
   type ObjectIdentity,
+  type ObjectPutCondition,
   type ObjectPutOptions,
   type ObjectState,
   ObjectStoreRefused,
@@ -40,6 +41,11 @@ const attributes = (options: ObjectPutOptions | undefined) => ({
   ...(options?.lock && { customMetadata: { [LOCK_NOTE]: String(options.lock.until_ms) } }),
 });
 
+function conditionOf(options: ObjectPutCondition | undefined): R2Conditional | null {
+  if (options?.if_absent) return { etagDoesNotMatch: "*" };
+  return options?.if_match === undefined ? null : { etagMatches: options.if_match };
+}
+
 /** R2 keeps one version: what is locked is not replaced. */
 async function wouldLose({ bucket, now }: R2Access, key: string): Promise<boolean> {
   const there = await bucket.head(key);
@@ -50,14 +56,15 @@ export function putObject(
   access: R2Access,
   key: string,
   bytes: Uint8Array,
-  options: (ObjectPutOptions & { if_absent?: boolean }) | undefined,
+  options: (ObjectPutOptions & ObjectPutCondition) | undefined,
 ): Promise<Result<ObjectIdentity, ObjectExists>> {
   return access.within(`put ${key}`, options, async () => {
     const ifAbsent = options?.if_absent ?? false;
     if (!ifAbsent && (await wouldLose(access, key))) return err({ reason: "exists" });
     try {
-      const put = ifAbsent
-        ? await access.bucket.put(key, bytes, { ...attributes(options), onlyIf: { etagDoesNotMatch: "*" } })
+      const onlyIf = conditionOf(options);
+      const put = onlyIf
+        ? await access.bucket.put(key, bytes, { ...attributes(options), onlyIf })
         : await access.bucket.put(key, bytes, attributes(options));
       return put === null ? err({ reason: "exists" }) : ok(identityOf(put));
     } catch (error) {

@@ -11,6 +11,7 @@ import { LIMITS } from "../../../shared/contracts/limits.ts";
 import {
   type ObjectExists,
   type ObjectIdentity,
+  type ObjectPutCondition,
   type ObjectPutOptions,
   type ObjectState,
   ObjectStoreRefused,
@@ -42,9 +43,11 @@ export async function putObject(
   bucket: S3Bucket,
   key: string,
   bytes: Uint8Array,
-  options: (ObjectPutOptions & { if_absent?: boolean }) | undefined,
+  options: (ObjectPutOptions & ObjectPutCondition) | undefined,
 ): Promise<Result<ObjectIdentity, ObjectExists>> {
   const ifAbsent = options?.if_absent ?? false;
+  const ifMatch = options?.if_match;
+  const conditional = ifAbsent || ifMatch !== undefined;
   const command = new PutObjectCommand({
     ...bucket.of(key),
     ...bucket.attributes(options),
@@ -52,16 +55,19 @@ export async function putObject(
     ContentLength: bytes.byteLength,
     ChecksumAlgorithm,
     ...(ifAbsent && { IfNoneMatch: "*" }),
+    ...(ifMatch !== undefined && { IfMatch: `"${ifMatch}"` }),
   });
   return bucket.within(`put ${key}`, options, async (signal) => {
     if (!ifAbsent && (await wouldLose(bucket, key, signal))) return err({ reason: "exists" });
-    const client = ifAbsent ? bucket.once : bucket.client;
+    const client = conditional ? bucket.once : bucket.client;
     for (let tries = 1; ; tries++) {
       try {
         return ok(identityOf(await client.send(command, { abortSignal: signal })));
       } catch (error) {
         const answer = s3Error(error);
-        if (ifAbsent && answer?.status === 412) return err({ reason: "exists" });
+        if (conditional && answer?.status === 412) return err({ reason: "exists" });
+        // What was to be replaced is gone.
+        if (ifMatch !== undefined && isAbsent(error, undefined)) return err({ reason: "exists" });
         if (answer?.code !== "ConditionalRequestConflict" || tries === CONFLICT_TRIES_MAX) throw error;
       }
     }

@@ -23,6 +23,14 @@ export interface ObjectPutOptions extends ObjectCallOptions {
   content_type?: string;
 }
 
+/** What has to be there for a whole object to be written. */
+export interface ObjectPutCondition {
+  /** Nothing. */
+  if_absent?: boolean;
+  /** The state with this `etag`: whoever writes late, behind somebody else, replaces nothing. Not with `if_absent`. */
+  if_match?: string;
+}
+
 /** Bytes from `offset` on, at most `length` (> 0), cut to the object: past its end there are none. */
 export interface ObjectRange {
   readonly offset: number;
@@ -52,7 +60,7 @@ export interface ObjectHead extends ObjectState {
 }
 
 export type ObjectNotFound = { readonly reason: "not_found" };
-/** Something is there and `if_absent` was asked, or what is there is locked and this store cannot keep it beside. */
+/** Not what `if_absent` or `if_match` asked is there, or what is there is locked and this store cannot keep it beside. */
 export type ObjectExists = { readonly reason: "exists" };
 export type ObjectLocked = { readonly reason: "locked"; readonly until_ms: number };
 /** The store is not what the configuration says of it. */
@@ -60,7 +68,7 @@ export type ObjectStoreMisplaced = { readonly reason: "misplaced"; readonly deta
 
 /**
  * Whole objects under keys (`objectKeyProblem`). Durable when a write resolves; every read after it, by anybody, sees it.
- * A write is whole or absent, never partial. Concurrent writes of one key: the last one wins, `if_absent`: exactly one.
+ * A write is whole or absent, never partial. Concurrent writes of one key: the last one wins, with a condition exactly one.
  * Every call rejects with `ObjectStoreUnavailable` (retry) or `ObjectStoreRefused` (do not); after the former a write
  * may or may not have happened. A key that is not one is `InvalidObjectKey`.
  */
@@ -72,7 +80,7 @@ export interface ObjectStore {
   put(
     key: string,
     bytes: Uint8Array,
-    options?: ObjectPutOptions & { if_absent?: boolean },
+    options?: ObjectPutOptions & ObjectPutCondition,
   ): Promise<Result<ObjectIdentity, ObjectExists>>;
   /** Up to `objectBytesMax` in bounded memory. When `source` throws, nothing is left and its error is thrown on; `source` is always closed. */
   putStream(
