@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { NanoUsd } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
-import { NANO_USD_MAX, type NanoUsd, nanoUsd } from "../../../shared/contracts/money.ts";
+import { NANO_USD_MAX, nanoUsd } from "../../../shared/contracts/money.ts";
 import type { SettleRequest } from "../../../shared/contracts/ports/tenant-store.ts";
 import { expectInvariants, NOON, openTenant } from "../../../test/support/tenant-core.ts";
 import { access, admitRequest, bucket, budget, settleRequest, taskId } from "../../../test/support/tenant-fixtures.ts";

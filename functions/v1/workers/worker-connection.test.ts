@@ -46,7 +46,7 @@ describe("a worker that connects", () => {
     known();
     await vi.advanceTimersByTimeAsync(0);
     expect(sent).toEqual(["report", "welcome"]);
-    handler.closed();
+    handler.closed({ code: 1006, reason: "" });
     expect(sent).toEqual(["report", "welcome", "gone"]);
   });
 
@@ -54,12 +54,12 @@ describe("a worker that connects", () => {
     const { handler, sent } = connected();
     await vi.advanceTimersByTimeAsync(LIMITS.workerUntoldMsMax);
     expect(sent).toEqual(["report", "welcome"]);
-    handler.closed();
+    handler.closed({ code: 1006, reason: "" });
   });
 
   it("that is gone before is told nothing", async () => {
     const { handler, sent, known } = connected();
-    handler.closed();
+    handler.closed({ code: 1006, reason: "" });
     known();
     await vi.advanceTimersByTimeAsync(LIMITS.workerUntoldMsMax);
     expect(sent).toEqual(["report", "gone"]);
