@@ -57,6 +57,14 @@ const PARAM = {
   tensors_unsupported: "inputs",
 } as const;
 
+const DETAIL = {
+  surface_unsupported: "The model does not answer calls of this kind.",
+  tools_unsupported: "The model takes no tools.",
+  vision_unsupported: "The model takes no images.",
+  structured_output_unsupported: "The model gives no structured output.",
+  tensors_unsupported: "The model takes other tensors. Its metadata says which.",
+} as const;
+
 function refused(refusal: CandidateRefusal): ProblemError {
   switch (refusal.reason) {
     case "unknown_model":
@@ -68,11 +76,13 @@ function refused(refusal: CandidateRefusal): ProblemError {
     case "unsupported":
       return new ProblemError("unsupported-parameter", {
         param: PARAM[refusal.capability],
+        detail: DETAIL[refusal.capability],
         members: { candidates: refusal.rejected },
       });
     case "no_candidate":
       // Known from the configuration alone: asking again changes nothing.
       return new ProblemError("no-route", {
+        detail: "No engine behind this model may be used for this call, or is configured; `candidates` says why.",
         headers: { "x-should-retry": "false" },
         members: { candidates: refusal.rejected },
       });

@@ -32,7 +32,10 @@ export async function readBody(
     });
   const declared = headers.get("content-length");
   if (declared !== null && !/^\d{1,15}$/.test(declared))
-    throw new ProblemError("invalid-request", { param: "content-length" });
+    throw new ProblemError("invalid-request", {
+      param: "content-length",
+      detail: "A Content-Length is a number of bytes.",
+    });
   const length = declared === null ? null : Number(declared);
   if (length !== null && length > bytesMax) {
     await letPass(request.body, length);
@@ -91,7 +94,11 @@ async function readParts(
     void reader.cancel().catch(() => undefined);
     throw thrown;
   }
-  if (length !== null && size !== length) throw new ProblemError("invalid-request", { param: "content-length" });
+  if (length !== null && size !== length)
+    throw new ProblemError("invalid-request", {
+      param: "content-length",
+      detail: "The body has not as many bytes as its Content-Length says.",
+    });
   return joined(parts, size);
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { embeddedCommand, ROOT } from "./command.mjs";
 import { crashLine } from "./crash-line.mjs";
 import { besideEdges, edgesWanted, startEdges } from "./edges.mjs";
@@ -98,7 +98,7 @@ child.on("close", async (code, signal) => {
 /** @param {string} home */
 function prepare(home) {
   try {
-    mkdirSync(home, { recursive: true, mode: 0o700 });
+    makeFolders(home);
     accessSync(home, constants.R_OK | constants.W_OK | constants.X_OK);
     if (!statSync(home).isDirectory()) throw new Error("it is not a folder");
   } catch (error) {
@@ -108,6 +108,16 @@ function prepare(home) {
     const path = process.env[name];
     if (path && !readable(path)) fail(`${name}: ${path} cannot be read`);
   }
+}
+
+/**
+ * One by one: Node's own `recursive` never returns where a file system takes no folders and says that there is none (`/proc`).
+ * @param {string} path
+ */
+function makeFolders(path) {
+  if (existsSync(path)) return;
+  makeFolders(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /** @param {string} path */

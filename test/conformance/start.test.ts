@@ -100,10 +100,13 @@ describe("npm start", () => {
   it("says in one line that the home cannot be written", async () => {
     const file = join(newHome(), "a-file");
     writeFileSync(file, "");
-    const { output, ended } = start({ BAILIWICK_HOME: join(file, "home"), PORT: String(await freePort()) });
-    expect(await ended).not.toBe(0);
-    expect(output.err.trim().split("\n")).toHaveLength(1);
-    expect(output.err).toContain("home");
+    // Below a file, and where the system says neither that a folder is there nor that it can be made.
+    for (const home of [join(file, "home"), "/proc/bailiwick/home"]) {
+      const { output, ended } = start({ BAILIWICK_HOME: home, PORT: String(await freePort()) });
+      expect(await ended).not.toBe(0);
+      expect(output.err.trim().split("\n")).toHaveLength(1);
+      expect(output.err).toContain(`the home ${home} cannot be written`);
+    }
   });
 
   it("says in one line what is wrong with the configuration", async () => {

@@ -37,7 +37,7 @@ export const createBatch = operation({
   async execute(deps, call) {
     objectsOf(deps);
     const { input_file_id: wanted, endpoint, metadata, output_expires_after: kept } = call.body;
-    const input = await fileOf(deps, call, wanted);
+    const input = await fileOf(deps, call, wanted, "input_file_id");
     if (input.purpose !== "batch")
       throw new ProblemError("invalid-request", { param: "input_file_id", detail: "The file's purpose is not batch." });
     const id = deps.ids.mint("batch");

@@ -46,11 +46,17 @@ export async function fileObject({ tenant, dataKey }: Sealing, file: FileRecord)
   };
 }
 
-/** Throws `not-found`. */
-export async function fileOf(deps: Deps, call: Pick<Call, "tenant" | "actor">, id: string): Promise<FileRecord> {
+/** Throws `not-found`, about `param` where the body named the file. */
+export async function fileOf(
+  deps: Deps,
+  call: Pick<Call, "tenant" | "actor">,
+  id: string,
+  param?: string,
+): Promise<FileRecord> {
   const parsed = FileId.safeParse(id);
   const found = parsed.success ? await deps.batches.file(call.tenant.id, parsed.data) : null;
   const own = confinedTo(call.actor);
-  if (!found?.ok || (own !== null && found.value.workspace !== own)) throw new ProblemError("not-found");
+  if (!found?.ok || (own !== null && found.value.workspace !== own))
+    throw new ProblemError("not-found", param === undefined ? {} : { param });
   return found.value;
 }

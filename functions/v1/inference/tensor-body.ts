@@ -16,7 +16,11 @@ export const TENSOR_BODY = {
     const told = headers.get(HEADER_LENGTH);
     if (told === null) return parseBody(raw);
     const length = /^\d{1,9}$/.test(told) ? Number(told) : Number.NaN;
-    if (!(length <= raw.length)) throw new ProblemError("invalid-request", { param: HEADER_LENGTH });
+    if (!(length <= raw.length))
+      throw new ProblemError("invalid-request", {
+        param: HEADER_LENGTH,
+        detail: "Inference-Header-Content-Length says where the JSON of the body ends, at the body's length at most.",
+      });
     try {
       return unframed(parseBody(raw.subarray(0, length)), raw.subarray(length));
     } catch (thrown) {

@@ -106,6 +106,53 @@ const BAD: readonly Bad[] = [
   },
 ];
 
+interface Told {
+  title: string;
+  path: string;
+  body: object;
+  headers?: Record<string, string>;
+  status: number;
+  param: string;
+  says: RegExp;
+}
+
+const tensor = { name: "x", datatype: "FP32", shape: [1], data: [1] };
+const TOLD: readonly Told[] = [
+  {
+    title: "a model that does something else",
+    path: PATH,
+    body: { ...good("x"), model: "embed" },
+    status: 400,
+    param: "model",
+    says: /does not answer calls of this kind/,
+  },
+  {
+    title: "a member within a list",
+    path: "/v1/predict",
+    body: { model: "tensors", inputs: [tensor, { ...tensor, datatype: "FLOAT" }] },
+    status: 400,
+    param: "inputs[1].datatype",
+    says: /^body inputs\[1\]\.datatype: /,
+  },
+  {
+    title: "a batch of a file that is not there",
+    path: "/v1/batches",
+    body: { input_file_id: "file-none", endpoint: PATH, completion_window: "24h" },
+    status: 404,
+    param: "input_file_id",
+    says: /no such resource/,
+  },
+  {
+    title: "tensors whose header tells more JSON than there is",
+    path: "/v2/models/tensors/infer",
+    body: { inputs: [tensor] },
+    headers: { "inference-header-content-length": "4096" },
+    status: 400,
+    param: "inference-header-content-length",
+    says: /where the JSON of the body ends/,
+  },
+];
+
 export function badInputSuite(lab: Lab): void {
   describe("bad input", () => {
     it.each(BAD)("refuses $title with $status $code, and asks no engine", async ({ body, headers, status, code }) => {
@@ -156,6 +203,17 @@ export function badInputSuite(lab: Lab): void {
       expect(new Set(bad)).toEqual(new Set([400]));
       const fine = await lab.json(PATH, { key: apiKey, body: good("fine") });
       expect(fine.choices[0].message.content).toBe("echo: fine");
+    });
+  });
+
+  describe("a refusal", () => {
+    it.each(TOLD)("of $title names the member at fault and says why, so that nobody has to guess", async (row) => {
+      const { apiKey } = await lab.newTenant();
+      const { path, body, status, param, says } = row;
+      const response = await lab.ask(path, { key: apiKey, body, ...(row.headers ? { headers: row.headers } : {}) });
+      const { error, detail, param: named } = await response.json();
+      expect([response.status, typeof error === "string" ? named : error.param]).toEqual([status, param]);
+      expect(detail).toMatch(says);
     });
   });
 
