@@ -128,6 +128,21 @@ describe("upkeep", () => {
     expect(kept()).toEqual([0, 0]);
   });
 
+  it("does nothing before its hour, and says that nothing is left, so that no alarm runs in circles", () => {
+    const t = openTenant();
+    t.admit(admitRequest(taskId(1), NOON, { rates: [bucket({ per_ms: 1 })] }));
+    expect([upkeep(t.sql, NOON + HOUR - 1), count(t, "bucket")]).toEqual([false, 1]);
+    expect([upkeep(t.sql, NOON + HOUR), count(t, "bucket")]).toEqual([false, 0]);
+  });
+
+  it("keeps what was recorded once for as long as a retry may tell of it again", () => {
+    const t = openTenant();
+    record(t.sql, t.env, { kind: "data.read", action: "a:b", by: attribution(), detail: {}, dedupe: "d" });
+    t.env.now = NOON + 72 * HOUR - 1;
+    sweepAll(t);
+    expect(count(t, "recorded")).toBe(1);
+  });
+
   it("is due once an hour, so an idle tenant sleeps", () => {
     const t = openTenant();
     expect(nextDue(t.sql, false)).toBe(NOON + HOUR);
