@@ -1,3 +1,4 @@
+import { describeProblem } from "../../shared/contracts/config/problem.ts";
 import type { CellStore } from "../../shared/contracts/ports/cell-store.ts";
 import type { ConfigSource } from "../../shared/contracts/ports/config-source.ts";
 import type { ControlDb } from "../../shared/contracts/ports/control-db.ts";
@@ -56,7 +57,7 @@ export const dependenciesOf = ({
     probe: async () => {
       const { problems } = config.state();
       const [first] = problems;
-      return first ? { ready: false, reason: `${first.file}: ${first.message}` } : { ready: true, reason: null };
+      return first ? { ready: false, reason: describeProblem(first) } : { ready: true, reason: null };
     },
   },
 ];

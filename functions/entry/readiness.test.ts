@@ -16,7 +16,7 @@ import { createLifecycle } from "./lifecycle.ts";
 
 type Probe = { ready: boolean; reason: string | null };
 const never = <T>(): Promise<T> => new Promise(() => {});
-const broken: ConfigProblem = { file: "models.yml", path: "models", message: "unknown provider" };
+const broken: ConfigProblem = { file: "models.yml", path: "models.fast.provider", message: "unknown provider" };
 
 /** What `/readyz` asks of a cell, with everything in order until a test takes it away. */
 function cell() {
@@ -139,7 +139,7 @@ describe("a cell takes no traffic, and says why, when", () => {
       ],
       degraded: [
         { name: "control-db", reason: silent },
-        { name: "configuration", reason: "models.yml: unknown provider" },
+        { name: "configuration", reason: "models.yml: models.fast.provider: unknown provider" },
       ],
     });
   });
@@ -180,7 +180,7 @@ describe("a cell goes on, degraded and named, when", () => {
       ({ world }) => {
         world.problems = [broken];
       },
-      { name: "configuration", reason: "models.yml: unknown provider" },
+      { name: "configuration", reason: "models.yml: models.fast.provider: unknown provider" },
     ],
   ])("%s", async (_what, takeAway, degraded) => {
     const broke = cell();

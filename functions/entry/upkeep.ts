@@ -1,3 +1,4 @@
+import { describeProblem } from "../../shared/contracts/config/problem.ts";
 import type { Snapshot } from "../../shared/contracts/config/snapshot.ts";
 import type { CellStore } from "../../shared/contracts/ports/cell-store.ts";
 import type { ConfigSource } from "../../shared/contracts/ports/config-source.ts";
@@ -36,7 +37,8 @@ export function startUpkeep(parts: UpkeepParts): { stop(): Promise<void> } {
     });
   const unsubscribe = config.subscribe((event) => {
     if (event.kind === "refused") {
-      telemetry.log.warn("config.refused", { in_force: event.in_force, problem: event.problems[0]?.message ?? "" });
+      const problem = event.problems.slice(0, 1).map(describeProblem).join();
+      telemetry.log.warn("config.refused", { in_force: event.in_force, problem });
       return;
     }
     const { snapshot, files } = event.config;

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { problemPath } from "../../shared/contracts/config/problem.ts";
 import type { JsonValue } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ProblemError } from "../problem.ts";
@@ -9,7 +10,7 @@ export function parseInput(schema: z.ZodType, input: unknown, where: "body" | "q
   if (parsed.success) return parsed.data;
   const errors = parsed.error.issues
     .slice(0, 16)
-    .map((issue) => ({ param: paramOf(issue.path), message: issue.message }));
+    .map((issue) => ({ param: problemPath(issue.path), message: issue.message }));
   const [first] = errors;
   throw new ProblemError("invalid-request", {
     detail: first ? `${where}${first.param ? ` ${first.param}` : ""}: ${first.message}` : `The ${where} is not valid.`,
@@ -17,13 +18,6 @@ export function parseInput(schema: z.ZodType, input: unknown, where: "body" | "q
     members: { errors },
   });
 }
-
-/** A member's place as OpenAI's API writes it: `messages[0].content`. */
-const paramOf = (path: readonly PropertyKey[]): string =>
-  path.reduce<string>(
-    (before, at) => (typeof at === "number" ? `${before}[${at}]` : before ? `${before}.${String(at)}` : String(at)),
-    "",
-  );
 
 /** Query parameters as an object; a repeated name becomes an array, so that the schema refuses it where one is meant. */
 export function queryObject(url: string): Record<string, JsonValue> {

@@ -24,7 +24,7 @@ export const isConfigFile = (name: string): name is ConfigFile => CONFIG_FILES.s
 export const describeProblem = ({ file, path, message }: ConfigProblem): string =>
   path === "" ? `${file}: ${message}` : `${file}: ${path}: ${message}`;
 
-/** Joins path members the way `ConfigProblem.path` shows them. */
+/** Joins path members as `ConfigProblem.path` and a refusal's `param` show them: `messages[0].content`. */
 export const problemPath = (members: readonly PropertyKey[]): string =>
   members
     .map((member, at) => (typeof member === "number" ? `[${member}]` : `${at === 0 ? "" : "."}${String(member)}`))
