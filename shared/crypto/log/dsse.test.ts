@@ -1,3 +1,4 @@
+import { ml_dsa65 } from "@noble/post-quantum/ml-dsa.js";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../utf8.ts";
@@ -75,6 +76,22 @@ describe("DSSE", () => {
       reason: "signature_duplicated",
       at: 2,
     });
+    // Nor does a stranger's signature count twice among those that are not known.
+    const [stranger] = signDsse(type, body, [edNext]).signatures;
+    if (stranger === undefined) throw new Error("one signer gave no signature");
+    expect(verdict(withSignatures(edSig, mlSig, stranger, { ...stranger, keyid: "another" }))).toEqual({
+      reason: "signature_duplicated",
+      at: 3,
+    });
+    // Another signature of the same key over the same bytes, which ML-DSA makes as many of as it likes.
+    const secret = ml_dsa65.keygen(seed(3)).secretKey;
+    const second = ml_dsa65.sign(pae(type, body), secret, { extraEntropy: seed(9) });
+    expect(encodeBase64(second)).not.toBe(mlSig.sig);
+    expect(verdict(withSignatures(mlSig, { keyid: "", sig: encodeBase64(second) }), "mldsa65")).toEqual({
+      reason: "signature_duplicated",
+      at: 1,
+    });
+    expect(verdict(withSignatures({ keyid: "", sig: encodeBase64(second) }), "mldsa65")).toBe("accepted");
     // Trusting one key under two entries does not make it two.
     expect(verifyDsse(envelope, { ...keys, ed25519: [...keys.ed25519, ...keys.ed25519] }, "both").ok).toBe(true);
   });
