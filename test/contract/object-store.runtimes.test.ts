@@ -21,7 +21,7 @@ describe.each([
   let elsewhere: StoresElsewhere | null = null;
   beforeAll(async () => {
     elsewhere = await start(moto?.url ?? NOWHERE);
-  }, 60_000);
+  });
   afterAll(async () => elsewhere?.stop());
 
   objectStoreContract(`${own} on ${runtime}`, async () => ({

@@ -46,7 +46,7 @@ describe.skipIf(LIBRARY === undefined)(
     afterAll(async () => {
       await at?.stop();
       rmSync(folder, { recursive: true, force: true });
-    }, 60_000);
+    });
 
     const jump = (offset: string) => writeFileSync(file, `${offset}\n`);
     const chat = async (

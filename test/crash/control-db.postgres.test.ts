@@ -86,7 +86,7 @@ describe.skipIf(bin === null)(
         "PostgreSQL",
         "a transaction whose server crashed left nothing, what was acknowledged is there, the next call is served",
       );
-    }, 60_000);
+    });
 
     it("ends a statement that takes too long, so a stuck query never holds its connection", async () => {
       const seconds = Math.ceil(LIMITS.controlDbStatementMsMax / 1_000) + 30;
@@ -94,7 +94,7 @@ describe.skipIf(bin === null)(
         db.withTenant("slow", [park("half"), statement(`select pg_sleep(${seconds})`)]),
       ).rejects.toBeInstanceOf(ControlDbUnavailable);
       expect(await parked(db, "slow")).toEqual([]);
-    }, 30_000);
+    });
 
     it("opens no more connections than it may however many callers come, so one cell never starves the others", async () => {
       const before = db;
@@ -177,6 +177,6 @@ describe.skipIf(bin === null)(
       await expect(db.withTenant("gone", [park("half")])).rejects.toBeInstanceOf(ControlDbUnavailable);
       await harness.postgres.start();
       expect(await parked(db, "gone")).toEqual([]);
-    }, 60_000);
+    });
   },
 );

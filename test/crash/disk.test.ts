@@ -142,7 +142,7 @@ describe.skipIf(!root)("a cell whose disk is full (skipped: only root mounts a s
     await at?.stop();
     execFileSync("umount", [folder]);
     rmSync(folder, { recursive: true });
-  }, 60_000);
+  });
 
   const filler = () => join(folder, "filler");
   /** Nothing is left for anybody. */
@@ -231,7 +231,7 @@ describe.skipIf(compiler === null)(
     afterAll(async () => {
       await at?.stop();
       rmSync(folder, { recursive: true, force: true });
-    }, 60_000);
+    });
 
     it(
       "answers nobody that something is done, and goes on with what is on disk once syncs work",

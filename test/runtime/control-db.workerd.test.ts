@@ -82,7 +82,7 @@ describe.skipIf(bin === null)("ControlDb on workerd (skipped: no PostgreSQL on t
     await stop();
     await harness.stop();
     rmSync(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   const ask = async (tenant: string, text: string): Promise<unknown> =>
     (await fetch(url, { method: "POST", body: JSON.stringify({ tenant, text }) })).json();
@@ -101,5 +101,5 @@ describe.skipIf(bin === null)("ControlDb on workerd (skipped: no PostgreSQL on t
     await harness.postgres.crash();
     expect(await ask("acme", "select 1 as n")).toEqual({ error: "ControlDbUnavailable" });
     await harness.postgres.start();
-  }, 30_000);
+  });
 });

@@ -19,8 +19,8 @@ export function queueTests(bin: string | null, { runtime }: Pick<QueueCell, "run
   let gates: WorkerGate[] = [];
   beforeAll(async () => {
     world = await startQueueWorld(bin ?? "", { runtime });
-  }, 180_000);
-  afterAll(() => world?.stop(), 120_000);
+  });
+  afterAll(() => world?.stop());
   beforeEach(async () => {
     tenant = await world.tenant();
   });
@@ -28,7 +28,7 @@ export function queueTests(bin: string | null, { runtime }: Pick<QueueCell, "run
     await Promise.all(workers.map((worker) => worker.stop()));
     await Promise.all(gates.map((gate) => gate.stop()));
     [workers, gates] = [[], []];
-  }, 60_000);
+  });
 
   const start = async (options: Parameters<QueueWorld["worker"]>[0] = {}): Promise<PoolWorker> => {
     const worker = await world.worker(options);
