@@ -181,6 +181,55 @@ describe("entries that are read", () => {
   });
 });
 
+describe("a period of entries that were deleted", () => {
+  /** Runs of eight entries have one moment; all but the newest `left` are in the archive alone. */
+  const atMs = (seq: number) => BORN + 10 * Math.floor(seq / 8);
+  const archive: Bundles = new Map(
+    [0, 1].map((n) => {
+      const texts = Array.from({ length: 256 }, (_, at) => SmallLog.text(256 * n + at, atMs(256 * n + at)));
+      return [n, { texts, leaves: texts.map((text) => leafHash(utf8(text))) }];
+    }),
+  );
+  const pruned = (size: number) => {
+    for (let seq = 0; seq < size; seq += 8) log.append(Math.min(8, size - seq), atMs(seq));
+    while (sealStep(log.sql, size, 100));
+    log.publish(size, BORN);
+    while (prune({ rows_kept: 0 }));
+    expect(logRow(log.sql).pruned).toBe(512);
+  };
+  const run = (from_ms: number, to_ms: number, bundles = archive) =>
+    logPeriod(log.sql, { size: log.size, origin: "o", publishes: true, now_ms: BORN }, { from_ms, to_ms }, bundles);
+
+  it.each([600, 512])("is the very same run of %i entries, found in the archive's bundles and across their borders", (size) => {
+    pruned(size);
+    const times = Array.from({ length: size }, (_, seq) => atMs(seq));
+    const borders = [0, 1, 7, 8, 100, 255, 256, 257, 264, 504, 511, 512, 599]
+      .filter((seq) => seq < size)
+      .flatMap((seq) => [atMs(seq), atMs(seq) + 1]);
+    for (const from of borders)
+      for (const to of borders) {
+        const first = times.filter((ms) => ms < from).length;
+        const count = times.filter((ms) => ms >= from && ms < to).length;
+        const { first: start, count: found } = run(from, to);
+        if (start !== first || found !== count)
+          expect({ from: from - BORN, to: to - BORN, start, found }).toEqual({ start: first, found: count });
+      }
+  });
+
+  it("names the bundle that has to be read, and is an error where an entry there has no time", () => {
+    pruned(600);
+    const named = (ms: number) => {
+      const found = attempt(() => run(ms, ms + 1, new Map()));
+      return found instanceof InArchive ? found.bundle : "none";
+    };
+    expect([named(BORN + 5), named(atMs(256) + 1), named(atMs(520))]).toEqual([0, 1, "none"]);
+    for (const text of ['{"at":"soon"}', '{"at":7}', "{}", "null", "5"]) {
+      const texts = Array.from({ length: 256 }, () => text);
+      expect(() => run(BORN + 5, BORN + 6, new Map([[0, { texts, leaves: [] }]])), text).toThrow("has no time");
+    }
+  });
+});
+
 describe("a period", () => {
   const asked = (from_ms: number, to_ms: number, publishes = true, now_ms = BORN) =>
     logPeriod(
@@ -220,6 +269,18 @@ describe("a period", () => {
     expect(asked(10, 30).pending?.retry_after_ms).toBeLessThanOrEqual(LIMITS.logAskedMsMin + LIMITS.logTurnMs);
     expect(logRow(log.sql).asked).toBe(5);
     expect(asked(20, 40)).toMatchObject({ first: 3, count: 0, pending: { reason: "pending" } });
+  });
+
+  it("that nothing falls into asks for nothing, so that looking ahead costs no archive writes", () => {
+    log.publish(3, BORN);
+    expect(asked(100, 200)).toMatchObject({ first: 3, count: 0, pending: null });
+    expect(logRow(log.sql).asked).toBe(0);
+  });
+
+  it("is an error where an entry is gone that should be here, and never a wrong run", () => {
+    log.publish(6, BORN);
+    log.sql.run("DELETE FROM ledger WHERE seq IN (0, 3)");
+    expect(() => asked(10, 20)).toThrow(/entry \d is missing/);
   });
 
   it("names the log as it was first checked, and its newest checkpoint", () => {

@@ -78,10 +78,23 @@ describe("a subject's key", () => {
       { ...wanted("a"), subject: "jo" },
       { ...wanted("a"), proposal: { id: "a", wrapped: new Uint8Array(61) } },
       { ...wanted("a"), proposal: { id: "a".repeat(26), wrapped: new Uint8Array(32) } },
+      { ...wanted("a"), kept: { session: "s".repeat(1_000), expires_ms: at(4_000_000_000_000) } },
     ]) {
       expect(() => core.beginContent(t.sql, t.env, broken)).toThrow(RangeError);
       expect(() => t.admit(admitRequest(taskId(1), t.env.now, { subject_key: broken }))).toThrow(RangeError);
     }
+  });
+});
+
+describe("a tenant whose ledger is halted", () => {
+  it("keeps nothing new, so that no content begins that no evidence can tell of", () => {
+    const t = openTenant();
+    t.sql.run("UPDATE log SET fault = 'forked'");
+    expect(core.beginContent(t.sql, t.env, wanted("a"))).toEqual({
+      ok: false,
+      error: { reason: "ledger_halted", retry_after_ms: LIMITS.logRecheckMs },
+    });
+    expect(t.sql.all("SELECT * FROM subject_key")).toEqual([]);
   });
 });
 
@@ -90,7 +103,10 @@ describe("the erasure of a subject", () => {
     const t = openTenant();
     const { id, wrapped } = begin(t, "a");
     const stale = change(t).access;
+    t.sql.takeErased();
     const erased = erase(t);
+    // The files are rid of the key before anybody is told that it is gone.
+    expect(t.sql.takeErased()).toBe(true);
     expect(erased).toMatchObject({ scope: "subject", object: JO, key: digestOf(wrapped), conversations: 1 });
     expect(core.subjectKey(t.sql, id)).toEqual({ ok: false, error: { reason: "not_found" } });
     expect(t.entries().at(-1)).toMatchObject({
