@@ -17,7 +17,7 @@ export const cellObjectClass = (log: LogParts | null): CellClass => ({
   ...(log
     ? {
         nextDue(sql) {
-          const times = [cellClass.nextDue?.(sql), nextLogDue(sql, cellLog.size(sql))];
+          const times = [cellClass.nextDue?.(sql, 0), nextLogDue(sql, cellLog.size(sql))];
           const due = times.filter((time) => typeof time === "number");
           return due.length === 0 ? null : Math.min(...due);
         },

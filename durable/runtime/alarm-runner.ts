@@ -140,7 +140,14 @@ export class AlarmRunner {
       if (!object) throw new Error(`alarm of an unknown object class ${alarm.class}`);
       const { of } = object;
       while ((await call((sql, env) => of.sweep?.(sql, env) ?? false)) === true);
-      await of.effects?.({ name: alarm.name, call: (body) => call(body), ending: () => this.#stopped });
+      await of.effects?.({
+        name: alarm.name,
+        call: (body) => call(body),
+        ending: () => this.#stopped,
+        deliverAfter(at_ms) {
+          object.deliverAfter = at_ms;
+        },
+      });
       this.#failures.delete(key);
       object.notBefore = 0;
     } catch (cause) {

@@ -102,7 +102,7 @@ export class DurableObjectShell implements ObjectHandle {
     const found = isProvisioned(this.#sql);
     if (found) {
       migrate(this.#sql, this.#of.migrations);
-      this.#next = this.#of.nextDue?.(this.#sql) ?? null;
+      this.#next = this.#of.nextDue?.(this.#sql, 0) ?? null;
     }
     this.#sql.takeSchemaTouched();
     this.#provisioned = found;
@@ -137,7 +137,7 @@ export class DurableObjectShell implements ObjectHandle {
       await Promise.all([storage.deleteAlarm(), storage.deleteAll()]);
       return;
     }
-    this.#next = this.#of.nextDue?.(this.#sql) ?? null;
+    this.#next = this.#of.nextDue?.(this.#sql, 0) ?? null;
     if (this.#next === null || this.#inAlarm) return;
     // At least a millisecond ahead: an alarm set to now from inside `alarm()` is dropped by the local runtime.
     const wanted = Math.max(this.#next, this.#notBefore, Date.now() + 1);

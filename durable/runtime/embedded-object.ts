@@ -54,6 +54,8 @@ export class EmbeddedObject {
   #recover = false;
   /** While its due work keeps failing, the alarm is not set earlier than this. */
   notBefore = 0;
+  /** Nothing is delivered to a receiver before this; whatever else is due does not wait for it. */
+  deliverAfter = 0;
 
   constructor(host: EmbeddedObjectHost, of: ObjectClass, name: string, folder: string, path: string) {
     this.#host = host;
@@ -148,7 +150,7 @@ export class EmbeddedObject {
     const late = this.#next !== null && this.#next <= env.now ? this.#sweep() : null;
     this.#provisioned = runTick(file, late ? [late, ...calls] : calls, env, this.#provisioned);
     late?.settle();
-    this.#next = this.#provisioned ? (this.of.nextDue?.(file.sql) ?? null) : null;
+    this.#next = this.#provisioned ? (this.of.nextDue?.(file.sql, this.deliverAfter) ?? null) : null;
     const wanted = this.#next === null ? null : Math.max(this.#next, this.notBefore);
     if (wanted !== null && (this.#indexed === null || wanted < this.#indexed)) return wanted;
     if (wanted !== this.#indexed && calls.some((call) => call.reindexes)) this.#index(wanted);
@@ -244,7 +246,7 @@ export class EmbeddedObject {
       if (this.#provisioned && migrate(file.sql, this.of.migrations)) file.wrote();
       file.sql.takeSchemaTouched();
       file.sql.takeChanged();
-      this.#next = this.#provisioned ? (this.of.nextDue?.(file.sql) ?? null) : null;
+      this.#next = this.#provisioned ? (this.of.nextDue?.(file.sql, this.deliverAfter) ?? null) : null;
       this.#indexed = this.#host.alarms.get(this.of.name, this.name);
     } catch (cause) {
       this.#whileBusy(() => file.discard());

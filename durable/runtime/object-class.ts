@@ -14,6 +14,8 @@ export interface ObjectHandle {
   call<T>(body: ObjectBody<T>): Promise<T | undefined>;
   /** Whether the host is about to end: long work stops where it can go on after the next start. */
   ending?(): boolean;
+  /** Until then (Unix ms) nothing is delivered from here: the receiver has others to hear. Zero: from now on. */
+  deliverAfter?(at_ms: number): void;
 }
 
 /** What a host must know about a kind of object; the same definition serves the workerd shell and the embedded host. */
@@ -23,8 +25,11 @@ export interface ObjectClass {
   readonly migrations: readonly Migration[];
   /** What it deletes is overwritten on disk, whole pages too; for objects that keep content. */
   readonly overwrites?: true;
-  /** Unix ms of the earliest due work, or null. Read after every batch of calls, so it must be an index look-up. */
-  nextDue?(sql: Sql): number | null;
+  /**
+   * Unix ms of the earliest due work, or null; what waits for a receiver is not due before `deliverAfter`. Read after every batch
+   * of calls, so it must be an index look-up.
+   */
+  nextDue?(sql: Sql, deliverAfter: number): number | null;
   /**
    * Performs due synchronous work, at most so much per call, and answers whether more is left for another. Runs at
    * least once at or after `nextDue`, as a step of its own: by the alarm, or before a call when the alarm is late.

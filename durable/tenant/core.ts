@@ -32,7 +32,7 @@ export {
   partBegins,
   partDigests,
 } from "./core/export-parts.ts";
-export { dueFeed, feedDelivered, feedFailed } from "./core/feed.ts";
+export { dueFeed, feedDelivered, feedFailed, feedIsDue } from "./core/feed.ts";
 export { createKey, listKeys, revokeKey, rotateKey } from "./core/keys.ts";
 export { log, period, proof, tenantLog } from "./core/log.ts";
 export { freeze, leave, noteArchive, release, stay } from "./core/move.ts";

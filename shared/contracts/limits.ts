@@ -224,6 +224,8 @@ export const LIMITS = {
   openObjectsMax: 1_280,
   /** Alarms of one class handled at once, as after a restart; each may open a file. */
   alarmsAtOnceMax: 64,
+  /** Tenants at once whose events are on their way: half of the alarms, so that a slow receiver leaves the other half. */
+  feedsAtOnceMax: 32,
   /** Calls of one object in one group commit: 256 × 50 µs keep the event loop for 13 ms at most. */
   tickCallsMax: 256,
   /** Syncs of many files end together, unless one of them takes longer than this: some tens of syncs of a slow disk. */

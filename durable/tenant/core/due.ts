@@ -29,9 +29,9 @@ const NEXT = `SELECT t.upkeep_ms, t.feed_retry_ms AS retry_ms,
 
 /**
  * Unix milliseconds of the earliest due work; index look-ups only. `feeds`: whether events are delivered from here;
- * `publishes`: whether the ledger is.
+ * `publishes`: whether the ledger is; no event is due before `feedsAfter`.
  */
-export function nextDue(sql: Sql, feeds: boolean, publishes = false): number | null {
+export function nextDue(sql: Sql, feeds: boolean, publishes = false, feedsAfter = 0): number | null {
   // What is copied, or lives elsewhere, is nobody's to work on here.
   if (isFrozen(sql)) return null;
   const due = sql.get<Due>(NEXT);
@@ -40,7 +40,8 @@ export function nextDue(sql: Sql, feeds: boolean, publishes = false): number | n
   if (due.task_ms !== null) times.push(due.task_ms);
   if (due.window_ms !== null) times.push(due.window_ms);
   if (due.approval_ms !== null) times.push(due.approval_ms);
-  if (feeds && due.entry_ms !== null) times.push(Math.max(due.entry_ms + LIMITS.outboxDelayMs, due.retry_ms));
+  if (feeds && due.entry_ms !== null)
+    times.push(Math.max(due.entry_ms + LIMITS.outboxDelayMs, due.retry_ms, feedsAfter));
   const logMs = publishes ? nextLogDue(sql, headOf(sql).size) : null;
   if (logMs !== null) times.push(logMs);
   return Math.min(...times);

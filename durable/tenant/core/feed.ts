@@ -47,6 +47,10 @@ export function dueFeed(sql: Sql, nowMs: number, bundles: Bundles = NO_BUNDLES):
   return { rows, next, behind: headOf(sql).size - next, more: entries.length === ENTRIES_MAX };
 }
 
+/** Whether `dueFeed` would answer something, without reading it. */
+export const feedIsDue = (sql: Sql, nowMs: number): boolean =>
+  sql.get("SELECT 1 FROM tenant t JOIN ledger l ON l.seq = t.feed_seq WHERE t.feed_retry_ms <= ?", nowMs) !== undefined;
+
 export const feedDelivered = (sql: Sql, next: number): void => {
   sql.run("UPDATE tenant SET feed_seq = max(feed_seq, ?), feed_failures = 0, feed_retry_ms = 0", next);
 };

@@ -65,6 +65,7 @@ class SimulatedObject {
   #life = 0;
   /** Written by the runner of alarms. */
   notBefore = 0;
+  deliverAfter = 0;
 
   constructor(host: SimulatedHost, of: ObjectClass, name: string) {
     [this.#host, this.of, this.name] = [host, of, name];
@@ -125,7 +126,7 @@ class SimulatedObject {
       this.#sql = new NodeSql(db);
       this.#provisioned = isProvisioned(this.#sql);
       if (this.#provisioned) migrate(this.#sql, this.of.migrations);
-      this.#next = this.#provisioned ? (this.of.nextDue?.(this.#sql) ?? null) : null;
+      this.#next = this.#provisioned ? (this.of.nextDue?.(this.#sql, this.deliverAfter) ?? null) : null;
     }
     const sql = this.#sql;
     const env = this.#host.env();
@@ -135,7 +136,7 @@ class SimulatedObject {
     const file = { sql, schemaChanged: false } as unknown as SqliteFile;
     this.#provisioned = runTick(file, late ? [late, ...calls] : calls, env, this.#provisioned);
     late?.settle();
-    this.#next = this.#provisioned ? (this.of.nextDue?.(sql) ?? null) : null;
+    this.#next = this.#provisioned ? (this.of.nextDue?.(sql, this.deliverAfter) ?? null) : null;
     // As the real host has it: the alarm is durable before the object commits what it is for.
     const wanted = this.#next === null ? null : Math.max(this.#next, this.notBefore);
     const indexed = disk.alarms.get(key)?.at_ms ?? null;
