@@ -200,21 +200,24 @@ describe("a period of entries that were deleted", () => {
   const run = (from_ms: number, to_ms: number, bundles = archive) =>
     logPeriod(log.sql, { size: log.size, origin: "o", publishes: true, now_ms: BORN }, { from_ms, to_ms }, bundles);
 
-  it.each([600, 512])("is the very same run of %i entries, found in the archive's bundles and across their borders", (size) => {
-    pruned(size);
-    const times = Array.from({ length: size }, (_, seq) => atMs(seq));
-    const borders = [0, 1, 7, 8, 100, 255, 256, 257, 264, 504, 511, 512, 599]
-      .filter((seq) => seq < size)
-      .flatMap((seq) => [atMs(seq), atMs(seq) + 1]);
-    for (const from of borders)
-      for (const to of borders) {
-        const first = times.filter((ms) => ms < from).length;
-        const count = times.filter((ms) => ms >= from && ms < to).length;
-        const { first: start, count: found } = run(from, to);
-        if (start !== first || found !== count)
-          expect({ from: from - BORN, to: to - BORN, start, found }).toEqual({ start: first, found: count });
-      }
-  });
+  it.each([600, 512])(
+    "is the very same run of %i entries, found in the archive's bundles and across their borders",
+    (size) => {
+      pruned(size);
+      const times = Array.from({ length: size }, (_, seq) => atMs(seq));
+      const borders = [0, 1, 7, 8, 100, 255, 256, 257, 264, 504, 511, 512, 599]
+        .filter((seq) => seq < size)
+        .flatMap((seq) => [atMs(seq), atMs(seq) + 1]);
+      for (const from of borders)
+        for (const to of borders) {
+          const first = times.filter((ms) => ms < from).length;
+          const count = times.filter((ms) => ms >= from && ms < to).length;
+          const { first: start, count: found } = run(from, to);
+          if (start !== first || found !== count)
+            expect({ from: from - BORN, to: to - BORN, start, found }).toEqual({ start: first, found: count });
+        }
+    },
+  );
 
   it("names the bundle that has to be read, and is an error where an entry there has no time", () => {
     pruned(600);
