@@ -5,6 +5,8 @@ import type { ControlDb } from "../../shared/contracts/ports/control-db.ts";
 import { useHashing } from "../../shared/crypto/hashing.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { hostTimer } from "../../shared/telemetry/export-timer.ts";
+import { sharedTimers } from "../../shared/timing/shared-timers.ts";
+import { useTimers } from "../../shared/timing/timers.ts";
 import { systemClock } from "../adapters/clock/system.ts";
 import { controlRepository } from "../adapters/control-db/repository.ts";
 import { hostEgress } from "../adapters/egress/deno.ts";
@@ -40,6 +42,7 @@ export const ownOf = (env: Env) => ({
  */
 export async function hostBasis(env: Env, variables: Record<string, string | undefined>, service: string) {
   useHashing(nativeHashing);
+  useTimers(sharedTimers());
   const own = ownOf(env);
   const { version, release } = releaseOf(PROJECT);
   const clock = systemClock;

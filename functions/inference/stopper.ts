@@ -1,3 +1,4 @@
+import { timers } from "../../shared/timing/timers.ts";
 import type { Call, Deps } from "../context.ts";
 import { ProblemError } from "../problem.ts";
 
@@ -39,10 +40,10 @@ export function stopOn(deps: Pick<Deps, "clock" | "lifecycle">, call: Pick<Call,
   };
   const waits = call.runtime.asksLate === true && leftMs > DISCONNECT_UNSEEN_MS;
   const later = () => {
-    timer = setTimeout(late, leftMs - DISCONNECT_UNSEEN_MS);
+    callOff = timers().after(leftMs - DISCONNECT_UNSEEN_MS, late);
     watch();
   };
-  let timer = waits ? setTimeout(later, DISCONNECT_UNSEEN_MS) : setTimeout(late, leftMs);
+  let callOff = waits ? timers().after(DISCONNECT_UNSEEN_MS, later) : timers().after(leftMs, late);
   const stopper: Stopper = {
     abort,
     get problem() {
@@ -50,7 +51,7 @@ export function stopOn(deps: Pick<Deps, "clock" | "lifecycle">, call: Pick<Call,
     },
     onStop: () => {},
     release() {
-      clearTimeout(timer);
+      callOff();
       if (watched) call.runtime.disconnected.removeEventListener("abort", left);
       deps.lifecycle.expired.removeEventListener("abort", expired);
     },

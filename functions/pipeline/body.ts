@@ -1,6 +1,7 @@
 import type { JsonValue } from "../../shared/contracts/json.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { parseStrictJson } from "../../shared/crypto/strict-json.ts";
+import { timers } from "../../shared/timing/timers.ts";
 import { ProblemError } from "../problem.ts";
 import type { BodyLease } from "./body-room.ts";
 import type { CallHeaders } from "./call-headers.ts";
@@ -55,19 +56,21 @@ const full = () =>
     retryAfterMs: 1_000,
   });
 
-async function inTime<T>(reading: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ProblemError("request-timeout")), LIMITS.bodyReadMsMax);
+function inTime<T>(reading: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const callOff = timers().after(LIMITS.bodyReadMsMax, () => reject(new ProblemError("request-timeout")));
+    reading.then(
+      (read) => {
+        callOff();
+        resolve(read);
+      },
+      (thrown: unknown) => {
+        callOff();
+        // The connection broke: nobody hears the answer, and nothing here has failed.
+        reject(thrown instanceof ProblemError ? thrown : new ProblemError("canceled", {}, { cause: thrown }));
+      },
+    );
   });
-  try {
-    return await Promise.race([reading, late]);
-  } catch (thrown) {
-    // The connection broke: nobody hears the answer, and nothing here has failed.
-    throw thrown instanceof ProblemError ? thrown : new ProblemError("canceled", {}, { cause: thrown });
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function readParts(

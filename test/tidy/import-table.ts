@@ -17,6 +17,7 @@ const contracts = /^shared\/contracts\//;
 const crypto = /^shared\/crypto\//;
 const telemetry = /^shared\/telemetry\//;
 const oip = /^shared\/oip\//;
+const timing = /^shared\/timing\//;
 const noble = /^@noble\//;
 /** Everything that decides; the named files are shells: they do I/O, keep time and deliver. */
 export const DURABLE_CORES =
@@ -37,6 +38,13 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
     builtins: [],
     because:
       "crypto and telemetry reach nothing by themselves: no environment, no runtime modules; fetch and timers are given",
+  },
+  {
+    files: timing,
+    may: [timing],
+    packages: [],
+    builtins: [],
+    because: "waiting needs the platform's clock and timers, and knows nothing of what waits",
   },
   {
     files: /^shared\/evidence\//,
@@ -161,6 +169,7 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
       crypto,
       telemetry,
       oip,
+      timing,
       /^policies\/(?:engine|bundle|decide)\//,
       /^functions\/(?:v1|pipeline|inference|detached|dialects|redaction|evidence)\//,
       /^functions\/reference\/page\.ts$/,
@@ -194,6 +203,7 @@ export const IMPORT_TABLE: readonly ImportRule[] = [
       crypto,
       telemetry,
       oip,
+      timing,
       /^functions\/dialects\//,
       /^functions\/engines\/(?:\$own\/|upstream\/|[a-z-]+\.ts$)/,
     ],

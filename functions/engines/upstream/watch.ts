@@ -1,4 +1,5 @@
 import { EngineError } from "../../../shared/contracts/ports/engine.ts";
+import { type CallOff, timers } from "../../../shared/timing/timers.ts";
 
 /** The idle time is cut into this many ticks, so a stall is noticed after 1 to 1.25 × the idle time. */
 const TICKS = 4;
@@ -24,7 +25,7 @@ export class Watch {
   readonly #cancel = (): void => this.stop("canceled");
   readonly #tickMs: number;
   #why: "canceled" | "timeout" | null = null;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  #callOff: CallOff | null = null;
   /** What is left of the limit to the first byte when the timer fires; null once that byte came. */
   #firstLeftMs: number | null;
   #waiting = false;
@@ -67,15 +68,15 @@ export class Watch {
 
   /** Clears timer and listener. */
   done(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#callOff?.();
+    this.#callOff = null;
     this.#outer.removeEventListener("abort", this.#cancel);
   }
 
   #arm(): void {
     const waitMs = Math.min(this.#firstLeftMs ?? this.#tickMs, this.#tickMs);
     if (this.#firstLeftMs !== null) this.#firstLeftMs -= waitMs;
-    this.#timer = setTimeout(() => this.#tick(), waitMs);
+    this.#callOff = timers().after(waitMs, () => this.#tick());
   }
 
   #tick(): void {

@@ -31,6 +31,8 @@ import { TenantId } from "../../../shared/contracts/ids.ts";
 import { useHashing } from "../../../shared/crypto/hashing.ts";
 import { statementKey, statementSigner } from "../../../shared/crypto/policy-statement.ts";
 import { createTelemetry } from "../../../shared/telemetry/create-telemetry.ts";
+import { sharedTimers } from "../../../shared/timing/shared-timers.ts";
+import { useTimers } from "../../../shared/timing/timers.ts";
 
 const CELL = { id: "local", jurisdiction: "local", region: "local" };
 
@@ -86,6 +88,7 @@ export interface BenchCellOptions {
 /** A whole cell in this process: requests go straight into the application, the upstream answers at once. */
 export async function openBenchCell({ files = {}, stream = false, secret }: BenchCellOptions = {}) {
   useHashing(nativeHashing);
+  useTimers(sharedTimers());
   const home = mkdtempSync(join(tmpdir(), "bailiwick-bench-"));
   const clock = systemClock;
   const ids = randomIds(clock);
