@@ -6,6 +6,7 @@ import { UpstreamBody } from "./body.ts";
 import { clean, networkFailure, readError, statusFailure } from "./failure.ts";
 import { firstFrames } from "./first-frames.ts";
 import { isPinnedModel, reportedModel } from "./model-check.ts";
+import { requestHeaders } from "./request-headers.ts";
 import type { UpstreamSpec } from "./spec.ts";
 import { Watch } from "./watch.ts";
 
@@ -137,20 +138,8 @@ export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
     const request = this.#request;
     this.#secret = await this.#openSecret();
     const { url, body } = this.#spec.target(request);
-    let init: RequestInit;
-    try {
-      const headers = new Headers(this.#spec.headers(this.#secret));
-      headers.set("content-type", "application/json");
-      headers.set("accept", request.stream ? "text/event-stream" : "application/json");
-      // Compression would hold frames back until its buffer is full.
-      if (request.stream) headers.set("accept-encoding", "identity");
-      headers.set("traceparent", request.traceparent);
-      if (request.tracestate !== null) headers.set("tracestate", request.tracestate);
-      init = { method: "POST", headers, body: JSON.stringify(body), signal: this.#watch.signal };
-    } catch {
-      // No cause: the error's text quotes the header's value, which is the secret.
-      throw new EngineError({ reason: "failed", status: null, message: "the provider credential is no header value" });
-    }
+    const headers = requestHeaders(this.#spec.headers(this.#secret), request);
+    const init = { method: "POST", headers, body: JSON.stringify(body), signal: this.#watch.signal };
     try {
       return await this.#options.egress.operatorFetch(url, init);
     } catch (cause) {
