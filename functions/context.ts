@@ -220,9 +220,9 @@ export interface Incoming {
   /** Headers that go on every answer of this call, refusals included. */
   reply: Record<string, string>;
   /** This is a detached task's own run, so it is carried out here. */
-  run?: RunHold;
+  run?: RunHold | undefined;
   /** A global entry sent it on, and signed that it did; absent on calls that came by themselves. */
-  forwarded?: Forwarded;
+  forwarded?: Forwarded | undefined;
 }
 
 /** What a global entry vouches for. */
@@ -279,7 +279,7 @@ export interface Call<Body = unknown, Params = unknown, Query = unknown> extends
   body: Body;
   rawBody: Uint8Array;
   /** Of an upload: its body as it arrives, bounded. */
-  upload?: AsyncIterable<Uint8Array>;
+  upload?: AsyncIterable<Uint8Array> | undefined;
   deadline: UnixMs;
   idempotencyKey: string | null;
   privacy: PrivacyMode;

@@ -4,8 +4,19 @@ import type { RateBucket, RateState } from "../../shared/contracts/ports/tenant-
 
 const MINUTE = 60_000;
 
+/** Credentials are looked up with one actor for all their calls. */
+const known = new WeakMap<Actor, { snapshot: Snapshot; buckets: readonly RateBucket[] }>();
+
 /** The buckets that a call of this actor draws from, under the snapshot's limits and the tenant's own. */
-export function bucketsFor(snapshot: Snapshot, actor: Actor): RateBucket[] {
+export function bucketsFor(snapshot: Snapshot, actor: Actor): readonly RateBucket[] {
+  const before = known.get(actor);
+  if (before?.snapshot === snapshot) return before.buckets;
+  const buckets = bucketsOf(snapshot, actor);
+  known.set(actor, { snapshot, buckets });
+  return buckets;
+}
+
+function bucketsOf(snapshot: Snapshot, actor: Actor): RateBucket[] {
   const limits: RateLimits = { ...snapshot.rates, ...snapshot.tenants[actor.scopes.tenant]?.rates };
   const buckets: RateBucket[] = [];
   const add = (
@@ -38,10 +49,12 @@ export function rateHeaders(states: readonly RateState[]): Record<string, string
   const policies: string[] = [];
   const limits: string[] = [];
   for (const unit of ["requests", "tokens"] as const) {
-    const tightest = states
-      .filter((state) => state.unit === unit && (state.dimension !== "user-second" || states.length === 1))
-      .sort((a, b) => a.remaining / a.limit - b.remaining / b.limit)[0];
-    if (!tightest) continue;
+    let tightest: RateState | null = null;
+    for (const state of states) {
+      if (state.unit !== unit || (state.dimension === "user-second" && states.length > 1)) continue;
+      if (tightest === null || state.remaining / state.limit < tightest.remaining / tightest.limit) tightest = state;
+    }
+    if (tightest === null) continue;
     const remaining = Math.max(0, Math.floor(tightest.remaining));
     headers[`x-ratelimit-limit-${unit}`] = String(tightest.limit);
     headers[`x-ratelimit-remaining-${unit}`] = String(remaining);

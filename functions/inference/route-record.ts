@@ -12,15 +12,16 @@ export interface Try {
 
 /** The route as it was taken: every candidate once, with its last outcome; hops that were not needed say so. */
 export function routeRecord(plan: Plan, tries: readonly Try[]): RouteRecord {
-  const last = new Map(tries.map((tried) => [tried.candidate, tried]));
+  const last = (id: string) => tries.findLast((tried) => tried.candidate === id);
   const hops = plan.hops.map(({ candidate }): RouteReason => {
-    const tried = last.get(candidate.id);
+    const tried = last(candidate.id);
     return tried
       ? { candidate: candidate.id, outcome: tried.outcome, reason: tried.reason }
       : { candidate: candidate.id, outcome: "rejected", reason: "not_needed" };
   });
-  const chosen = plan.hops.find(({ candidate }) => last.get(candidate.id)?.outcome === "chosen");
-  const { route, candidate } = chosen ?? plan.hops.findLast((hop) => last.has(hop.candidate.id)) ?? plan.hops[0];
+  const chosen = plan.hops.find(({ candidate }) => last(candidate.id)?.outcome === "chosen");
+  const { route, candidate } =
+    chosen ?? plan.hops.findLast((hop) => last(hop.candidate.id) !== undefined) ?? plan.hops[0];
   return {
     route,
     lane: candidate.lane,

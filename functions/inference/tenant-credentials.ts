@@ -1,3 +1,4 @@
+import type { Snapshot } from "../../shared/contracts/config/snapshot.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { ProviderCredential } from "../../shared/contracts/ports/tenant-store.ts";
 import { decodeBase64url } from "../../shared/crypto/base64url.ts";
@@ -16,7 +17,7 @@ export class TenantCredentials {
     deps: Pick<Deps, "tenants" | "clock">,
     call: Pick<Call, "snapshot" | "tenant" | "access">,
   ): Promise<ReadonlyMap<string, Listed>> {
-    if (!Object.values(call.snapshot.providers).some((provider) => provider.tenant_credentials)) return NONE;
+    if (!takesCredentials(call.snapshot)) return NONE;
     const { id, versions } = call.tenant;
     const now = deps.clock.now();
     const known = this.#known.get(id);
@@ -42,6 +43,17 @@ export class TenantCredentials {
   }
 }
 const NONE: ReadonlyMap<string, Listed> = new Map();
+
+const takes = new WeakMap<Snapshot, boolean>();
+/** Whether any provider of the snapshot takes tenants' keys. */
+function takesCredentials(snapshot: Snapshot): boolean {
+  let some = takes.get(snapshot);
+  if (some === undefined) {
+    some = Object.values(snapshot.providers).some((provider) => provider.tenant_credentials);
+    takes.set(snapshot, some);
+  }
+  return some;
+}
 
 /** Opens a tenant's key for one engine call: one durable call, nothing kept. */
 export const openCredential =

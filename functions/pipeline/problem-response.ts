@@ -1,13 +1,12 @@
 import { PROBLEMS } from "../../shared/contracts/problems.ts";
 import type { Incoming } from "../context.ts";
 import { ProblemError, type ProblemShape, problemDocument, problemHeaders, StaleAccess } from "../problem.ts";
+import { respondWith } from "./respond-with.ts";
 
 /** The answer for a problem, with the call's own headers. */
 export function problemResponse(problem: ProblemError, incoming: Incoming, shape: ProblemShape = "openai"): Response {
-  return new Response(JSON.stringify(problemDocument(problem, incoming.request, shape)), {
-    status: PROBLEMS[problem.slug].status,
-    headers: { ...incoming.reply, ...problemHeaders(problem, shape) },
-  });
+  const document = JSON.stringify(problemDocument(problem, incoming.request, shape));
+  return respondWith(document, PROBLEMS[problem.slug].status, incoming.reply, problemHeaders(problem, shape));
 }
 
 /** What durable objects, object store and queues reject with while they are away: by name, for their classes are others'. */

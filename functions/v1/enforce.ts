@@ -1,4 +1,4 @@
-import type { Decided, Decision } from "../../shared/contracts/decision.ts";
+import type { Decided, Decision, Obligation } from "../../shared/contracts/decision.ts";
 import type { ObligationId } from "../../shared/contracts/policy/obligations.ts";
 import { unreachable } from "../../shared/contracts/result.ts";
 import { ProblemError } from "../problem.ts";
@@ -12,23 +12,22 @@ export const SEAM_ENFORCES: readonly ObligationId[] = ["audit_level", "disclaime
  * out refuses the call. A demand for approval is no refusal: `approvalRequired` answers it.
  */
 export function refusalOf({ decision }: Decided, { enforces }: Pick<Operation, "enforces">): ProblemError | null {
-  const reasons = { members: { reasons: decision.reasons } };
   switch (decision.decision) {
     case "ALLOW":
     case "ROUTE":
-      return unsupported(decision, [...SEAM_ENFORCES, ...(enforces ?? [])]) ? denied(["obligation_unsupported"]) : null;
+      return unsupported(decision, enforces) ? denied(["obligation_unsupported"]) : null;
     case "REQUIRE_HITL":
       return null;
     case "DENY":
       return decision.reasons.includes("insufficient_scope")
         ? new ProblemError("insufficient-scope", {
-            ...reasons,
+            members: { reasons: decision.reasons },
             headers: { "www-authenticate": 'Bearer error="insufficient_scope"' },
           })
         : denied(decision.reasons);
     case "REQUIRE_STEP_UP":
       return new ProblemError("insufficient-user-authentication", {
-        ...reasons,
+        members: { reasons: decision.reasons },
         headers: { "www-authenticate": stepUpChallenge(decision.acr) },
       });
     case "THROTTLE": {
@@ -48,9 +47,11 @@ export function refusalOf({ decision }: Decided, { enforces }: Pick<Operation, "
 export const denied = (reasons: readonly string[]): ProblemError =>
   new ProblemError("forbidden", { members: { reasons } });
 
-function unsupported({ obligations, route }: Decision, enforces: readonly ObligationId[]): boolean {
-  const all = [...obligations, ...[...(route?.candidates.values() ?? [])].flat()];
-  return all.some(({ id }) => !enforces.includes(id));
+function unsupported({ obligations, route }: Decision, enforces: readonly ObligationId[] = []): boolean {
+  const open = ({ id }: Obligation) => !SEAM_ENFORCES.includes(id) && !enforces.includes(id);
+  if (obligations.some(open)) return true;
+  for (const own of route?.candidates.values() ?? []) if (own.some(open)) return true;
+  return false;
 }
 
 /** Text that a quoted string of a header carries as it is (RFC 9110 §5.6.4). */

@@ -24,7 +24,7 @@ export interface Input {
   query: unknown;
   body: unknown;
   rawBody: Uint8Array;
-  upload?: AsyncIterable<Uint8Array>;
+  upload?: AsyncIterable<Uint8Array> | undefined;
 }
 
 /** How a call came about: a caller asks, or what somebody approved is carried out. */
@@ -58,9 +58,22 @@ export async function governed(
   const snapshot = deps.config.current();
   const { actor, access, state } = identified;
   const own = snapshot.tenants[state.id]?.labels;
+  // Member by member: an object made of others costs many times as much, and this is the largest one of a call.
   const undecided: Undecided = {
-    ...incoming,
-    ...input,
+    request: incoming.request,
+    task: incoming.task,
+    receivedMs: incoming.receivedMs,
+    runtime: incoming.runtime,
+    span: incoming.span,
+    headers: incoming.headers,
+    reply: incoming.reply,
+    run: incoming.run,
+    forwarded: incoming.forwarded,
+    params: input.params,
+    query: input.query,
+    body: input.body,
+    rawBody: input.rawBody,
+    upload: input.upload,
     actor,
     access,
     tenant: state,
@@ -76,8 +89,7 @@ export async function governed(
   if (prepared.labels.length > 0) undecided.labels = labelsOf(incoming.headers, [own, ...prepared.labels]);
   const policyInput = policyInputOf(operation, deps, undecided, prepared, occasion.point);
   const decided = await step(incoming.span, "decide", () => askPolicy(deps, undecided, policyInput, occasion.approval));
-  const call: Call = {
-    ...undecided,
+  const call: Call = Object.assign(undecided, {
     deadline: deadlineUnder(decided.decision, undecided),
     prepared: prepared.carry,
     approval: occasion.approval,
@@ -90,7 +102,7 @@ export async function governed(
     }),
     outcomes: new Outcomes(),
     by: attributionOf(actor, incoming, deps.cell, snapshot.digest, decided),
-  };
+  });
   const record = (refusal: ProblemError): Promise<void> => recordRefusal(deps, call, refusal);
   const refuse = async (refusal: ProblemError): Promise<never> => {
     await record(refusal);

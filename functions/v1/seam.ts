@@ -4,6 +4,7 @@ import { readBody } from "../pipeline/body.ts";
 import type { BodyLease } from "../pipeline/body-room.ts";
 import { bodySent } from "../pipeline/body-sent.ts";
 import { asProblem, problemResponse } from "../pipeline/problem-response.ts";
+import { respondWith } from "../pipeline/respond-with.ts";
 import { step } from "../pipeline/step.ts";
 import { uploadOf } from "../pipeline/upload.ts";
 import { ProblemError, StaleAccess, shapeOfPath } from "../problem.ts";
@@ -90,8 +91,8 @@ async function answer(
   // A body may take its time to arrive; a call whose body is not there yet holds up no drain, and begins none after it.
   refuseDraining(operation, deps);
   stay.leave = deps.lifecycle.enter();
-  const upload = operation.kind === "upload" ? { upload: uploadOf(request, operation.bodyBytesMax) } : {};
-  const input = { params, query, body, rawBody, ...upload };
+  const upload = operation.kind === "upload" ? uploadOf(request, operation.bodyBytesMax) : undefined;
+  const input = { params, query, body, rawBody, upload };
   if (identified === null) return operation.execute(deps, publicCall(deps, incoming, input));
   try {
     return await governed(operation, deps, incoming, identified, input);
@@ -137,26 +138,27 @@ function respond(operation: Operation, deps: Deps, incoming: Incoming, reply: Re
     return finish(operation, deps, incoming, incoming.runtime.upgrade(reply.protocol, reply.accept), null);
   }
   if (reply.kind === "bytes") {
-    const headers = { ...incoming.reply, "content-type": reply.contentType, ...reply.headers };
-    return finish(
-      operation,
-      deps,
-      incoming,
-      new Response(reply.body as BodyInit | null, { status: reply.status, headers }),
-      null,
-      reply.over,
+    const { body, status, contentType, headers = NO_HEADERS } = reply;
+    // safe because: bytes, text and streams of bytes are bodies
+    const response = respondWith(
+      body as BodyInit | null,
+      status,
+      incoming.reply,
+      { "content-type": contentType },
+      headers,
     );
+    return finish(operation, deps, incoming, response, null, reply.over);
   }
   const [status, schema] = operation.success;
   const body = schema ? JSON.stringify(schema.parse(reply.value)) : null;
-  const headers = {
-    ...incoming.reply,
-    ...(body === null ? {} : { "content-type": "application/json" }),
-    "cache-control": "no-store",
-    ...reply.headers,
-  };
-  return finish(operation, deps, incoming, new Response(body, { status: reply.status ?? status, headers }), null);
+  const own = body === null ? UNSTORED : UNSTORED_JSON;
+  const response = respondWith(body, reply.status ?? status, incoming.reply, own, reply.headers ?? NO_HEADERS);
+  return finish(operation, deps, incoming, response, null);
 }
+
+const NO_HEADERS = {};
+const UNSTORED = { "cache-control": "no-store" };
+const UNSTORED_JSON = { "content-type": "application/json", ...UNSTORED };
 
 function finish(
   operation: Operation,

@@ -4,9 +4,11 @@ import type { ObligationId } from "../../../shared/contracts/policy/obligations.
 type Params<Id extends ObligationId> = Extract<Obligation, { id: Id }>;
 
 /** The obligations under which a candidate may be used: those of the call, then its own; each once. */
-export function dutiesOf({ obligations, route }: Decision, candidate: string): Obligation[] {
-  return distinct([...obligations, ...(route?.candidates.get(candidate) ?? [])]);
+export function dutiesOf({ obligations, route }: Decision, candidate: string): readonly Obligation[] {
+  const own = route?.candidates.get(candidate) ?? NONE;
+  return obligations.length + own.length === 0 ? NONE : distinct([...obligations, ...own]);
 }
+const NONE: readonly Obligation[] = [];
 
 /** Every obligation that a decision names, whichever candidate is used: what a stored answer is delivered under. */
 export function allDuties({ obligations, route }: Decision): Obligation[] {
@@ -26,10 +28,10 @@ function distinct(duties: readonly Obligation[]): Obligation[] {
 
 /** The lowest cap on output tokens per choice that policy sets for a candidate; null when it sets none. */
 export function outputCapOf(decision: Decision, candidate: string): number | null {
-  const caps = ofKind(dutiesOf(decision, candidate), "cap_output_tokens").map(({ params }) => params.max);
-  const limit = decision.limits?.output_tokens_max;
-  const all = limit === undefined ? caps : [...caps, limit];
-  return all.length === 0 ? null : Math.min(...all);
+  let least = decision.limits?.output_tokens_max ?? Number.POSITIVE_INFINITY;
+  for (const duty of dutiesOf(decision, candidate))
+    if (duty.id === "cap_output_tokens") least = Math.min(least, duty.params.max);
+  return least === Number.POSITIVE_INFINITY ? null : least;
 }
 
 /** What is asked about keeping content; `forbid` wins over `retain`, which a decision never carries together. */

@@ -6,20 +6,23 @@ import { keyOf } from "./duties.ts";
 
 /** How each obligation of one call ended, one by one; the last word counts. Notes tell facts, never content. */
 export class Outcomes {
-  readonly #ended = new Map<string, ObligationOutcome>();
+  /** Null until one has ended: most calls owe nothing. */
+  #ended: Map<string, ObligationOutcome> | null = null;
 
   applied(duty: Obligation, note: string | null = null): void {
+    this.#ended ??= new Map();
     this.#ended.set(keyOf(duty), { id: duty.id, outcome: "applied", note });
   }
 
   /** Records the failure; what it answers is the denial. */
   failed(duty: Obligation, note: string, cause?: unknown): ProblemError {
+    this.#ended ??= new Map();
     this.#ended.set(keyOf(duty), { id: duty.id, outcome: "failed", note });
     return obligationFailed(duty.id, cause);
   }
 
   list(): ObligationOutcome[] {
-    return [...this.#ended.values()];
+    return this.#ended === null ? [] : [...this.#ended.values()];
   }
 }
 

@@ -1,4 +1,7 @@
-/** A map that keeps the `max` entries used last, each at most `ageMsMax` old. Ages are compared on every read. */
+/**
+ * A map that keeps the `max` entries used last, as far as they were used since it was half full, each at most `ageMsMax`
+ * old. Ages are compared on every read.
+ */
 export class RecentMap<K, V> {
   readonly #entries = new Map<K, { value: V; atMs: number }>();
   readonly #max: number;
@@ -16,9 +19,12 @@ export class RecentMap<K, V> {
   get(key: K, nowMs: number): V | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    this.#entries.delete(key);
     // A clock that stepped back makes ages unknown: read again.
-    if (nowMs < entry.atMs || nowMs - entry.atMs > this.#ageMsMax) return undefined;
+    const stale = nowMs < entry.atMs || nowMs - entry.atMs > this.#ageMsMax;
+    // Nothing is about to be dropped from a map that is half empty: its order can wait, and moving an entry costs most.
+    if (!stale && this.#entries.size * 2 <= this.#max) return entry.value;
+    this.#entries.delete(key);
+    if (stale) return undefined;
     this.#entries.set(key, entry);
     return entry.value;
   }
