@@ -204,6 +204,8 @@ export const LIMITS = {
   signingKeysBytesMax: 64 * KiB,
   /** A signature takes about 13 ms, a manifest of 20 MiB a second; beyond it the signer is stuck. */
   signerAnswerMsMax: 10 * SECOND,
+  /** Its thread loads its modules in half a second; with 28 processes for each two cores it took more than 10. */
+  signerStartMsMax: 60 * SECOND,
   /** Callers that wait for the signer's thread: 256 × 13 ms are over 3 s. */
   signerQueueMax: 256,
   /** Public keys are read again after this: so long may a new key's signatures go before its entry in the document. */

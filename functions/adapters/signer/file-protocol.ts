@@ -13,5 +13,5 @@ export type ThreadCall =
   | { method: "signStatement"; statement: string };
 export type ThreadRequest = ThreadCall & { id: number };
 
-/** `answer` is a `SigningAnswer`; `bug` is what the thread threw besides. */
-export type ThreadReply = { id: number; answer: unknown } | { id: number; bug: string };
+/** `ready` comes once, before all others; `answer` is a `SigningAnswer`; `bug` is what the thread threw besides. */
+export type ThreadReply = { ready: true } | { id: number; answer: unknown } | { id: number; bug: string };

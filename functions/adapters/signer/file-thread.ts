@@ -43,3 +43,4 @@ port.on("message", (request: ThreadRequest) => {
       say({ id: request.id, bug: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) }),
   );
 });
+port.postMessage({ ready: true } satisfies ThreadReply);

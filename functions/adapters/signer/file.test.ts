@@ -1,8 +1,9 @@
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { UnixMs } from "../../../shared/contracts/ids.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { SignerUnavailable } from "../../../shared/contracts/ports/signer.ts";
 import { encodeBase64 } from "../../../shared/crypto/log/base64.ts";
 import { parseDsse } from "../../../shared/crypto/log/dsse.ts";
@@ -164,6 +165,23 @@ describe("the signer of a home", () => {
   it("asks the thread once for all who read the keys at once, so that strangers never keep it from signing", async () => {
     const all = await Promise.all(Array.from({ length: 2_000 }, () => signer.keys()));
     expect(new Set(all.map((keys) => keys.map(({ kid }) => kid).join())).size).toBe(1);
+  });
+
+  describe("whose thread starts", () => {
+    beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+    afterEach(() => void vi.useRealTimers());
+
+    it("for longer than an answer may take is waited for, so that a cell starts on a busy machine", async () => {
+      const keys = signer.keys();
+      await vi.advanceTimersByTimeAsync(LIMITS.signerAnswerMsMax);
+      expect(await keys).toHaveLength(2);
+    });
+
+    it("for ever is given up, so that nobody waits for ever", async () => {
+      const refused = expect(signer.keys()).rejects.toThrow(SignerUnavailable);
+      await vi.advanceTimersByTimeAsync(LIMITS.signerStartMsMax);
+      await refused;
+    });
   });
 
   it("is unavailable once it is closed", async () => {

@@ -100,8 +100,10 @@ interface Thread {
 function startThread(start: ThreadStart, onExit: () => void): Thread {
   const worker = new Worker(new URL("./file-thread.ts", import.meta.url), { workerData: start });
   const exited = Promise.withResolvers<void>();
-  let current: { id: number; answer: PromiseWithResolvers<unknown> } | null = null;
+  let current: { id: number; answer: PromiseWithResolvers<unknown>; timer: ReturnType<typeof setTimeout> } | null =
+    null;
   let asked = 0;
+  let ready = false;
   let cause: unknown = null;
   let ended: SignerUnavailable | null = null;
 
@@ -118,7 +120,16 @@ function startThread(start: ThreadStart, onExit: () => void): Thread {
     onExit();
     exited.resolve();
   });
+  // A thread that hangs is ended; its end rejects the promise that is waited for.
+  const endIn = (ms: number) => setTimeout(() => void stop(), ms);
   worker.on("message", (reply: ThreadReply) => {
+    if ("ready" in reply) {
+      ready = true;
+      if (current === null) return;
+      clearTimeout(current.timer);
+      current.timer = endIn(LIMITS.signerAnswerMsMax);
+      return;
+    }
     if (current?.id !== reply.id) return;
     if ("bug" in reply) current.answer.reject(new Error(`the signer failed: ${reply.bug}`));
     else current.answer.resolve(reply.answer);
@@ -128,14 +139,13 @@ function startThread(start: ThreadStart, onExit: () => void): Thread {
       if (ended !== null) throw ended;
       asked += 1;
       const answer = Promise.withResolvers<unknown>();
-      current = { id: asked, answer };
+      const waited = { id: asked, answer, timer: endIn(ready ? LIMITS.signerAnswerMsMax : LIMITS.signerStartMsMax) };
+      current = waited;
       worker.postMessage({ ...call, id: asked } satisfies ThreadRequest);
-      // A thread that hangs is ended; its end rejects the promise that is waited for.
-      const timer = setTimeout(() => void stop(), LIMITS.signerAnswerMsMax);
       try {
         return await answer.promise;
       } finally {
-        clearTimeout(timer);
+        clearTimeout(waited.timer);
         current = null;
       }
     },
