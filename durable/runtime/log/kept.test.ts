@@ -176,6 +176,8 @@ describe("entries that are read", () => {
       false,
       false,
     ]);
+    // What was sealed further than a turn needs stays as it is.
+    expect(sealStep(log.sql, 5, 10)).toBe(false);
     expect([logRow(log.sql).sealed, sealedHead(log.sql).size]).toEqual([10, 10]);
     log.sql.run("UPDATE log SET sealed = 9");
     expect(() => sealedHead(log.sql)).toThrow("frontier is unreadable");
