@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { decisionId, recorded } from "../../../test/support/policy-fixtures.ts";
 import { NOON, openTenant, type TestTenant } from "../../../test/support/tenant-core.ts";
 import { admitRequest, attribution, bucket, settleRequest, taskId } from "../../../test/support/tenant-fixtures.ts";
@@ -42,6 +43,21 @@ describe("the entry that ends a task", () => {
     expect([outcome, detail?.route, detail?.error]).toEqual(["failure", null, "timeout"]);
     expect(Object.keys(detail ?? {})).not.toEqual(expect.arrayContaining(["obligations"]));
     expect(Object.keys(detail ?? {})).not.toEqual(expect.arrayContaining(["decisions"]));
+  });
+
+  it("is never lost to what is told beside it: decisions that are too long or too many are left out", () => {
+    const t = openTenant();
+    t.admit(admitRequest(taskId(1), NOON, { decision: recorded(1), by: attribution({ decision: decisionId(1) }) }));
+    const long = (n: number, beyond: number) => ({
+      ...recorded(n),
+      record: JSON.stringify("x".repeat(LIMITS.decisionRecordBytesMax - 2 + beyond)),
+    });
+    const many = Array.from({ length: LIMITS.decisionsPerTaskMax + 5 }, (_, n) => recorded(10 + n));
+    const by = attribution({ decision: decisionId(1) });
+    const settled = t.settle(settleRequest(taskId(1), { by, decisions: [long(2, 1), long(3, 0), ...many] }));
+    expect(settled.ok).toBe(true);
+    const kept = many.slice(0, LIMITS.decisionsPerTaskMax - 1).map(({ id }) => id);
+    expect(last(t).detail?.decisions).toEqual([decisionId(3), ...kept]);
   });
 
   it("of a correction says what was charged before and on which day, as a success or as the failure that it was", () => {
