@@ -65,9 +65,6 @@ export class EmbeddedObject {
     this.#path = path;
   }
 
-  get isOpen(): boolean {
-    return this.#file !== null;
-  }
   /** Nothing runs and nobody waits. */
   get isIdle(): boolean {
     return this.#unanswered === 0 && this.#busy === 0;
