@@ -143,6 +143,18 @@ describe("a tenant between two cells", () => {
     expect(await from.moves.leave(TENANT, "us1", by)).toMatchObject({ error: { reason: "misplaced" } });
   });
 
+  it("leaves no part of its archive behind where the import never began and the move is called off", {
+    timeout: 120_000,
+  }, async () => {
+    const { to, archive } = await leaving();
+    await stage(to, archive.parts);
+    const staged = async () => (await to.store.list(`imports/${TENANT}/`, { limit: 10 })).keys.length;
+    expect(await staged()).toBe(archive.parts.length);
+    value(await to.moves.cancel(TENANT, by));
+    expect(await staged()).toBe(0);
+    expect(await to.moves.cancel(TENANT, by)).toMatchObject({ ok: false });
+  });
+
   it("is not taken where what was archived of its log is not the log, so that no history is swapped on the way", {
     timeout: 120_000,
   }, async () => {

@@ -176,7 +176,8 @@ async function writeBlob(
   const ledger = parts.logPrefix(tenant);
   if (![ledger, ...contentPrefixes(tenant)].some((prefix) => key.startsWith(prefix)))
     return refused("not_verified", "an object outside of the tenant's folders");
-  let broken = false;
+  // Until all of its pieces were read and make up its size.
+  let broken = true;
   async function* pieces(): AsyncGenerator<Uint8Array> {
     let at = 0;
     for (let n = first; n < part; n++) {

@@ -43,12 +43,14 @@ export class Staged {
     return opened.ok ? readPart(opened.value) : null;
   }
 
-  async remove(): Promise<void> {
+  /** Answers how many there were. */
+  async remove(): Promise<number> {
     const prefix = stagePrefix(this.#tenant);
-    for (;;) {
+    for (let removed = 0; ; ) {
       const { keys, more } = await this.#store.list(prefix, { limit: LIMITS.objectListKeysMax });
       for (const found of keys) await this.#store.delete(found);
-      if (!more || keys.length === 0) return;
+      removed += keys.length;
+      if (!more || keys.length === 0) return removed;
     }
   }
 }

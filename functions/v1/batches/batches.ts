@@ -1,6 +1,7 @@
 import { BatchesQuery, BatchList, BatchObject, CreateBatch } from "../../../shared/contracts/http/batches.ts";
 import type { UnixMs } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { BatchRecord } from "../../../shared/contracts/ports/batch-store.ts";
 import { MEANINGFUL } from "../../inference/commitments.ts";
 import { ProblemError } from "../../problem.ts";
 import { objectsOf } from "../files/content.ts";
@@ -116,6 +117,14 @@ export const listBatches = operation({
   },
 });
 
+/** Statuses that lead to no other but their own end. */
+const BEYOND_CANCELLATION: ReadonlySet<BatchRecord["status"]> = new Set<BatchRecord["status"]>([
+  "finalizing",
+  "completed",
+  "failed",
+  "expired",
+]);
+
 export const cancelBatch = operation({
   ...common,
   ...NO_INPUT,
@@ -132,11 +141,15 @@ export const cancelBatch = operation({
   problems: ["not-found", "version-conflict"],
   summary: "Cancel a batch",
   async execute(deps, call) {
-    const { id } = await batchOf(deps, call, call.params.batch_id);
+    const found = await batchOf(deps, call, call.params.batch_id);
+    const { id } = found;
+    const refuse = (status: string) =>
+      new ProblemError("version-conflict", { detail: `The batch is ${status} and cannot be cancelled.` });
+    // The ledger tells of no cancellation that cannot come.
+    if (BEYOND_CANCELLATION.has(found.status)) throw refuse(found.status);
     await record(deps, call, id, { canceled: id }, "batch:write");
     const batch = unwrap(await deps.batches.cancelBatch(call.tenant.id, id));
-    if (!batch.status.startsWith("cancel"))
-      throw new ProblemError("version-conflict", { detail: `The batch is ${batch.status} and cannot be cancelled.` });
+    if (!batch.status.startsWith("cancel")) throw refuse(batch.status);
     return value(await batchObject(await sealingOf(deps, call), batch));
   },
 });

@@ -22,19 +22,20 @@ export interface LineAnswer {
 
 export const NO_USAGE: BatchUsage = { input_tokens: 0, cached_tokens: 0, output_tokens: 0, reasoning_tokens: 0 };
 
-/** The task's answer, once it has ended; null when its log was forgotten. Rejects when the log broke off under way. */
+/** The task's answer, once it has ended; null when its log was forgotten. Rejects when the log broke off under way, or was left by `close`. */
 export async function answerOf(
   deps: Pick<Deps, "tasks">,
   { tenant, dataKey }: Sealing,
   task: TaskId,
   closing: (close: () => void) => void,
 ): Promise<LineAnswer | null> {
-  const log = await readLog(deps, dataKey, tenant, task, 0);
+  const leaving = new AbortController();
+  const log = await readLog(deps, dataKey, tenant, task, 0, leaving.signal);
   if (!log.ok) {
     if (log.error.reason === "too_many") throw new Error("too many watch the task");
     return null;
   }
-  closing(() => void log.value.return().catch(() => undefined));
+  closing(() => leaving.abort());
   const parts: Uint8Array[] = [];
   let size = 0;
   let head: LineAnswer | null = null;
@@ -46,9 +47,19 @@ export async function answerOf(
       parts.push(event.frame);
       size += event.frame.byteLength;
     } else if (head === null || event.end === "failed") return unknownOutcome();
-    else return { ...head, body: JSON.parse(new TextDecoder().decode(concat(parts, size))) };
+    else return readAnswer(head, concat(parts, size));
   }
   throw new Error(`the log of ${task} broke off`);
+}
+
+/** A line of the output holds JSON: what is none was answered, and nobody can say what. */
+function readAnswer(head: LineAnswer, bytes: Uint8Array): LineAnswer {
+  try {
+    return { ...head, body: JSON.parse(new TextDecoder().decode(bytes)) };
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    return unknownOutcome();
+  }
 }
 
 const unknownOutcome = (): LineAnswer => {

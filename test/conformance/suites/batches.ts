@@ -164,6 +164,16 @@ export function batchesSuite(lab: Lab): void {
       expect(errors.some(({ error }) => error?.code === "batch_cancelled")).toBe(true);
     }, 120_000);
 
+    it("that has ended cannot be cancelled, and the ledger tells of no cancellation", async () => {
+      const tenant = await lab.newTenant();
+      const { client, batch } = await start(tenant, "\n");
+      expect((await over(client, batch.id)).status).toBe("failed");
+      await expect(client.batches.cancel(batch.id)).rejects.toMatchObject({ status: 409 });
+      const { data } = await lab.json("/v1/ledger?limit=100", { key: tenant.adminKey });
+      const told = data.filter(({ detail }: { detail: { resource?: string } }) => detail.resource === batch.id);
+      expect(told.map(({ detail }: { detail: object }) => "canceled" in detail)).toEqual([false]);
+    });
+
     it("answers another tenant's batch exactly as one that never was", async () => {
       const { batch } = await start(await lab.newTenant(), line("a", "x"));
       const stranger = lab.openai((await lab.newTenant()).apiKey);
