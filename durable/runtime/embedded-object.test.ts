@@ -140,6 +140,42 @@ describe("an answer of an embedded object", { timeout: 60_000 }, () => {
   });
 });
 
+describe("a log that cannot be copied into its database", { timeout: 60_000 }, () => {
+  it("while the object is used is told, and the object goes on from what is on disk without losing an answer", async () => {
+    await host.provision(notes, "a", () => ok(null));
+    disk.fails = join("note", "a.sqlite");
+    const acknowledged: number[] = [];
+    for (let k = 0; k < 24; k++) {
+      const written = host.call(notes, "a", (sql) =>
+        sql.run("INSERT INTO n VALUES (?, ?)", k, new Uint8Array(512 * 1_024)),
+      );
+      await written.then(
+        () => acknowledged.push(k),
+        () => undefined,
+      );
+    }
+    expect(home.errors.map(String)).toContain("Error: EIO");
+    disk.fails = null;
+    const kept = await host.call(notes, "a", keys);
+    expect(acknowledged.length).toBeGreaterThan(15);
+    expect(acknowledged.filter((k) => !kept?.includes(k))).toEqual([]);
+  });
+
+  it("while it is closed to make room is told, and the next caller finds all that was answered", async () => {
+    await host.close();
+    host = home.open({ files, openObjectsMax: 1 });
+    await host.provision(notes, "a", (sql) => ok(add(1)(sql)));
+    disk.fails = join("note", "a.sqlite");
+    const look = async () => {
+      await host.provision(notes, "b", () => ok(null));
+      return home.errors.map(String);
+    };
+    await expect.poll(look).toContain("Error: EIO");
+    disk.fails = null;
+    expect(await host.call(notes, "a", keys)).toEqual([1]);
+  });
+});
+
 describe("what a call erased", { timeout: 60_000 }, () => {
   const SECRET = "the-erased-secret-of-a-subject";
   const erase = (sql: Sql) => {
