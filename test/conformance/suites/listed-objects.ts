@@ -5,6 +5,9 @@ import { objectNames } from "../../../durable/runtime/object-names.ts";
 import { objectFolder, objectPath } from "../../../durable/runtime/object-path.ts";
 import type { Lab } from "../../support/lab.ts";
 
+/** While somebody else has a file for themselves; a moment each time. */
+const BUSY_MS_MAX = 30_000;
+
 /** What the tenant's object lists, read from its file; a tenant that is gone lists nothing. */
 function listedIn(home: string, tenant: string, known: Map<string, ReadonlySet<string>>): ReadonlySet<string> {
   const found = known.get(tenant);
@@ -12,7 +15,8 @@ function listedIn(home: string, tenant: string, known: Map<string, ReadonlySet<s
   const path = objectPath(objectFolder(home, "tenant"), tenant);
   const names = new Set<string>();
   if (existsSync(path)) {
-    const file = new DatabaseSync(path, { readOnly: true });
+    // The cell may be bringing its log into the file just now.
+    const file = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS_MAX });
     for (const query of ["SELECT name FROM kept_session", "SELECT id FROM task", "SELECT task FROM approval"])
       for (const row of file.prepare(query).all()) names.add(String(Object.values(row)[0]));
     file.close();
