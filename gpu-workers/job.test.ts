@@ -126,6 +126,27 @@ describe("a connection that breaks", () => {
     expect(job.phase).toBe("leasing");
   });
 
+  it("asks again on the next connection what it asked on none, so that it does not hide its message from everybody for ever", () => {
+    const { job, effects } = history([
+      ...RUNNING,
+      { type: "disconnected" },
+      CONNECTED,
+      { type: "refused", asked: 2, reason: "leased", retry_after_ms: 20_000 },
+      { type: "disconnected" },
+      // Its time comes while nothing can be sent.
+      { type: "retry" },
+      CONNECTED,
+    ]);
+    expect(effects.slice(4)).toEqual([
+      [{ do: "lease", asked: 2, held: true }],
+      [{ do: "retry", after_ms: 20_000 }],
+      [],
+      [{ do: "lease", asked: 3, held: true }],
+      [{ do: "lease", asked: 4, held: true }],
+    ]);
+    expect(history([leased(8, 2, 4)], job).job.phase).toBe("running");
+  });
+
   it("gives the message back when chunks were let go, so that no stream is continued with a hole", () => {
     const { effects, job } = history([...RUNNING, CHUNK, { type: "overflow" }, { type: "disconnected" }]);
     expect(effects.at(-1)).toEqual([{ do: "stop" }, { do: "hide", ms: LIMITS.workerLostRetryMs }, { do: "forget" }]);

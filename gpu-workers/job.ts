@@ -103,6 +103,8 @@ export function step(job: Job, event: JobEvent): Step {
   if (isOver(job)) return { job, effects: [] };
   switch (event.type) {
     case "connected":
+      // What was asked while there was no connection was heard by nobody.
+      return job.phase === "received" || job.phase === "leasing" ? ask(job) : { job, effects: [] };
     case "retry":
       return job.phase === "received" ? ask(job) : { job, effects: [] };
     case "disconnected":
