@@ -6,7 +6,7 @@ const SECOND_MS = 1000;
 const HEAVY_MS_MAX = 300 * SECOND_MS;
 const notTests = ["**/node_modules/**", "**/.cache/**"];
 /** What real databases, kills and whole lives of cells take too long for `npm test`: `npm run test:heavy` runs these. */
-const HEAVY = [
+export const HEAVY = [
   "test/contract/worker-engine.*.test.ts",
   "test/crash/**/*.test.ts",
   "test/attacks/attacks.test.ts",
@@ -37,7 +37,7 @@ const HEAVY = [
 ];
 
 /** Of `npm test` too, with a fifth of their tries (test/support/property-runs.ts). */
-const PROPERTIES = ["functions/redaction/{text-stream,redact-text}.test.ts"];
+export const PROPERTIES = ["functions/redaction/{text-stream,redact-text}.test.ts"];
 
 /**
  * On two cores: unit tests in parallel threads; contract tests in processes of their own; conformance, where
