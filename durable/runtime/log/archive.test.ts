@@ -142,6 +142,7 @@ describe("what is read back", () => {
     ]);
     const full = (n: number, size: number) => fullTilesAt(n, size).map(({ level, n: at }) => `${level}/${at}`);
     expect([full(0, 255), full(0, 256), full(1, 512), full(2, 512)]).toEqual([[], ["0/0"], ["0/1"], []]);
+    expect(full(1, 131_072)).toEqual(["0/1"]);
     expect([full(0, 65_536), full(1, 65_536), full(256, 131_072)]).toEqual([["0/0", "1/0"], ["0/1"], ["0/256", "1/1"]]);
   });
 
