@@ -10,7 +10,7 @@ import { type ObjectClass, ObjectUnavailable } from "./object-class.ts";
 import type { CoreEnv, Sql } from "./sql.ts";
 import { clearTimer, dueTimers, nextTimer, setTimer, TIMERS_SCHEMA } from "./timers.ts";
 
-const swept = { fails: false };
+const swept = { fails: false, woken: [] as string[] };
 const notes: ObjectClass = {
   name: "note",
   migrations: [
@@ -31,6 +31,9 @@ const notes: ObjectClass = {
       sql.run("INSERT INTO n (v) VALUES (?)", `woken for ${key}`);
     }
     return false;
+  },
+  async effects({ name }) {
+    swept.woken.push(name);
   },
 };
 const add = (k: number) => (sql: Sql) => sql.run("INSERT INTO n VALUES (?, 'x')", k);
@@ -65,7 +68,7 @@ const LOG = join("objects", "note", "a.sqlite-wal");
 beforeEach(() => {
   home = objectsHome({ classes: [notes] });
   Object.assign(disk, { synced: [], fails: null });
-  swept.fails = false;
+  Object.assign(swept, { fails: false, woken: [] });
   host = home.open({ files });
 });
 afterEach(async () => {
@@ -129,6 +132,13 @@ describe("an answer of an embedded object", { timeout: 60_000 }, () => {
     expect(await host.call(notes, "a", (sql) => sql.all("SELECT v FROM n").map(({ v }) => v))).toEqual([
       "woken for second",
     ]);
+  });
+
+  it("that promises work wakes the object for it without a further call, and an earlier promise before a later one", async () => {
+    await host.provision(notes, "a", (sql, env) => ok(wake("late", 3_600_000)(sql, env)));
+    await host.call(notes, "a", wake("early", 20));
+    home.clock.advance(20);
+    await expect.poll(() => swept.woken, { timeout: 20_000 }).toEqual(["a"]);
   });
 
   it("is given although work that was late failed, and the failure is told, so that one broken row locks nobody out", async () => {

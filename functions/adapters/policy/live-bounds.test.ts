@@ -93,6 +93,14 @@ describe("a layer is live", () => {
     }
   });
 
+  it("as the cell's or as its tenant's, and never asked for as the other", async () => {
+    store.layers.set(null, { version: 1, active: store.keep(bytes("of the cell"), 1), canary: null });
+    activate(2, "of the tenant");
+    expect(await get(null, KEYS, null)).toMatchObject({ active: { name: "of the cell" } });
+    expect(await get(2)).toMatchObject({ active: { name: "of the tenant" } });
+    expect(store.asked).toEqual(["state cell", "bundle cell", "state acme", "bundle tenant"]);
+  });
+
   it("under the keys that opened it alone", async () => {
     await get();
     expect(layers.cell("k").live).toBeNull();
