@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 
 /** Log text kept of one process, from its end. */
 const LOG_CHARS_MAX = 1024 * 1024;
-const READY_MS_MAX = 90_000;
+const READY_MS_MAX = 240_000;
 const STOP_MS_MAX = 30_000;
 const POLL_MS = 50;
 
