@@ -6,7 +6,6 @@ import type { SignerService } from "../adapters/signer/signer-service.ts";
 import { composeCell } from "./compose.ts";
 import { connectObjects, ObjectsUnusable } from "./connect-objects.ts";
 import { Degradation } from "./degradation.ts";
-import { dependenciesOf } from "./dependencies.ts";
 import { type EdgeEnv, readEdgeEnv } from "./edge-env.ts";
 import { EnvUnusable } from "./env-unusable.ts";
 import { host, PortInUse } from "./host.ts";
@@ -46,17 +45,17 @@ async function start(env: EdgeEnv, variables: Record<string, string | undefined>
   const db = degradation.watch({ ...ports.control, close: async () => {} });
   const lifecycle = createLifecycle();
   let leaving = false;
+  const keyring = await secretKeyring([env.secrets.root], clock);
+  const parts = hostParts(env, basis, { db, degradation, lifecycle, keyring, cellStore: ports.cell });
   const { handle } = composeCell({
-    ...hostParts(env, basis, { db, degradation, lifecycle }),
+    ...parts,
     tenants: ports.tenant,
     sessions: ports.session,
     tasks: ports.task,
     batches: ports.batch,
-    cellStore: ports.cell,
     policies: ports.policy,
-    keyring: await secretKeyring([env.secrets.root], clock),
     dependencies: [
-      ...dependenciesOf({ db, config, cellStore: ports.cell }),
+      ...parts.dependencies,
       {
         name: "edge",
         required: true,

@@ -34,12 +34,11 @@ import type { S3ObjectStoreOptions } from "../adapters/object-store/s3-bucket.ts
 import { fileSigner } from "../adapters/signer/file.ts";
 import { SIGNING_KEYS_FILE } from "../adapters/signer/key-file.ts";
 import { recordedSigner } from "../adapters/signer/recorded.ts";
-import { tenantMoves } from "../cells/moving/tenant-moves.ts";
 import { mint } from "../v1/keys/mint.ts";
 import { firstKeys, mirrorTenants, provisionTenants } from "./bootstrap.ts";
+import { ledgerParts } from "./cell-parts.ts";
 import { composeCell } from "./compose.ts";
 import { Degradation } from "./degradation.ts";
-import { dependenciesOf } from "./dependencies.ts";
 import { type EmbeddedEnv, readEmbeddedEnv } from "./embedded-env.ts";
 import { embeddedMovedObjects } from "./embedded-moved-objects.ts";
 import { placesOf } from "./embedded-places.ts";
@@ -59,7 +58,7 @@ import {
 } from "./home.ts";
 import { host, PortInUse } from "./host.ts";
 import { hostBasis, hostParts, ownOf } from "./host-basis.ts";
-import { logOrigin, logParts, logPrefix, s3Options } from "./ledger.ts";
+import { logParts, s3Options } from "./ledger.ts";
 import { bucketOf } from "./ledger-env.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { tlsOf } from "./listen-env.ts";
@@ -68,7 +67,7 @@ import { repeating } from "./repeating.ts";
 import { OutsideJurisdiction, type Place, requireResidency } from "./residency.ts";
 import { untilSignal } from "./until-signal.ts";
 import { startUpkeep } from "./upkeep.ts";
-import { welcome } from "./welcome.ts";
+import { keysInForce, welcome } from "./welcome.ts";
 
 const FIRST_TENANT = "default";
 
@@ -161,35 +160,26 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const keyring = await secretKeyring([root], clock);
   const sign = statementSigner(own.id, statementKey(root));
   const lifecycle = createLifecycle();
+  const parts = hostParts(env, basis, { db, degradation, lifecycle, keyring, cellStore });
   const { handle, deps, runner, batches, pull } = composeCell({
-    ...hostParts(env, basis, { db, degradation, lifecycle }),
+    ...parts,
+    ...ledgerParts(parts, {
+      ...{ archive, signer, origin: env.BAILIWICK_LEDGER_ORIGIN, retentionDays: env.BAILIWICK_LEDGER_RETENTION_DAYS },
+      objects: embeddedMovedObjects(objects, home, {
+        ...{ tenant: tenantClass, session: sessionClass, task: taskClass, batch: batchClass },
+      }),
+      scopes: movedScopes(db),
+    }),
     tenants,
     sessions: embeddedSessionStore(objects),
     tasks: tasks.store,
     runsHolder: incarnation,
     batches: embeddedBatchStore(objects, batchClass),
-    cellStore,
     policies: policyStore({
       cell: embeddedCellPolicies(objects, { cell: own.id, region: own.region, release }, sign),
       tenant: embeddedTenantPolicies(objects, tenantClass, sign),
     }),
-    keyring,
-    dependencies: dependenciesOf({ db, config, cellStore }),
     pools: { enrolment: workerSecret(home, ids.bytes), queue },
-    archive,
-    signer,
-    moves: tenantMoves({
-      ...{ cell: own, clock, ids, store: archive, keyring, signer, cellStore, logPrefix },
-      objects: embeddedMovedObjects(objects, home, {
-        ...{ tenant: tenantClass, session: sessionClass, task: taskClass, batch: batchClass },
-      }),
-      logOrigin: logOrigin(env.BAILIWICK_LEDGER_ORIGIN, own.id),
-      retentionDays: env.BAILIWICK_LEDGER_RETENTION_DAYS,
-      scopes: movedScopes(db),
-      directory: () => directory?.current() ?? null,
-    }),
-    ledgerOrigin: env.BAILIWICK_LEDGER_ORIGIN,
-    logPrefix,
     stores: [
       { purpose: "ledger archive and objects", ...archive.placement },
       { purpose: "durable objects", technology: "sqlite", jurisdiction: lies("disk"), worm: "not WORM" },
@@ -251,7 +241,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     drain: () => drain({ db, tenants, clock }),
     prune: retention({ db, clock }),
   });
-  process.stdout.write(welcome({ ...keys, endpoint }));
+  process.stdout.write(welcome(await keysInForce(deps, { ...keys, endpoint })));
 
   return async () => {
     stopping.abort();

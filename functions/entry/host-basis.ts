@@ -1,24 +1,21 @@
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LIMITS } from "../../shared/contracts/limits.ts";
-import type { ControlDb } from "../../shared/contracts/ports/control-db.ts";
 import { useHashing } from "../../shared/crypto/hashing.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { hostTimer } from "../../shared/telemetry/export-timer.ts";
 import { sharedTimers } from "../../shared/timing/shared-timers.ts";
 import { useTimers } from "../../shared/timing/timers.ts";
 import { systemClock } from "../adapters/clock/system.ts";
-import { controlRepository } from "../adapters/control-db/repository.ts";
 import { hostEgress } from "../adapters/egress/deno.ts";
 import { LOOPBACK_ONLY } from "../adapters/egress/target.ts";
 import { randomIds } from "../adapters/ids/random.ts";
 import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
-import type { Degradation } from "./degradation.ts";
+import { type CellHost, cellParts } from "./cell-parts.ts";
 import type { EdgeEnv } from "./edge-env.ts";
 import type { EmbeddedEnv } from "./embedded-env.ts";
 import { hostSecret } from "./host.ts";
 import { hostSources } from "./host-sources.ts";
-import type { ManagedLifecycle } from "./lifecycle.ts";
 import { LOOPBACK_HOSTS } from "./listen-env.ts";
 import { logSink } from "./log-sink.ts";
 import { nativeHashing } from "./native-hashing.ts";
@@ -81,19 +78,15 @@ export type HostBasis = Awaited<ReturnType<typeof hostBasis>>;
 export function hostParts(
   env: Env,
   { cell, version, clock, ids, egress, telemetry, directory, config, readSecret, failed }: HostBasis,
-  { db, degradation, lifecycle }: { db: ControlDb; degradation: Degradation; lifecycle: ManagedLifecycle },
+  own: Pick<CellHost, "db" | "degradation" | "lifecycle" | "cellStore" | "keyring">,
 ) {
-  return {
-    ...{ cell, version, clock, ids, egress, telemetry, config, readSecret, lifecycle },
+  return cellParts({
+    ...{ cell, version, clock, ids, egress, telemetry, directory, config, readSecret, ...own },
     defer: (work: Promise<unknown>) => void work.catch(failed("deferred")),
-    control: controlRepository({ db, clock }),
-    controlDb: db,
     preauth: memoryRateLimiter(
       { perMinute: () => config.current().rates.preauth_per_minute, keysMax: LIMITS.preauthAddressesMax },
       clock,
     ),
-    degraded: () => degradation.names(),
-    directory: () => directory?.current() ?? null,
     forwardingKeys: env.BAILIWICK_FORWARDING_KEYS,
-  };
+  });
 }

@@ -25,7 +25,6 @@ import type { MigratableControlDb } from "../adapters/control-db/control-db.ts";
 import { movedScopes } from "../adapters/control-db/moved-scopes.ts";
 import { neonControlDb } from "../adapters/control-db/neon.ts";
 import { drain } from "../adapters/control-db/outbox-drain.ts";
-import { controlRepository } from "../adapters/control-db/repository.ts";
 import { retention } from "../adapters/control-db/retention.ts";
 import { type PublicNetwork, workerdEgress } from "../adapters/egress/workerd.ts";
 import { randomIds } from "../adapters/ids/random.ts";
@@ -34,15 +33,13 @@ import { memoryRateLimiter } from "../adapters/rate-limit/memory.ts";
 import { upstashRateLimiter } from "../adapters/rate-limit/upstash.ts";
 import type { Handler } from "../app.ts";
 import type { MovingParts } from "../cells/moving/parts.ts";
-import { tenantMoves } from "../cells/moving/tenant-moves.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
 import type { StorePlacement } from "../evidence/task-predicate.ts";
 import { firstKeys, provisionTenants } from "./bootstrap.ts";
+import { cellParts, ledgerParts } from "./cell-parts.ts";
 import { directoryOf } from "./cells-env.ts";
 import { composeCell } from "./compose.ts";
 import { Degradation } from "./degradation.ts";
-import { dependenciesOf } from "./dependencies.ts";
-import { logOrigin, logPrefix } from "./ledger.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
 import { otlpExporters } from "./otlp.ts";
@@ -148,53 +145,34 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
   const archive = archiveOf(env);
   const signer = ledgerSignerOf(env, cellStore);
   const keyring = await secretKeyring([env.BAILIWICK_ROOT_SECRET], clock);
+  const parts = cellParts({
+    ...{ cell, version, clock, ids, egress, config, directory, degradation, cellStore, keyring, db: controlDb },
+    telemetry: { ...telemetry, summed: counted.exposition },
+    readSecret: (ref) => (ref.source === "env" ? env.variable(ref.name) : null),
+    lifecycle: createLifecycle(),
+    defer: (work) => waitUntil(work.catch(failed("deferred"))),
+    preauth: preauthLimiter(env, () => config.current().rates.preauth_per_minute, failed("preauth.degraded")),
+    forwardingKeys: env.BAILIWICK_FORWARDING_KEYS,
+  });
   const { deps, handle, runner, batches, pull } = composeCell({
-    cell,
-    clock,
-    ids,
-    config,
+    ...parts,
+    ...ledgerParts(parts, {
+      ...{ archive, signer, origin: env.BAILIWICK_LEDGER_ORIGIN, retentionDays: env.BAILIWICK_LEDGER_RETENTION_DAYS },
+      objects: movedObjectsOf(env),
+      scopes: db === null ? NO_SCOPES : movedScopes(controlDb),
+    }),
     tenants,
     sessions: remoteSessionStore(placed(env, env.SESSION)),
     tasks: remoteTaskStore(placed(env, env.TASK)),
     batches: remoteBatchStore(placed(env, env.BATCH)),
-    cellStore,
     policies: policyStore({
       cell: remoteCellPolicies(placed(env, env.CELL), { cell: cell.id, region: cell.region, release }),
       tenant: remoteTenantPolicies(placed(env, env.TENANT)),
     }),
-    archive,
-    signer,
-    moves:
-      archive === null || signer === null
-        ? null
-        : tenantMoves({
-            ...{ cell, clock, ids, store: archive, keyring, signer, cellStore, logPrefix },
-            objects: movedObjectsOf(env),
-            logOrigin: logOrigin(env.BAILIWICK_LEDGER_ORIGIN, cell.id),
-            retentionDays: env.BAILIWICK_LEDGER_RETENTION_DAYS,
-            scopes: db === null ? NO_SCOPES : movedScopes(controlDb),
-            directory: () => directory?.current() ?? null,
-          }),
-    ledgerOrigin: env.BAILIWICK_LEDGER_ORIGIN,
-    logPrefix,
     stores: storesOf(env, archive),
     pools: queue === null ? null : { enrolment: env.BAILIWICK_WORKER_SECRET?.reveal() ?? null, queue },
     runsAreAwaited: true,
-    directory: () => directory?.current() ?? null,
-    forwardingKeys: env.BAILIWICK_FORWARDING_KEYS,
-    defer: (work) => waitUntil(work.catch(failed("deferred"))),
-    keyring,
-    control: controlRepository({ db: controlDb, clock }),
-    controlDb,
-    preauth: preauthLimiter(env, () => config.current().rates.preauth_per_minute, failed("preauth.degraded")),
-    telemetry: { ...telemetry, summed: counted.exposition },
-    dependencies: dependenciesOf({ db: controlDb, config, cellStore }),
-    degraded: () => degradation.names(),
-    lifecycle: createLifecycle(),
     bodiesBytesMax: LIMITS.isolateBodiesBytesMax,
-    egress,
-    readSecret: (ref) => (ref.source === "env" ? env.variable(ref.name) : null),
-    version,
   });
 
   const drainLater = db ? drainAfterwards(db) : null;
