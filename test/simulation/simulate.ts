@@ -48,12 +48,13 @@ export async function simulate(seed: number, slow = false): Promise<Outcome> {
     {
       slow,
       edges: slow ? 2 : 1 + random.below(2),
-      workers: 1 + random.below(3),
+      // Somebody else is there to take over what one leaves.
+      workers: slow ? 2 + random.below(2) : 1 + random.below(3),
       // With few free slots a worker asks its queue once a second, with more it waits there: most waits tell nothing new.
       slots: random.chance(0.25) ? 1 + random.below(2) : 4 + random.below(3),
       publishes: random.chance(0.3),
-      governed: random.chance(0.4),
-      tells: random.chance(0.4),
+      governed: random.chance(slow ? 0.6 : 0.4),
+      tells: random.chance(slow ? 0.6 : 0.4),
       awaited: random.chance(0.5),
     },
     facts,
@@ -108,8 +109,10 @@ function callers(caller: Caller, people: People): Promise<void>[] {
     for (const key of people.keys[tenant]) working.push(chatter(caller, key, (shape.slow ? 5 : 2) + random.below(3)));
     const [first] = people.keys[tenant];
     if (first && random.chance(0.3)) working.push(batcher(caller, first));
-    if (first && shape.tells) working.push(toldTask(caller, first));
-    if (first && shape.governed) working.push(guardedAsker(caller, first));
+    for (let each = shape.slow ? 2 : 1; first && each > 0; each--) {
+      if (shape.tells) working.push(toldTask(caller, first));
+      if (shape.governed) working.push(guardedAsker(caller, first));
+    }
   }
   if (shape.governed) working.push(policyMaker(caller, people.admins[random.pick(TENANTS)], 1 + random.below(2)));
   working.push(administrator(caller, people, random.pick(TENANTS), 1 + random.below(3)));

@@ -117,7 +117,7 @@ export const DEFECTS: readonly Defect[] = [
       {
         file: "functions/detached/write-log.ts",
         replace: [
-          ["if (again === undefined || !constantTimeEqual(expected, again))", "if (again === undefined)"],
+          ["if (again === undefined || !constantTimeEqual(expected, again))", "if (again === undefined && expected.length < 0)"],
           [
             'if (!constantTimeEqual(expected, frame)) throw new Diverged("a run repeated other bytes than were delivered");',
             "",
@@ -186,5 +186,39 @@ export const DEFECTS: readonly Defect[] = [
     "The receiver of a callback is told as soon as a log has ended, whether or not its task has.",
     "functions/v1/unattended/callback-host.ts",
     ["if (record.status === null)", "if (record.id === null)"],
+  ),
+  {
+    name: "approved-run-again",
+    slow: true,
+    harm: "An approved run is leased as any other, and begun again when its runner was lost.",
+    edits: [
+      {
+        file: "functions/v1/approvals/run-approved.ts",
+        replace: [
+          [
+            'if (record.state === "running") {\n    await finish("outcome-unknown");\n    return "over";\n  }\n  if (record.state !== "approved") return "over";',
+            'if (record.state !== "approved" && record.state !== "running") return "over";',
+          ],
+          ["const LEASE_MS = LIMITS.deadlineMsDefault + LIMITS.abandonGraceMs;", "const LEASE_MS = LIMITS.runLeaseMs;"],
+        ],
+      },
+      {
+        file: "durable/tenant/core/approvals.ts",
+        replace: [
+          [
+            'if (step.to === "running" && record.state !== "approved") return err({ reason: "not_approved" });',
+            'if (step.to === "running" && record.state === "done") return err({ reason: "not_approved" });',
+          ],
+        ],
+      },
+    ],
+  },
+  slowly(
+    one(
+      "callback-ends-twice",
+      "Each try of a callback that ends it records that end.",
+      "functions/v1/unattended/callback-host.ts",
+      ["dedupe: `callback:${task}`,", "dedupe: `callback:${task}:${tried.attempt}`,"],
+    ),
   ),
 ];

@@ -61,7 +61,7 @@ export class SimulatedCell {
     this.shape = shape;
     this.#facts = facts;
     this.#onCommit = onCommit;
-    this.queue = new SimulatedQueue(world);
+    this.queue = new SimulatedQueue(world, shape.slow);
     this.engines = new Engines(world, shape.slow);
     this.receiver = new Receiver(world);
     // safe because: the world's time is Unix milliseconds

@@ -195,7 +195,8 @@ export class Engines {
   }
   #think(fault: Fault): Promise<void> {
     const { random } = this.#world;
-    return this.#pause(fault === "slow" ? random.between(2_000, 45_000) : random.between(1, 300));
+    const ms = random.between(1, 300) * (this.#slow ? SLOW / 2 : 1);
+    return this.#pause(fault === "slow" ? random.between(2_000, 45_000) : ms);
   }
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => setTimeout(resolve, ms));

@@ -20,19 +20,21 @@ interface Held {
 
 /** Share of the sends that arrive twice, and of the receives that show what somebody else has in hand. */
 const TWICE = 0.08;
-const DUPLICATE = 0.06;
+const DUPLICATE = { usual: 0.06, slow: 0.25 } as const;
 
 /** A queue as SQS is one: at least once, in any order, duplicates inside the visibility timeout too. */
 export class SimulatedQueue implements JobQueue {
   readonly placement = { technology: "sqs", jurisdiction: "local" } as const;
   readonly #world: World;
+  readonly #duplicate: number;
   readonly #held = new Map<string, Held>();
   readonly graves: DeadJob[] = [];
   #ids = 0;
   #wakes: (() => void)[] = [];
 
-  constructor(world: World) {
+  constructor(world: World, slow: boolean) {
     this.#world = world;
+    this.#duplicate = slow ? DUPLICATE.slow : DUPLICATE.usual;
   }
 
   /** Messages that nobody removed yet. */
@@ -90,7 +92,7 @@ export class SimulatedQueue implements JobQueue {
       ({ job, visibleMs }) =>
         job.queue.pool === queue.pool &&
         job.queue.class === queue.class &&
-        (visibleMs <= now || (this.#world.faults && random.chance(DUPLICATE))),
+        (visibleMs <= now || (this.#world.faults && random.chance(this.#duplicate))),
     );
     const jobs: ReceivedJob[] = [];
     while (jobs.length < max && shown.length > 0) {

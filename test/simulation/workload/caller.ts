@@ -7,6 +7,8 @@ import { Unreachable } from "../world/network.ts";
 import { object, saidBy } from "./read.ts";
 
 const RETRIES_MAX = 5;
+/** Where answers are slow, what one runner leaves is still wanted when the next one has it. */
+const PATIENCE_MS = { usual: { least: 20_000, more: 50_000 }, slow: { least: 60_000, more: 240_000 } } as const;
 const PAUSE_MS = { min: 20, max: 4_000 } as const;
 
 /** Whoever calls the cell from outside, and remembers what came of it. */
@@ -78,7 +80,8 @@ export class Caller {
     world.note(
       `${prompt.tenant} asks ${prompt.id}: ${prompt.kind} ${prompt.model}${prompt.key === null ? "" : ` key ${prompt.key}`}`,
     );
-    const headers: Record<string, string> = { "x-bailiwick-deadline-ms": String(20_000 + this.#random.below(50_000)) };
+    const { least, more } = PATIENCE_MS[this.cell.shape.slow ? "slow" : "usual"];
+    const headers: Record<string, string> = { "x-bailiwick-deadline-ms": String(least + this.#random.below(more)) };
     if (prompt.key !== null) headers["idempotency-key"] = prompt.key;
     const answer = await this.send(credential, "POST", path, body, { headers, leavesAfter });
     if (answer === null) {

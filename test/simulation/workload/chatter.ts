@@ -6,6 +6,8 @@ import { object } from "./read.ts";
 
 const CHAT = "/v1/chat/completions";
 const MODELS = ["direct", "direct", "remote", "chain", "pooled", "pooled"] as const;
+/** Workers, and what they leave, are what slow lives are about. */
+const SLOW_MODELS = ["direct", "remote", "chain", "pooled", "pooled", "pooled"] as const;
 const POLLS_MAX = 12;
 
 /** An application: it asks one thing after another in every way there is. */
@@ -22,8 +24,9 @@ export async function chatter(caller: Caller, credential: Credential, actions: n
 }
 
 function asked(caller: Caller, { tenant, kid }: Credential, kind: Prompt["kind"], key: string | null, model?: string) {
-  const { random } = caller.cell.world;
-  return caller.facts.prompt({ ...{ tenant, kid, kind, key }, model: model ?? random.pick(MODELS) });
+  const { world, shape } = caller.cell;
+  const models = shape.slow ? SLOW_MODELS : MODELS;
+  return caller.facts.prompt({ ...{ tenant, kid, kind, key }, model: model ?? world.random.pick(models) });
 }
 
 async function plain(caller: Caller, credential: Credential): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Credential } from "../facts.ts";
 import type { TenantName } from "../parts/config.ts";
+import type { Edge } from "../parts/edge.ts";
 import { mark } from "../parts/engines.ts";
 import type { Caller } from "./caller.ts";
 import { object } from "./read.ts";
@@ -130,19 +131,24 @@ async function upload(caller: Caller, credential: Credential, text: string): Pro
   return null;
 }
 
+const standsStill = (edge: Edge | null, nowMs: number): boolean =>
+  edge?.process.alive === true && edge.process.stoppedUntilMs > nowMs;
+
 /** What goes wrong with processes and connections, as long as it may. */
 export async function chaos(caller: Caller): Promise<void> {
   const { cell } = caller;
   const { world } = cell;
   const { random } = world;
   while (world.faults) {
-    await caller.pause(200, cell.shape.slow ? 5_000 : 15_000);
+    await caller.pause(200, 15_000);
     if (!world.faults) return;
     const what = random.below(cell.shape.slow ? 18 : 14);
     if (what < 4) {
       const name = cell.objects?.host.crashOne(random.chance(0.3));
       if (name) world.note(`${name} crashed`);
     } else if (what < 6) {
+      // Whoever reads a stream loses it with them: seldom, where that stream takes long to be worth something.
+      if (cell.shape.slow && random.chance(0.7)) continue;
       cell.objects?.die();
       cell.objects = null;
       world.note("objects died");
@@ -158,6 +164,8 @@ export async function chaos(caller: Caller): Promise<void> {
       // Longer than a lease, at times: when it goes on, it does not know that somebody else has its work.
       const edge = cell.edges[random.below(cell.shape.edges)];
       const ms = random.between(cell.shape.slow ? 25_000 : 5_000, 70_000);
+      // Somebody has to go on meanwhile, and take over what it has.
+      if (cell.shape.slow && cell.edges.some((one) => standsStill(one, world.now()))) continue;
       // Never shorter than it stops already: what waits for its end would come behind what came later.
       if (edge) edge.process.stoppedUntilMs = Math.max(edge.process.stoppedUntilMs, world.now() + ms);
       world.note(`${edge?.process.name} stops for ${Math.round(ms)} ms`);
