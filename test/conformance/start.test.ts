@@ -68,7 +68,7 @@ describe("npm start", () => {
     expect(output.err.split("\n").filter((line) => line.startsWith("bailiwick:"))).toEqual([]);
   });
 
-  it("is fast and keeps its keys the second time, and refuses a second cell on the same home", async () => {
+  it("keeps its keys the second time, shows none that was rotated since, and refuses a second cell on the same home", async () => {
     const [home, port] = [newHome(), await freePort()];
     const first = start({ BAILIWICK_HOME: home, PORT: String(port) });
     expect(await answering(`http://127.0.0.1:${port}/healthz`)).toBe(true);
@@ -76,6 +76,13 @@ describe("npm start", () => {
     const second = start({ BAILIWICK_HOME: home, PORT: String(await freePort()) });
     expect(await second.ended).not.toBe(0);
     expect(second.output.err.trim().split("\n")).toHaveLength(1);
+    const { api_key, admin_key } = JSON.parse(keys);
+    const rotated = await fetch(`http://127.0.0.1:${port}/v1/keys/${admin_key.split("_")[3]}/rotate`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${admin_key}`, "content-type": "application/json" },
+      body: JSON.stringify({ overlap_s: 0 }),
+    });
+    expect(rotated.status).toBe(201);
     first.child.kill("SIGTERM");
     expect(await first.ended).toBe(0);
     const third = start({ BAILIWICK_HOME: home, PORT: String(port) });
@@ -83,6 +90,9 @@ describe("npm start", () => {
     expect(readFileSync(join(home, "keys.json"), "utf8")).toBe(keys);
     third.child.kill("SIGTERM");
     expect(await third.ended).toBe(0);
+    expect(third.output.out).toContain(api_key);
+    expect(third.output.out).not.toContain(admin_key);
+    expect(third.output.out).toContain("rotated or revoked");
   });
 
   it("says in one line that the port is in use", async () => {
