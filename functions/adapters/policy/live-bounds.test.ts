@@ -245,6 +245,11 @@ describe("the age that is told", () => {
     const other = TenantId.parse("other");
     store.layers.set(other, { version: 1, active: null, canary: null });
     expect(layers.ages(60_000)).toEqual({ cell: 0, tenant: 0 });
+    store.down = new Error("no network");
+    await get(null, KEYS, other).catch(() => {});
+    // Whoever has never been given a layer has none that could be old.
+    expect(layers.ages(60_000)).toEqual({ cell: 0, tenant: 0 });
+    store.down = null;
     await get(null, KEYS, null);
     await get();
     clock.advance(1_000);
