@@ -36,7 +36,7 @@ describe.skipIf("missing" in opa)(`the policies' README${missing}`, () => {
       if (block.output !== null) expect(printed.trimEnd(), block.text).toBe(block.output.trimEnd());
     }
     expect(cell).not.toBeNull();
-  }, 120_000);
+  });
 });
 
 /** A cell over the configuration that the README's own blocks wrote. */

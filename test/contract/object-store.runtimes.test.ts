@@ -11,7 +11,7 @@ let moto: MotoServer | null = null;
 
 beforeAll(async () => {
   moto = python === null ? null : await startMoto(python);
-}, 120_000);
+});
 afterAll(async () => moto?.stop());
 
 describe.each([

@@ -28,7 +28,7 @@ describe("a batch whose cell is killed in the middle of it", () => {
       () => upstream,
       () => upstream,
     );
-  }, 180_000);
+  });
   afterAll(async () => {
     await cell?.stop();
     await upstream?.stop();

@@ -35,7 +35,7 @@ describe.each(RUNTIMES)(
         () => upstream,
         () => upstream,
       );
-    }, 180_000);
+    });
     afterAll(async () => {
       await cell?.stop();
       await receiver?.stop();
@@ -78,6 +78,6 @@ describe.each(RUNTIMES)(
         `attempts ${[first, second].map(({ headers }) => headers["x-bailiwick-attempt"]).join(" and ")} under one delivery id, both verify; one entry of its end`,
       );
       observed("callback-doubled", runtime, "the receiver that never answered got the same id and bytes again");
-    }, 180_000);
+    });
   },
 );

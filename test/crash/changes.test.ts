@@ -38,7 +38,7 @@ describe.each(RUNTIMES)("a cell on %s that is killed while it is changed", (runt
   let at: FaultCell;
   beforeAll(async () => {
     at = await startFaultCell({ runtime });
-  }, 120_000);
+  });
   afterAll(() => at?.stop(), 60_000);
   const status = async (path: string, key: string) => {
     const response = await at.lab.ask(path, { key });

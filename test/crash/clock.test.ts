@@ -42,7 +42,7 @@ describe.skipIf(LIBRARY === undefined)(
       });
       tenant = await at.tenant();
       policy = await at.lab.configuredTenant(POLICY_TENANTS.lifecycle);
-    }, 120_000);
+    });
     afterAll(async () => {
       await at?.stop();
       rmSync(folder, { recursive: true, force: true });

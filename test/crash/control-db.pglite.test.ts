@@ -68,7 +68,7 @@ it.each(runtimes)(
       await db.close();
     }
   },
-  180_000,
+  300_000,
 );
 
 it("starts anew once the reason for a failed boot is gone, so a repaired disk needs no restart of the cell", async () => {
@@ -86,7 +86,7 @@ it("starts anew once the reason for a failed boot is gone, so a repaired disk ne
   } finally {
     await db.close();
   }
-}, 120_000);
+});
 
 it("leaves the event loop free while the database boots and works, so requests never wait for it", async () => {
   const db = pgliteControlDb({ cell: "local", dataDir: join(home, "responsive") });
@@ -107,7 +107,7 @@ it("leaves the event loop free while the database boots and works, so requests n
   } finally {
     await db.close();
   }
-}, 120_000);
+});
 
 it("refuses calls after it was closed, so a drain never reopens the database behind the shutdown", async () => {
   const db = pgliteControlDb({ cell: "local", dataDir: join(home, "closed") });
@@ -138,4 +138,4 @@ it("makes its folder anew when it was cut off while it made it, so a first start
   } finally {
     await second.close();
   }
-}, 120_000);
+});

@@ -58,7 +58,7 @@ describe.skipIf(bin === null)(
       harness = await postgresHarness(bin ?? "");
       db = await harness.connect({ cell: "local" });
       await db.migrate();
-    }, 120_000);
+    });
     afterAll(() => harness.stop(), 60_000);
 
     it("leaves nothing of a transaction whose connection drops, and serves the next call", async () => {
@@ -156,7 +156,7 @@ describe.skipIf(bin === null)(
       harness = await neonHarness(bin ?? "");
       db = await harness.connect({ cell: "local" });
       await db.migrate();
-    }, 120_000);
+    });
     afterAll(() => harness.stop(), 60_000);
 
     it("needs one request a call, so a transaction never spans two", async () => {

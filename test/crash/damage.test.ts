@@ -31,7 +31,7 @@ describe("a home whose files were damaged while its cell was away", () => {
     at = await startFaultCell();
     [tenant, other] = [await at.tenant(), await at.tenant()];
     for (const each of [tenant, other]) for (let n = 0; n < 12; n++) expect(await chat(each)).toBe(200);
-  }, 120_000);
+  });
   afterEach(() => at?.stop(), 60_000);
 
   const chat = async ({ apiKey }: Tenant) => {

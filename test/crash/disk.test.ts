@@ -137,7 +137,7 @@ describe.skipIf(!root)("a cell whose disk is full (skipped: only root mounts a s
     at = await startFaultCell({ home: join(folder, "home") });
     tenant = await at.tenant();
     policy = await at.lab.configuredTenant(POLICY_TENANTS.lifecycle);
-  }, 120_000);
+  });
   afterAll(async () => {
     await at?.stop();
     execFileSync("umount", [folder]);
@@ -227,7 +227,7 @@ describe.skipIf(compiler === null)(
       at = await startFaultCell({ processEnv: { LD_PRELOAD: library, SYNC_FAULT_FILE: fault } });
       tenant = await at.tenant();
       policy = await at.lab.configuredTenant(POLICY_TENANTS.lifecycle);
-    }, 120_000);
+    });
     afterAll(async () => {
       await at?.stop();
       rmSync(folder, { recursive: true, force: true });

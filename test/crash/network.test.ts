@@ -116,12 +116,12 @@ describe.skipIf(bin === null)("stores behind a bad network (skipped: no PostgreS
     tenant = await world.tenant();
     const ready = async () => (await world.lab.json("/readyz")).status;
     expect(await eventually(ready, (status) => status === "ready", 30_000)).toBe("ready");
-  }, 180_000);
+  });
   afterEach(() => gate.set("open"));
   afterAll(async () => {
     await world?.stop();
     await gate?.stop();
-  }, 120_000);
+  });
 
   it.each(["slow", "deaf", "silent", "refused"] as const)(
     "hold up no call while Postgres is %s, and every event is there once afterwards",
@@ -222,13 +222,13 @@ describe.skipIf(bin === null)("SQS behind a bad network (skipped: no PostgreSQL 
     workers = [await world.worker(), await world.worker()];
     const there = async () => (await chat(world, tenant, "words")).status;
     expect(await eventually(there, (status) => status === 200, 30_000)).toBe(200);
-  }, 180_000);
+  });
   afterAll(async () => {
     await gate?.set("open");
     await Promise.all(workers.map((worker) => worker.stop()));
     await world?.stop();
     await gate?.stop();
-  }, 120_000);
+  });
 
   it.each(["slow", "deaf", "silent", "refused"] as const)(
     "runs every task once that was admitted while it is %s, and keeps no message",

@@ -29,7 +29,7 @@ function call(url: string, key: string): Promise<number | null> {
 const running = (pid: number, entry: string): number[] =>
   processTree(pid).filter((member) => readFileSync(`/proc/${member}/cmdline`, "utf8").includes(`/${entry}`));
 
-it("a cell of several processes on one port loses one and goes on, and ends as one", { timeout: 180_000 }, async () => {
+it("a cell of several processes on one port loses one and goes on, and ends as one", { timeout: 300_000 }, async () => {
   const [home, port] = [mkdtempSync(join(tmpdir(), "bailiwick-shared-")), await freePort()];
   const env = { ...process.env, BAILIWICK_HOME: home, PORT: String(port), BAILIWICK_EDGES: String(EDGES) };
   const cell = spawn(process.execPath, [join(ROOT, "infra/local/start.mjs")], { cwd: ROOT, env });

@@ -77,7 +77,7 @@ describe.skipIf(bin === null)("ControlDb on workerd (skipped: no PostgreSQL on t
       });
     });
     url = `http://127.0.0.1:${port}/`;
-  }, 120_000);
+  });
   afterAll(async () => {
     await stop();
     await harness.stop();
