@@ -51,12 +51,13 @@ export function createApp(deps: Deps, operations: readonly Operation[]): Handler
   app.onError((thrown, c) => refused(thrown, c.env, c.req.path));
   return (request, runtime) => {
     const path = getPath(request);
-    let incoming = begin(request, runtime);
+    const begun = begin(request, runtime);
+    let incoming: Incoming;
     try {
-      refuseOversized(request, incoming.headers);
-      incoming = pin(incoming, request);
+      refuseOversized(request, begun.headers);
+      incoming = pin(begun, request);
     } catch (thrown) {
-      return refused(thrown, incoming, path);
+      return refused(thrown, begun, path);
     }
     const handler = exact.get(path)?.get(request.method);
     return handler ? handler(incoming, request, NO_PARAMS, path) : app.fetch(request, incoming);

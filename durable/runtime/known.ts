@@ -21,13 +21,19 @@ export class Known<T> {
 
   /** To be called as soon as `value` was read, or as soon as what it tells was written. */
   set(sql: Sql, value: T): void {
-    this.#facts.set(sql, { version: this.#version(sql), value });
+    const version = this.#version(sql);
+    const fact = this.#facts.get(sql);
+    if (fact === undefined) this.#facts.set(sql, { version, value });
+    else {
+      fact.version = version;
+      fact.value = value;
+    }
   }
 
   /** Versions only ever grow, so their sum is the same only if each of them is. */
   #version(sql: Sql): number {
     let sum = 0;
-    for (const table of this.#tables) sum += sql.version(table);
+    for (let at = 0; at < this.#tables.length; at++) sum += sql.version(this.#tables[at] ?? "");
     return sum;
   }
 }

@@ -4,8 +4,9 @@ import type { Deps, Undecided } from "../context.ts";
 import { pinOf } from "../pipeline/pinned.ts";
 import { ProblemError } from "../problem.ts";
 import type { Prepared } from "../v1/operation.ts";
-import { type CandidateRefusal, candidatesFor, type Offered, policyCandidates } from "./candidates.ts";
+import type { CandidateRefusal, Offered } from "./candidates.ts";
 import { checkTensors } from "./check-tensors.ts";
+import { offersFor } from "./known-offers.ts";
 import { detectedIn } from "./obligations/detected.ts";
 import { type Features, featuresOf, type View } from "./view.ts";
 
@@ -21,7 +22,7 @@ export async function prepareInference(deps: Deps, call: Undecided, view: View):
   const tensors = view.surface === "oip.infer" ? { tensors: checkTensors(body) } : {};
   const features = featuresOf(view.surface, body, call, String(body.model));
   const brought = await deps.tenantCredentials.providers(deps, call);
-  const offered = candidatesFor(call.snapshot, call.snapshot.tenants[call.tenant.id] ?? null, {
+  const found = offersFor(call.snapshot, call.tenant.id, {
     model: features.model,
     intent: features.intent,
     surface: view.surface,
@@ -32,12 +33,13 @@ export async function prepareInference(deps: Deps, call: Undecided, view: View):
     classification: call.labels.classification,
     tenantCredentials: new Set(brought.keys()),
   });
-  if (!offered.ok) throw refused(offered.error);
-  const carry: Carried = { offered: offered.value, features };
+  if (!found.ok) throw refused(found.error);
+  const { offered, shown } = found.value;
+  const carry: Carried = { offered, features };
   return {
-    intent: offered.value.intent?.name ?? null,
-    labels: offered.value.intents.map(({ labels }) => labels),
-    candidates: policyCandidates(offered.value),
+    intent: offered.intent?.name ?? null,
+    labels: offered.intents.map(({ labels }) => labels),
+    candidates: shown,
     features: {
       stream: features.stream,
       tools: features.tools,

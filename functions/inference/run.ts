@@ -13,7 +13,7 @@ import { inputTokensBound } from "../dialects/input-bound.ts";
 import { outputCap } from "../dialects/rewrite.ts";
 import { translators } from "../dialects/translators.ts";
 import { asProblem } from "../pipeline/problem-response.ts";
-import { step } from "../pipeline/step.ts";
+import { step, stepNow } from "../pipeline/step.ts";
 import { ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
 import { admit } from "./admission.ts";
@@ -114,7 +114,7 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
   let left = false;
   try {
     const out = [...excluded, ...quoted.excluded];
-    const plan = await step(call.span, "plan", async () =>
+    const plan = stepNow(call.span, "plan", () =>
       planned(deps, call, { offered, approved, pools }, { ...quoted, excluded: out }),
     );
     const pool = poolOf(plan);

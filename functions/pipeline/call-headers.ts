@@ -5,10 +5,17 @@ export interface CallHeaders extends Iterable<[name: string, value: string]> {
 
 /** Headers that were read out of the runtime once: each look at the runtime's own costs a crossing and a copy. */
 export class ReadHeaders implements CallHeaders {
-  readonly #values: ReadonlyMap<string, string>;
+  readonly #values = new Map<string, string>();
+  /** Characters of all names and values together. */
+  readonly chars: number;
 
   constructor(values: Iterable<readonly [string, string]>) {
-    this.#values = new Map(values);
+    let chars = 0;
+    for (const [name, value] of values) {
+      this.#values.set(name, value);
+      chars += name.length + value.length;
+    }
+    this.chars = chars;
   }
 
   /** `name` in lower case. */

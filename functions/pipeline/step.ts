@@ -17,3 +17,16 @@ async function within<T>(span: Span, work: () => Promise<T>): Promise<T> {
     throw thrown;
   }
 }
+
+/** The same of a step that waits for nothing. */
+export function stepNow<T>(parent: Span, name: string, work: () => T): T {
+  const span = parent.child(name);
+  try {
+    const done = work();
+    span.end("ok");
+    return done;
+  } catch (thrown) {
+    span.end("error");
+    throw thrown;
+  }
+}

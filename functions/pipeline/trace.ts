@@ -1,7 +1,7 @@
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Deps, Incoming, Runtime } from "../context.ts";
 import { ProblemError } from "../problem.ts";
-import { type CallHeaders, ReadHeaders } from "./call-headers.ts";
+import { ReadHeaders } from "./call-headers.ts";
 
 /** OpenTelemetry's HTTP conventions: a method that nobody knows is not part of a name. */
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -9,7 +9,7 @@ const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PAT
 /** Gives a call its ids, receive time and root span. */
 export const trace =
   (deps: Pick<Deps, "clock" | "ids" | "telemetry">) =>
-  ({ method, headers: given }: Request, runtime: Runtime): Incoming => {
+  ({ method, headers: given }: Request, runtime: Runtime): Incoming & { headers: ReadHeaders } => {
     const headers = new ReadHeaders(given);
     const request = deps.ids.mint("req");
     return {
@@ -27,9 +27,7 @@ export const trace =
   };
 
 /** What no operation should see. Throws `uri-too-long` and `headers-too-large`. */
-export function refuseOversized({ url }: Pick<Request, "url">, headers: CallHeaders): void {
+export function refuseOversized({ url }: Pick<Request, "url">, { chars }: ReadHeaders): void {
   if (url.length > LIMITS.urlBytesMax) throw new ProblemError("uri-too-long");
-  let bytes = 0;
-  for (const [name, value] of headers) bytes += name.length + value.length;
-  if (bytes > LIMITS.headerBytesMax) throw new ProblemError("headers-too-large");
+  if (chars > LIMITS.headerBytesMax) throw new ProblemError("headers-too-large");
 }

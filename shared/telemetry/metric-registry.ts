@@ -47,8 +47,9 @@ export class Family {
   }
   find(labels: Attributes): Series | null {
     let at: Branch | undefined = this.#root;
-    for (const label of this.spec.labels) {
-      const value: string | number | boolean = labels[label] ?? "";
+    const names = this.spec.labels;
+    for (let i = 0; i < names.length; i++) {
+      const value: string | number | boolean = labels[names[i] ?? ""] ?? "";
       at = at.next.get(typeof value === "string" ? value : String(value));
       if (at === undefined) return null;
     }

@@ -48,7 +48,14 @@ export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
   async next(): Promise<IteratorResult<ModelEvent, undefined>> {
     if (this.#phase === "over") return DONE;
     try {
-      const event = await (this.#phase === "streaming" ? this.#chunk() : this.#advance());
+      // In line, not a function of its own: each promise in between is paid for by every part of a stream.
+      if (this.#phase === "streaming") {
+        const raw = this.#held.shift() ?? (await this.#opened().read());
+        if (raw !== null) return { done: false, value: { kind: "chunk", raw } };
+        this.#finish();
+        return DONE;
+      }
+      const event = await this.#advance();
       if (event !== null) return { done: false, value: event };
       this.#finish();
       return DONE;
@@ -82,12 +89,8 @@ export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
     if (!this.#request.stream) return this.#answer();
     this.#held = await firstFrames(this.#opened(), this.#request.model, this.#secret);
     this.#phase = "streaming";
-    return this.#chunk();
-  }
-
-  async #chunk(): Promise<ModelEvent | null> {
-    const raw = this.#held.shift() ?? (await this.#opened().read());
-    return raw === null ? null : { kind: "chunk", raw };
+    const raw = this.#held.shift();
+    return raw === undefined ? null : { kind: "chunk", raw };
   }
 
   #opened(): UpstreamBody {
