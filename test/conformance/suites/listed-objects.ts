@@ -1,12 +1,9 @@
 import { existsSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
 import { expect, it } from "vitest";
 import { objectNames } from "../../../durable/runtime/object-names.ts";
 import { objectFolder, objectPath } from "../../../durable/runtime/object-path.ts";
+import { rowsOf } from "../../support/home-copy.ts";
 import type { Lab } from "../../support/lab.ts";
-
-/** While somebody else has a file for themselves; a moment each time. */
-const BUSY_MS_MAX = 30_000;
 
 /** What the tenant's object lists, read from its file; a tenant that is gone lists nothing. */
 function listedIn(home: string, tenant: string, known: Map<string, ReadonlySet<string>>): ReadonlySet<string> {
@@ -14,13 +11,9 @@ function listedIn(home: string, tenant: string, known: Map<string, ReadonlySet<s
   if (found !== undefined) return found;
   const path = objectPath(objectFolder(home, "tenant"), tenant);
   const names = new Set<string>();
-  if (existsSync(path)) {
-    // The cell may be bringing its log into the file just now.
-    const file = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS_MAX });
-    for (const query of ["SELECT name FROM kept_session", "SELECT id FROM task", "SELECT task FROM approval"])
-      for (const row of file.prepare(query).all()) names.add(String(Object.values(row)[0]));
-    file.close();
-  }
+  const queries = ["SELECT name FROM kept_session", "SELECT id FROM task", "SELECT task FROM approval"];
+  if (existsSync(path))
+    for (const query of queries) for (const row of rowsOf(path, query)) names.add(String(Object.values(row)[0]));
   known.set(tenant, names);
   return names;
 }
