@@ -12,6 +12,10 @@ const TENANT_TESTS = ["durable/tenant/{,core/}*.test.ts"];
 /** What `npm run mutate -- <area>` knows; `budgets` and `admission` are the parts of `tenant` that move money. */
 export const AREAS: Readonly<Record<string, Area>> = {
   decide: { mutate: code("policies/decide/*.ts"), tests: ["policies/decide/*.test.ts"] },
+  layers: {
+    mutate: code("functions/adapters/policy/{ask-layers,live-layers,load-layer,layer-keys}.ts"),
+    tests: ["functions/adapters/policy/*.test.ts"],
+  },
   "crypto-log": { mutate: code("shared/crypto/log/*.ts"), tests: ["shared/crypto/log/*.test.ts"] },
   ledger: {
     mutate: code("durable/runtime/log/*.ts"),
