@@ -27,7 +27,8 @@ export async function readLog(
   const watched = await deps.tasks.watchLog(tenant as Parameters<Deps["tasks"]["watchLog"]>[0], task, after); // safe because: callers have it from a tenant's state
   if (!watched.ok) return err(watched.error);
   const items = watched.value.getReader();
-  const leave = () => void items.cancel();
+  // A log that broke off is left already.
+  const leave = () => void items.cancel().catch(() => undefined);
   if (stop?.aborted) leave();
   stop?.addEventListener("abort", leave, { once: true });
   return ok(events(items, dataKey, tenant, task, after));
