@@ -43,6 +43,8 @@ export interface BatchState {
 async function ask(cell: CellAccess, path: string, init: RequestInit = {}): Promise<Response> {
   const headers = { ...(init.headers as Record<string, string> | undefined), authorization: `Bearer ${cell.key}` }; // safe because: callers here give records
   const response = await fetch(`${cell.endpoint}${path}`, { ...init, headers }).catch((cause: unknown) => {
+    // A file that cannot be sent ends the call as well; that is not the cell's silence.
+    for (let why = cause; why instanceof Error; why = why.cause) if (why instanceof Refused) throw why;
     throw new Unreachable(`${cell.endpoint} does not answer`, { cause });
   });
   if (response.ok) return response;

@@ -1,5 +1,12 @@
-import { describe, expect, it } from "vitest";
-import { endpointOf } from "./batch.ts";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { freePort } from "../../test/support/free-port.ts";
+import { batch, endpointOf } from "./batch.ts";
+import { Refused, type Terminal } from "./command.ts";
 
 describe("the endpoint of a file of requests", () => {
   const line = (body: object) =>
@@ -18,5 +25,37 @@ describe("the endpoint of a file of requests", () => {
     ["never one that stands in a body", '{"body":{"url":"/v1/other","input":"xxxx', null],
   ])("is %s, so that nobody has to say it twice", (_, text, endpoint) => {
     expect(endpointOf(text)).toBe(endpoint);
+  });
+});
+
+describe("a batch that cannot be sent", () => {
+  const folder = mkdtempSync(join(tmpdir(), "bailiwick-batch-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "lines.jsonl");
+  const run = async (words: string[], port: number) => {
+    const variables: Record<string, string> = {
+      BAILIWICK_ENDPOINT: `http://127.0.0.1:${port}`,
+      BAILIWICK_API_KEY: "bw_local_default_x",
+    };
+    const terminal: Terminal = { out() {}, err() {}, input: async () => "", variable: (name) => variables[name] };
+    return batch(["run", file, ...words], terminal).catch((thrown: unknown) => thrown);
+  };
+
+  it("says in one line that the cell does not answer, in place of a stack that nobody can act on", async () => {
+    writeFileSync(file, '{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"input":"x"}}\n');
+    const refused = await run([], await freePort());
+    expect(refused).toBeInstanceOf(Refused);
+    expect(String(refused)).toMatch(/does not answer; the same command tries again$/);
+  });
+
+  it("names the line that is no JSON, in place of a cell that would not answer", async () => {
+    writeFileSync(file, '{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"input":"x"}}\nno line\n');
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const { port } = silent.address() as AddressInfo; // safe because: it listens on a port
+    const refused = await run(["--model", "m"], port);
+    silent.closeAllConnections();
+    silent.close();
+    expect(String(refused)).toContain(`a line of ${file} is no JSON: no line`);
   });
 });

@@ -102,14 +102,16 @@ export const batch: Run = async (words, terminal) => {
   };
   const bar = progress(terminal);
   if (begun.input === null) {
-    begun.input = await uploadInput(cell, file, model, (bytes) => bar(`uploading  ${(bytes / 1e6).toFixed(1)} MB`));
+    begun.input = await told(
+      uploadInput(cell, file, model, (bytes) => bar(`uploading  ${(bytes / 1e6).toFixed(1)} MB`)),
+    );
     await keep();
   }
   if (begun.batch === null) {
-    begun.batch = (await createBatch(cell, begun.input, endpoint)).id;
+    begun.batch = (await told(createBatch(cell, begun.input, endpoint))).id;
     await keep();
   }
-  terminal.err(`\r\u001b[K${begun.batch}; stopped, the same command goes on\n`);
+  terminal.err(`\r\u001b[K${begun.batch}; if this is stopped, the same command goes on\n`);
   const ended = await follow(begun.batch, (id) => readBatch(cell, id), bar);
   bar(null);
   const { completed, failed, total } = ended.request_counts;
@@ -149,6 +151,12 @@ async function follow(id: string, look: (id: string) => Promise<BatchState>, bar
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }
+
+/** What may not be repeated unasked: a cell that does not answer is one line for a person. */
+const told = <T>(work: Promise<T>): Promise<T> =>
+  work.catch((cause: unknown) => {
+    throw cause instanceof Unreachable ? new Refused(`${cause.message}; the same command tries again`) : cause;
+  });
 
 /** Repeats what may be repeated while the cell does not answer. */
 async function patiently<T>(work: () => Promise<T>): Promise<T> {
