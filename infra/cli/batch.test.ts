@@ -4,7 +4,6 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { freePort } from "../../test/support/free-port.ts";
 import { batch, endpointOf } from "./batch.ts";
 import { Refused, type Terminal } from "./command.ts";
 
@@ -28,6 +27,14 @@ describe("the endpoint of a file of requests", () => {
   });
 });
 
+/** A server that never answers. */
+async function listening() {
+  const server = createServer(() => undefined);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo; // safe because: it listens on a port
+  return { server, port };
+}
+
 describe("a batch that cannot be sent", () => {
   const folder = mkdtempSync(join(tmpdir(), "bailiwick-batch-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -43,19 +50,21 @@ describe("a batch that cannot be sent", () => {
 
   it("says in one line that the cell does not answer, in place of a stack that nobody can act on", async () => {
     writeFileSync(file, '{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"input":"x"}}\n');
-    const refused = await run([], await freePort());
+    const closed = createServer();
+    await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
+    const { port } = closed.address() as AddressInfo; // safe because: it listens on a port
+    await new Promise((resolve) => closed.close(resolve));
+    const refused = await run([], port);
     expect(refused).toBeInstanceOf(Refused);
     expect(String(refused)).toMatch(/does not answer; the same command tries again$/);
   });
 
   it("names the line that is no JSON, in place of a cell that would not answer", async () => {
     writeFileSync(file, '{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"input":"x"}}\nno line\n');
-    const silent = createServer(() => undefined);
-    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
-    const { port } = silent.address() as AddressInfo; // safe because: it listens on a port
-    const refused = await run(["--model", "m"], port);
-    silent.closeAllConnections();
-    silent.close();
+    const silent = await listening();
+    const refused = await run(["--model", "m"], silent.port);
+    silent.server.closeAllConnections();
+    silent.server.close();
     expect(String(refused)).toContain(`a line of ${file} is no JSON: no line`);
   });
 });
