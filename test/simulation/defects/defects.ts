@@ -117,7 +117,10 @@ export const DEFECTS: readonly Defect[] = [
       {
         file: "functions/detached/write-log.ts",
         replace: [
-          ["if (again === undefined || !constantTimeEqual(expected, again))", "if (again === undefined && expected.length < 0)"],
+          [
+            "if (again === undefined || !constantTimeEqual(expected, again))",
+            "if (again === undefined && expected.length < 0)",
+          ],
           [
             'if (!constantTimeEqual(expected, frame)) throw new Diverged("a run repeated other bytes than were delivered");',
             "",
@@ -218,7 +221,7 @@ export const DEFECTS: readonly Defect[] = [
       "callback-ends-twice",
       "Each try of a callback that ends it records that end.",
       "functions/v1/unattended/callback-host.ts",
-      ["dedupe: `callback:${task}`,", "dedupe: `callback:${task}:${tried.attempt}`,"],
+      ["dedupe: `callback:", "dedupe: tried.attempt + `callback:"],
     ),
   ),
 ];
