@@ -49,6 +49,24 @@ describe("what is offered for a question that was asked before", () => {
     expect(first.ok && again.ok && first.value === again.value).toBe(true);
   });
 
+  it("is told apart by every text in it, whatever that text holds, so that nobody's label reaches another question's answer", () => {
+    const name = "1 0 m";
+    const odd = snapshotOf({
+      providers: [provider("a"), provider("own", { locality: "local" })],
+      candidates: [candidate("a:large"), candidate("own:small")],
+      aliases: [alias("m", ["a:large"]), alias(name, ["own:small", "a:large"])],
+      policies: { local_only_classifications: ["confidential"] },
+    });
+    const labelled = (classification: string, model: string) => ({ ...asked, classification, model });
+    const label = `confidential ${name.length} 0`;
+    const questions = [labelled(label, "m"), labelled("confidential", name)];
+    for (const question of questions) {
+      const anew = candidatesFor(odd, null, question);
+      const found = offersFor(odd, tenant, question);
+      expect(found.ok ? found.value.offered : found.error).toEqual(anew.ok ? anew.value : anew.error);
+    }
+  });
+
   it("is another one of another snapshot or tenant, so that a change of the configuration holds at once", () => {
     const here = offersFor(snapshot, tenant, asked);
     for (const other of [offersFor(made(), tenant, asked), offersFor(snapshot, "u", asked)])

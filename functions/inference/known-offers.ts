@@ -37,15 +37,14 @@ export function offersFor(snapshot: Snapshot, tenant: string, asked: Asked): Res
   return ok(offer);
 }
 
-/**
- * All that the offer depends on besides the snapshot, or null where that is no short text. Names may be any text: how long
- * the first one is keeps two of them apart.
- */
+/** All that the offer depends on besides the snapshot, or null where that is no short text. */
 function questionOf(tenant: string, asked: Asked): string | null {
   const { model, intent, surface, features, tensors, privacy, classification, pin, tenantCredentials } = asked;
   if (tensors !== undefined || (pin ?? null) !== null || tenantCredentials.size > 0) return null;
   const { tools, images, structured_output } = features;
   const needs = (tools ? 1 : 0) + (images ? 2 : 0) + (structured_output ? 4 : 0);
-  const named = `${model === null ? "" : model.length} ${intent === null ? "" : intent.length} ${model ?? ""}${intent ?? ""}`;
-  return `${tenant} ${surface} ${needs} ${privacy} ${classification ?? ""} ${named}`;
+  return `${tenant} ${surface} ${needs} ${privacy} ${told(model)}${told(intent)}${told(classification)}`;
 }
+
+/** Names and labels may be any text: how long each is keeps it apart from the next. */
+const told = (text: string | null): string => (text === null ? "-" : `${text.length}:${text}`);
