@@ -50,7 +50,7 @@ describe("what is offered for a question that was asked before", () => {
   });
 
   it("is told apart by every text in it, whatever that text holds, so that nobody's label reaches another question's answer", () => {
-    const name = "1 0 m";
+    const name = "1  m";
     const odd = snapshotOf({
       providers: [provider("a"), provider("own", { locality: "local" })],
       candidates: [candidate("a:large"), candidate("own:small")],
@@ -58,7 +58,7 @@ describe("what is offered for a question that was asked before", () => {
       policies: { local_only_classifications: ["confidential"] },
     });
     const labelled = (classification: string, model: string) => ({ ...asked, classification, model });
-    const label = `confidential ${name.length} 0`;
+    const label = `confidential ${name.length} `;
     const questions = [labelled(label, "m"), labelled("confidential", name)];
     for (const question of questions) {
       const anew = candidatesFor(odd, null, question);
