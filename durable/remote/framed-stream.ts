@@ -1,3 +1,5 @@
+import type { ByteSource } from "../../shared/contracts/ports/byte-source.ts";
+
 /** Ends a stream: no piece has this length. */
 const END = 0xffff_ffff;
 /** One piece is held whole; senders make none this large. */
@@ -26,13 +28,13 @@ export function endFrame(): Uint8Array<ArrayBuffer> {
  * end is `StreamBroken`, so that nothing is ever taken for whole because a connection was closed politely.
  */
 export class FrameReader {
-  readonly #source: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #source: ByteSource;
   readonly #frameBytesMax: number;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
 
-  constructor(source: ReadableStream<Uint8Array>, frameBytesMax: number = PIECE_BYTES_MAX) {
-    this.#source = source.getReader();
+  constructor(source: ByteSource, frameBytesMax: number = PIECE_BYTES_MAX) {
+    this.#source = source;
     this.#frameBytesMax = frameBytesMax;
   }
 
@@ -45,17 +47,17 @@ export class FrameReader {
     return this.#take(length);
   }
 
-  /** Bytes that were read, so far. */
-  cancel(cause?: unknown): Promise<void> {
-    return this.#source.cancel(cause);
+  /** Nothing more is read. */
+  cancel(): void {
+    this.#source.cancel();
   }
 
   async #take(count: number): Promise<Uint8Array<ArrayBuffer>> {
     while (this.#heldBytes < count) {
-      const { done, value } = await this.#source.read();
-      if (done) throw new StreamBroken("it stopped before its end");
-      this.#held.push(value);
-      this.#heldBytes += value.byteLength;
+      const part = await this.#source.read();
+      if (part === null) throw new StreamBroken("it stopped before its end");
+      this.#held.push(part);
+      this.#heldBytes += part.byteLength;
     }
     const out = new Uint8Array(count);
     for (let at = 0; at < count; ) {
@@ -103,7 +105,7 @@ export const unframed = (frames: FrameReader, silenceMsMax?: number): ReadableSt
           return;
         }
       },
-      cancel: (cause) => frames.cancel(cause),
+      cancel: () => frames.cancel(),
     },
     { highWaterMark: 0 },
   );
@@ -116,7 +118,7 @@ async function within(ms: number, frames: FrameReader): Promise<Uint8Array<Array
   try {
     return await Promise.race([frames.next(), silent]);
   } catch (cause) {
-    if (cause instanceof StreamBroken) void frames.cancel(cause).catch(() => {});
+    if (cause instanceof StreamBroken) frames.cancel();
     throw cause;
   } finally {
     clearTimeout(timer);

@@ -1,4 +1,6 @@
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import { readUpTo } from "../../shared/contracts/ports/byte-source.ts";
+import type { Egress, Exchange, ExchangeRequest } from "../../shared/contracts/ports/egress.ts";
 import { endFrame, FrameReader, framed, framedPiece, joined, unframed } from "./framed-stream.ts";
 import {
   CALLS_PATH,
@@ -18,10 +20,10 @@ import { decodeValue, encodeValue } from "./wire-value.ts";
 export interface HttpTransportOptions {
   /** Where the objects listen, without a path. */
   url: string;
-  fetch(url: string, init: RequestInit): Promise<Response>;
+  exchange: Egress["exchange"];
   /** A token that is good now. `fresh`: the last one was refused. */
   token(fresh: boolean): Promise<string>;
-  /** Whether a rejected `fetch` proves that no byte arrived. */
+  /** Whether a rejected exchange proves that no byte arrived. */
   neverSent(cause: unknown): boolean;
   versions?: ProtocolRange;
 }
@@ -36,41 +38,43 @@ export class SendRefused extends Error {
   }
 }
 
+const decoder = new TextDecoder();
+
 type Lost = Extract<CallOutcome, { kind: "lost" }>;
 type Refused = Extract<CallOutcome, { kind: "fault" }>;
-/** Asked of its shape: a server that is loaded later may put another class in place of the global `Response`. */
-const answers = (sent: Response | Lost | Refused): sent is Response => !("kind" in sent);
+const answers = (sent: Exchange | Lost | Refused): sent is Exchange => !("kind" in sent);
 const unsent = (cause: unknown): Lost => ({ kind: "lost", ran: "no", cause });
 const unknown = (cause: unknown): Lost => ({ kind: "lost", ran: "unknown", cause });
 
 /** The transport over HTTP, with connections that are kept. It begins with its newest version and comes to what both speak. */
 export function httpTransport(options: HttpTransportOptions): ObjectTransport {
-  const { url, fetch, token, neverSent, versions = PROTOCOL } = options;
+  const { url, exchange, token, neverSent, versions = PROTOCOL } = options;
   let version = versions.max;
 
-  /** A response to read, or what became of the whole send. */
-  async function post(path: string, init: Pick<RequestInit, "body" | "signal">): Promise<Response | Lost | Refused> {
+  /** An answer to read, or what became of the whole send. */
+  async function post(
+    path: string,
+    sent: Pick<ExchangeRequest, "body" | "signal">,
+  ): Promise<Exchange | Lost | Refused> {
     let refresh = false;
     for (let tried = 1; ; tried++) {
       const spoken = version;
-      let response: Response;
+      let answer: Exchange;
       try {
         const authorization = `Bearer ${await token(refresh)}`;
         const headers = { authorization, "content-type": MEDIA_TYPE, [VERSION_HEADER]: String(spoken) };
-        // `duplex`: a body that streams is allowed by it, and needs it.
-        const sent = { ...init, method: "POST", headers, redirect: "manual", duplex: "half" } as RequestInit; // safe because: DOM's types lack `duplex`
-        response = await fetch(`${url}${path}`, sent);
+        answer = await exchange(`${url}${path}`, { ...sent, method: "POST", headers });
       } catch (cause) {
         return neverSent(cause) ? unsent(cause) : unknown(cause);
       }
-      if (response.status === 200) {
-        learn(response);
-        return response;
+      if (answer.status === 200) {
+        learn(answer);
+        return answer;
       }
-      const refusal = await refusalOf(response);
-      if (refusal === null) return unknown(new Error(`the objects' address answered ${response.status}`));
+      const refusal = await refusalOf(answer);
+      if (refusal === null) return unknown(new Error(`the objects' address answered ${answer.status}`));
       // A body that streamed is gone; a caller that may begin again does.
-      if (tried > 2 || init.body instanceof ReadableStream) return unsent(new Error(`refused: ${refusal.reason}`));
+      if (tried > 2 || !(sent.body instanceof Uint8Array)) return unsent(new Error(`refused: ${refusal.reason}`));
       if (refusal.reason === "unsupported_version") {
         const common = commonVersion(versions, refusal);
         if (common === null) return unsent(new VersionRefused(versions, refusal));
@@ -83,8 +87,8 @@ export function httpTransport(options: HttpTransportOptions): ObjectTransport {
   }
 
   /** Objects that were brought up to date say so. */
-  function learn(response: Response): void {
-    const newest = Number(response.headers.get(VERSION_HEADER));
+  function learn({ headers }: Exchange): void {
+    const newest = Number(headers.get(VERSION_HEADER));
     if (newest > version) version = Math.min(newest, versions.max);
   }
 
@@ -93,10 +97,9 @@ export function httpTransport(options: HttpTransportOptions): ObjectTransport {
     const timer = setTimeout(() => stop.abort(new Error("no answer in time")), LIMITS.remoteAnswerMsMax);
     try {
       const body = encodeValue(calls.map(writtenCall));
-      const response = await post(CALLS_PATH, { body, signal: stop.signal });
-      if (!answers(response)) return settle.rest(response);
-      if (response.body === null) return settle.rest(unknown(new Error("an answer without a body")));
-      const frames = new FrameReader(response.body, LIMITS.remoteBodyBytesMax);
+      const answer = await post(CALLS_PATH, { body, signal: stop.signal });
+      if (!answers(answer)) return settle.rest(answer);
+      const frames = new FrameReader(answer, LIMITS.remoteBodyBytesMax);
       for (;;) {
         const frame = await frames.next();
         if (frame === null) break;
@@ -137,15 +140,14 @@ export function httpTransport(options: HttpTransportOptions): ObjectTransport {
           : undefined;
       try {
         const sent = body === null ? joined([head, endFrame()]) : streamOf(head, body);
-        const response = await post(STREAM_PATH, { body: sent, signal: stop.signal });
-        if (!answers(response)) return response;
-        if (response.body === null) return unknown(new Error("an answer without a body"));
-        const frames = new FrameReader(response.body);
+        const answer = await post(STREAM_PATH, { body: sent, signal: stop.signal });
+        if (!answers(answer)) return answer;
+        const frames = new FrameReader(answer);
         const first = await frames.next();
         if (first === null) return unknown(new Error("an answer without a head"));
         const outcome = decodeValue(first) as { kind: "stream"; value: unknown } | Refused; // safe because: as above
         if (outcome.kind === "stream") return { ...outcome, body: unframed(frames, LIMITS.remoteSilenceMsMax) };
-        await frames.cancel();
+        frames.cancel();
         return outcome;
       } catch (cause) {
         return unknown(cause);
@@ -161,9 +163,11 @@ interface Settle {
   rest(outcome: CallOutcome): void;
 }
 
-async function refusalOf(response: Response): Promise<(ProtocolRange & { reason: string }) | null> {
+async function refusalOf(answer: Exchange): Promise<(ProtocolRange & { reason: string }) | null> {
   try {
-    const { reason, min, max } = (await response.json()) as Record<string, unknown>; // safe because: each member is looked at
+    const { bytes } = await readUpTo(answer, LIMITS.remoteRefusalBytesMax);
+    const told = JSON.parse(decoder.decode(bytes));
+    const { reason, min, max } = told as Record<string, unknown>; // safe because: each member is looked at
     return typeof reason === "string" && typeof min === "number" && typeof max === "number"
       ? { reason, min, max }
       : null;
@@ -172,29 +176,11 @@ async function refusalOf(response: Response): Promise<(ProtocolRange & { reason:
   }
 }
 
-function streamOf(
+async function* streamOf(
   head: Uint8Array<ArrayBuffer>,
   body: AsyncIterable<Uint8Array>,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const pieces = body[Symbol.asyncIterator]();
-  let begun = false;
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        if (!begun) {
-          begun = true;
-          controller.enqueue(head);
-          return;
-        }
-        const { done, value } = await pieces.next();
-        if (!done) return controller.enqueue(framedPiece(value));
-        controller.enqueue(endFrame());
-        controller.close();
-      },
-      async cancel() {
-        await pieces.return?.(undefined);
-      },
-    },
-    { highWaterMark: 0 },
-  );
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  yield head;
+  for await (const piece of body) yield framedPiece(piece);
+  yield endFrame();
 }

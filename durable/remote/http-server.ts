@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers";
 import { LIMITS } from "../../shared/contracts/limits.ts";
+import { sourceOf } from "../../shared/contracts/ports/byte-source.ts";
 import type { Result } from "../../shared/contracts/result.ts";
 import { faultOf } from "./faults.ts";
 import { endFrame, FrameReader, framed, framedPiece, joined, unframed } from "./framed-stream.ts";
@@ -148,7 +149,7 @@ export function objectsServer(options: ObjectsServerOptions): ObjectsServer {
 
   async function answerStream(request: Request): Promise<Response> {
     if (request.body === null) return refuse("unreadable");
-    const frames = new FrameReader(request.body, LIMITS.remoteBodyBytesMax);
+    const frames = new FrameReader(sourceOf(request.body), LIMITS.remoteBodyBytesMax);
     const [call] = readCalls(decoded((await frames.next()) ?? new Uint8Array())) ?? [];
     if (call === undefined) return refuse("unreadable");
     const ended = begin();

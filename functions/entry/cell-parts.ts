@@ -2,6 +2,7 @@ import type { ControlDb } from "../../shared/contracts/ports/control-db.ts";
 import type { ObjectStore } from "../../shared/contracts/ports/object-store.ts";
 import type { Signer } from "../../shared/contracts/ports/signer.ts";
 import { controlRepository } from "../adapters/control-db/repository.ts";
+import { finishCalledOff } from "../cells/moving/called-off.ts";
 import type { MovingParts } from "../cells/moving/parts.ts";
 import { tenantMoves } from "../cells/moving/tenant-moves.ts";
 import type { DirectoryView } from "../pipeline/locate/directory-view.ts";
@@ -65,5 +66,9 @@ export function ledgerParts(
           logOrigin: logOrigin(origin, cell.id),
           ...moved,
         });
-  return { archive, signer, moves, ledgerOrigin: origin, logPrefix };
+  /** Goes on with imports that were called off and cut off there. */
+  const tidyMoves = async () => {
+    if (moves !== null && archive !== null) await finishCalledOff({ objects: moved.objects, store: archive });
+  };
+  return { archive, signer, moves, tidyMoves, ledgerOrigin: origin, logPrefix };
 }

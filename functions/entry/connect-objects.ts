@@ -5,6 +5,7 @@ import type { CellFacts, RemotePorts } from "../../durable/remote/remote-ports.t
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Clock } from "../../shared/contracts/ports/clock.ts";
 import { edgeTokens, objectsUri } from "../../shared/crypto/edge-token.ts";
+import { hostExchange } from "../adapters/egress/host-exchange.ts";
 import { networkFailure } from "../engines/upstream/failure.ts";
 
 /** The objects cannot be used by this edge; the message is one line for the operator. */
@@ -37,7 +38,7 @@ export async function connectObjects(at: ObjectsAt, clock: Clock): Promise<{ por
   let held: { token: Promise<string>; until: number } | null = null;
   const transport = httpTransport({
     url: at.url,
-    fetch,
+    exchange: hostExchange(),
     token(fresh) {
       const now = clock.now();
       if (held === null || fresh || now >= held.until || now < held.until - LIMITS.edgeTokenMs)

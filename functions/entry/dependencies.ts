@@ -30,7 +30,10 @@ export const policyDependencies = (policy: PolicyReadiness): Dependency[] => [
   { name: RENEWAL, required: false, probe: async () => policy.renewing() },
 ];
 
-/** What `/readyz` asks: the object store is required; the control database and a stale configuration only degrade. */
+/**
+ * What `/readyz` asks of every cell: the durable objects are required; the control database and a stale configuration only
+ * degrade. A cell that keeps its objects itself asks its disk too.
+ */
 export const dependenciesOf = ({
   db,
   config,

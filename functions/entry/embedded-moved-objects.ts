@@ -10,11 +10,17 @@ import { MOVED_CLASSES, type MovedClass, type MovedObject } from "../../shared/c
 import type { MovedObjects } from "../cells/moving/parts.ts";
 import { movedObjects, schemasOf } from "./moved-objects.ts";
 
+export type MovedClasses = Readonly<Record<Exclude<MovedClass, "tenant">, ObjectClass>> & { tenant: TenantClass };
+
 /** The objects of tenants on an embedded host, whose files tell which ones there are. */
-export function embeddedMovedObjects(
+export const embeddedMovedObjects = (host: ObjectHost, home: string, classes: MovedClasses): MovedObjects =>
+  hostMovedObjects(host, classes, namesOfFiles(home, classes));
+
+/** The objects of tenants on a host. Without `names` they are those that each tenant's own object lists, as on Workers. */
+export function hostMovedObjects(
   host: ObjectHost,
-  home: string,
-  classes: Readonly<Record<Exclude<MovedClass, "tenant">, ObjectClass>> & { tenant: TenantClass },
+  classes: MovedClasses,
+  names: Parameters<typeof movedObjects>[0]["names"],
 ): MovedObjects {
   return movedObjects({
     schemas: schemasOf(classes),
@@ -25,7 +31,7 @@ export function embeddedMovedObjects(
       batch: movedRows(host, classes.batch),
     },
     activeBatches: async (tenant) => (await host.call(classes.batch, batchObjectName(tenant), activeBatches)) ?? 0,
-    names: namesOfFiles(home, classes),
+    names,
   });
 }
 

@@ -56,6 +56,7 @@ import {
   workerSecret,
   writeKeys,
 } from "./home.ts";
+import { homeDisk } from "./home-disk.ts";
 import { host, PortInUse } from "./host.ts";
 import { hostBasis, hostParts, ownOf } from "./host-basis.ts";
 import { logParts, s3Options } from "./ledger.ts";
@@ -161,15 +162,17 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const sign = statementSigner(own.id, statementKey(root));
   const lifecycle = createLifecycle();
   const parts = hostParts(env, basis, { db, degradation, lifecycle, keyring, cellStore });
+  const { tidyMoves, ...published } = ledgerParts(parts, {
+    ...{ archive, signer, origin: env.BAILIWICK_LEDGER_ORIGIN, retentionDays: env.BAILIWICK_LEDGER_RETENTION_DAYS },
+    objects: embeddedMovedObjects(objects, home, {
+      ...{ tenant: tenantClass, session: sessionClass, task: taskClass, batch: batchClass },
+    }),
+    scopes: movedScopes(db),
+  });
   const { handle, deps, runner, batches, pull } = composeCell({
     ...parts,
-    ...ledgerParts(parts, {
-      ...{ archive, signer, origin: env.BAILIWICK_LEDGER_ORIGIN, retentionDays: env.BAILIWICK_LEDGER_RETENTION_DAYS },
-      objects: embeddedMovedObjects(objects, home, {
-        ...{ tenant: tenantClass, session: sessionClass, task: taskClass, batch: batchClass },
-      }),
-      scopes: movedScopes(db),
-    }),
+    ...published,
+    dependencies: [...parts.dependencies, homeDisk(home, clock)],
     tenants,
     sessions: embeddedSessionStore(objects),
     tasks: tasks.store,
@@ -230,6 +233,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   const pulling = repeating(LIMITS.bundlePullCheckMs, async () => {
     if (pull.due) await pull.run();
   });
+  const tidying = repeating(LIMITS.movedTidyMs, () => tidyMoves().catch(failed("moves.tidy")));
   const looking = repeating(LIMITS.directoryRefreshMs, async () => directory?.refresh());
   const upkeep = startUpkeep({
     config,
@@ -246,7 +250,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
   return async () => {
     stopping.abort();
     const drained = lifecycle.drain(LIMITS.drainMsMax, LIMITS.drainSettleMsMax);
-    await Promise.all([upkeep.stop(), pulling.stop(), looking.stop()]);
+    await Promise.all([upkeep.stop(), pulling.stop(), tidying.stop(), looking.stop()]);
     const { ended } = await drained;
     if (ended > 0) telemetry.log.warn("drain.ended_calls", { calls: ended });
     await Promise.all([server.stop(LIMITS.serverCloseMsMax), edges?.stop()]);

@@ -1,3 +1,4 @@
+import { connect } from "cloudflare:sockets";
 import { waitUntil } from "cloudflare:workers";
 import { batchObjectClass } from "../../durable/batch/object-class.ts";
 import { remoteBatchStore } from "../../durable/batch/remote.ts";
@@ -26,6 +27,7 @@ import { movedScopes } from "../adapters/control-db/moved-scopes.ts";
 import { neonControlDb } from "../adapters/control-db/neon.ts";
 import { drain } from "../adapters/control-db/outbox-drain.ts";
 import { retention } from "../adapters/control-db/retention.ts";
+import { PUBLIC_ONLY } from "../adapters/egress/target.ts";
 import { type PublicNetwork, workerdEgress } from "../adapters/egress/workerd.ts";
 import { randomIds } from "../adapters/ids/random.ts";
 import { secretKeyring } from "../adapters/keyring/secret.ts";
@@ -92,7 +94,9 @@ export const controlDbOf = (env: WorkerdEnv): MigratableControlDb | null =>
 export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
   const clock = systemClock;
   const ids = randomIds(clock);
-  const egress = workerdEgress(env.PUBLIC_EGRESS ?? platformNetwork);
+  // The deployed platform's sockets reach neither its own addresses nor private ones, where engines over plain HTTP are.
+  const sockets = env.BAILIWICK_PLATFORM === "workerd" ? connect : null;
+  const egress = workerdEgress(env.PUBLIC_EGRESS ?? platformNetwork, PUBLIC_ONLY, sockets);
   const release = env.BAILIWICK_RELEASE;
   const [version = release] = release.split("+");
   const cell = {
@@ -154,13 +158,15 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     preauth: preauthLimiter(env, () => config.current().rates.preauth_per_minute, failed("preauth.degraded")),
     forwardingKeys: env.BAILIWICK_FORWARDING_KEYS,
   });
+  const { tidyMoves, ...published } = ledgerParts(parts, {
+    ...{ archive, signer, origin: env.BAILIWICK_LEDGER_ORIGIN, retentionDays: env.BAILIWICK_LEDGER_RETENTION_DAYS },
+    objects: movedObjectsOf(env),
+    scopes: db === null ? NO_SCOPES : movedScopes(controlDb),
+  });
+  let tidyAfterMs = 0;
   const { deps, handle, runner, batches, pull } = composeCell({
     ...parts,
-    ...ledgerParts(parts, {
-      ...{ archive, signer, origin: env.BAILIWICK_LEDGER_ORIGIN, retentionDays: env.BAILIWICK_LEDGER_RETENTION_DAYS },
-      objects: movedObjectsOf(env),
-      scopes: db === null ? NO_SCOPES : movedScopes(controlDb),
-    }),
+    ...published,
     tenants,
     sessions: remoteSessionStore(placed(env, env.SESSION)),
     tasks: remoteTaskStore(placed(env, env.TASK)),
@@ -212,6 +218,10 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
     upkeep(context) {
       if (directory?.due) context.waitUntil(directory.refresh());
       if (pull.due) context.waitUntil(pull.run());
+      if (clock.now() >= tidyAfterMs) {
+        tidyAfterMs = clock.now() + LIMITS.movedTidyMs;
+        context.waitUntil(tidyMoves().catch(failed("moves.tidy")));
+      }
       flushLater?.(context);
       tellLater(context);
       if (!outboxUsed || !drainLater) return;

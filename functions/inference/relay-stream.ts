@@ -4,9 +4,11 @@ import type { TaskStatus } from "../../shared/contracts/task.ts";
 import { quantityOf } from "../../shared/contracts/usage.ts";
 import { runningCommitment } from "../../shared/crypto/running-commitment.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
-import type { Deps } from "../context.ts";
+import type { Call, Deps } from "../context.ts";
+import { isAway } from "../pipeline/problem-response.ts";
 import { errorMember, ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
+import { brokenRun, leavesOpen, leftOpen } from "./broken-run.ts";
 import type { StreamDelivery } from "./deliver.ts";
 import { engineProblem } from "./engine-problem.ts";
 import { exhaust } from "./exhaust.ts";
@@ -22,8 +24,8 @@ const KEEP_ALIVE = utf8(": keep-alive\n\n");
 /**
  * Streams an answer with backpressure: one pull of the caller is one read of the engine. The terminal frame goes out
  * only after settlement; whatever breaks the stream ends it with an error frame and a destroyed connection, never with
- * a clean end (WIRE "Streams" rule 4). A detached run whose end could not be settled breaks off with `Unsettled`, and
- * tells no error: its task goes on.
+ * a clean end (WIRE "Streams" rule 4). A detached run whose end could not be settled, and a worker's under
+ * which a store was away, break off with `Unsettled` and tell no error: their task goes on.
  */
 export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
   const { call, settlement, keeper, bound, events, stopper, output } = delivery;
@@ -67,21 +69,34 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
     );
   };
 
-  /** Ends the task once, however the stream ends; safe to call from the pull, the cancel and the disconnect. */
-  const settle = async (status: TaskStatus, problem: ProblemError | null): Promise<void> => {
-    if (ended) return settlement.finish({ status, error: null, usage: null, result: "none", detail: {} });
+  const usageTold = () => frames.meter.read().usage?.rows ?? null;
+
+  /** From here on nothing but the end of this stream is left to do. */
+  const begin = (): void => {
     ended = true;
     // A caller that leaves now does not take the settlement with it.
     call.runtime.defer(over.promise);
     if (keepAlive !== null) clearInterval(keepAlive);
     stopper.release();
+  };
+  const close = (outcome: "ok" | "error"): void => {
+    metrics.gauge("bailiwick_streams_active", {}, -1);
+    over.resolve(outcome);
+    leave();
+  };
+
+  /** Ends the task once, however the stream ends; safe to call from the pull, the cancel and the disconnect. */
+  const settle = async (status: TaskStatus, problem: ProblemError | null): Promise<void> => {
+    const error = problem ? { code: errorMember(problem).code, message: errorMember(problem).message } : null;
+    // Its answer could not be kept.
+    if (ended) return settlement.finish({ status, error, usage: usageTold(), result: "none", detail: {} });
+    begin();
     let outcome: "ok" | "error" = "error";
     try {
-      const error = problem ? { code: errorMember(problem).code, message: errorMember(problem).message } : null;
       const result = problem
-        ? await keepProblem(keeper, problem, call.request, delivery.shape)
+        ? await keepProblem(keeper, problem, call, delivery.shape)
         : await keeper.store({ status: 200, contentType: CONTENT_TYPE, stream: true });
-      const usage = frames.meter.read().usage?.rows ?? null;
+      const usage = usageTold();
       await settlement.finish({
         status,
         error,
@@ -96,10 +111,8 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
       }
       outcome = problem ? "error" : "ok";
     } finally {
-      metrics.gauge("bailiwick_streams_active", {}, -1);
       if (problem) call.span.set({ "error.type": problem.slug });
-      over.resolve(outcome);
-      leave();
+      close(outcome);
     }
   };
 
@@ -157,10 +170,18 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
   };
 
   const fail = async (thrown: unknown): Promise<Uint8Array> => {
-    const problem = broken ?? asStreamProblem(thrown);
+    if (broken === null && !settlement.finished && leavesOpen(call, thrown)) {
+      if (!ended) {
+        begin();
+        close("error");
+      }
+      await stop();
+      throw leftOpen(thrown);
+    }
+    const problem = broken ?? asStreamProblem(call, thrown);
     if (problem.slug === "task-budget-exceeded")
       metrics.count("bailiwick_budget_refusals_total", { reason: "task_cap_reached" });
-    if (problem.slug === "internal")
+    if (problem.slug === "internal" || isAway(problem.cause))
       deps.telemetry.log.error("stream.failed", thrown, { request: call.request, task: call.task });
     if (problem.slug === "obligation-failed" && problem.cause !== undefined)
       deps.telemetry.log.error("obligation.failed", problem.cause, { request: call.request, task: call.task });
@@ -229,9 +250,5 @@ export function relayStream(deps: Deps, delivery: StreamDelivery): Reply {
   };
 }
 
-function asStreamProblem(thrown: unknown): ProblemError {
-  if (thrown instanceof ProblemError) return thrown;
-  return thrown instanceof EngineError
-    ? engineProblem(thrown.failure)
-    : new ProblemError("internal", {}, { cause: thrown });
-}
+const asStreamProblem = (call: Call, thrown: unknown): ProblemError =>
+  thrown instanceof EngineError ? engineProblem(thrown.failure) : brokenRun(call, thrown);

@@ -90,7 +90,7 @@ export async function settleFailure(
     error: { code, message },
     // A whole answer is charged also when it cannot be given out: whoever made it is paid for it.
     usage: settlement.met ?? (withheld || status !== "ERROR" ? null : []),
-    result: settlement.ran ? await keepProblem(keeper, problem, call.request, shape) : "not_run",
+    result: settlement.ran ? await keepProblem(keeper, problem, call, shape) : "not_run",
     detail: {},
   });
 }

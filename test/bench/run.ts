@@ -43,6 +43,8 @@ if (values.help) {
 }
 const PACED_CONNECTIONS = 10;
 const WARM_CALLS = values.smoke ? 4 : 40;
+/** Of either kind, at the most connections: a runtime goes on compiling what is hot for so long under load. */
+const WARM_LOAD_MS = values.smoke ? 0 : 5_000;
 const numbers = (text: string) => text.split(",").map(Number);
 const concurrencies = values.smoke ? [10] : numbers(values.concurrency);
 const tenantCounts = values.smoke ? [1] : numbers(values.tenants);
@@ -107,7 +109,10 @@ async function started(name: string): Promise<Target | Skipped> {
   }
 }
 
-/** The first calls of a process load and compile what later ones find ready: they are made before anything is measured. */
+/**
+ * The first calls of a process load and compile what later ones find ready: they are made before anything is measured, one
+ * at a time and then as fast as they go.
+ */
 async function warm(target: Target): Promise<void> {
   const ask = async (stream: boolean) => {
     const response = await fetch(`${target.url}/chat/completions`, {
@@ -123,6 +128,9 @@ async function warm(target: Target): Promise<void> {
     if (!response.ok) throw new Error(`${target.name} answered ${response.status}: ${text.slice(0, 200)}`);
   };
   for (let call = 0; call < WARM_CALLS; call++) await ask(call % 2 === 1);
+  if (WARM_LOAD_MS === 0) return;
+  const most = { concurrency: Math.max(...concurrencies), tenants: 1, warmup_ms: 0, duration_ms: WARM_LOAD_MS };
+  for (const stream of [false, true]) await measure(target, { ...most, stream }, []);
 }
 
 async function drive(target: Target): Promise<void> {

@@ -24,8 +24,8 @@ afterAll(() => new Promise<void>((done) => server.close(() => done())));
 async function asked(trusted: string | null, ...urls: string[]): Promise<string[]> {
   const file = denoBinary();
   if (file === null) throw new Error("Deno is not installed");
-  const may = ["--no-prompt", "--no-lock", "--node-modules-dir=manual", "--allow-net", `--allow-read=${ROOT}`];
-  const args = ["run", "--quiet", ...may, join(ROOT, "test/runtime/egress-deno.ts"), ...urls];
+  const may = ["--no-prompt", "--no-lock", "--node-modules-dir=manual", "--allow-net", "--ignore-env"];
+  const args = ["run", "--quiet", ...may, `--allow-read=${ROOT}`, join(ROOT, "test/runtime/egress-deno.ts"), ...urls];
   const env = { DENO_DIR: join(ROOT, "node_modules/.cache/deno"), ...(trusted === null ? {} : { DENO_CERT: trusted }) };
   const { stdout } = await promisify(execFile)(file, args, { env });
   return stdout.trim().split("\n");

@@ -18,6 +18,7 @@ import { systemClock } from "../../functions/adapters/clock/system.ts";
 import { bundledConfigSource } from "../../functions/adapters/config-source/bundled.ts";
 import { absentControlDb } from "../../functions/adapters/control-db/absent.ts";
 import { controlRepository } from "../../functions/adapters/control-db/repository.ts";
+import { fetchedExchange } from "../../functions/adapters/egress/fetched-exchange.ts";
 import { randomIds } from "../../functions/adapters/ids/random.ts";
 import { secretKeyring } from "../../functions/adapters/keyring/secret.ts";
 import { memoryRateLimiter } from "../../functions/adapters/rate-limit/memory.ts";
@@ -148,11 +149,12 @@ export async function detachedCell(
       tenantGet: () => Promise.reject(new Error("unused")),
       tenantMayName: () => false,
       tenantPost: () => Promise.reject(new Error("unused")),
-      operatorFetch(_url, init) {
+      operatorFetch: () => Promise.reject(new Error("unused")),
+      exchange: fetchedExchange((_url, init) => {
         const body = JSON.parse(String(init.body)) as JsonObject; // safe because: engines send JSON objects
         upstreamCalls.push(body);
         return upstream(body, init.signal ?? null);
-      },
+      }),
       ...tenantEgress,
     },
     readSecret: () => null,

@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
+import { hostExchange } from "../../functions/adapters/egress/host-exchange.ts";
 import type { EngineOptions } from "../../functions/engines/engine-options.ts";
 import type { EngineKind, ProviderConfig } from "../../shared/contracts/config/snapshot.ts";
 import type { UnixMs } from "../../shared/contracts/ids.ts";
@@ -37,7 +38,7 @@ export function engineProvider(
 /** Options of an HTTP engine whose calls really go out. */
 export const engineOptions = (baseUrl: string, given: Partial<ProviderConfig> = {}): EngineOptions => ({
   provider: engineProvider("openai", baseUrl, given),
-  egress: { operatorFetch: (url, init) => fetch(url, init) },
+  egress: { exchange: hostExchange() },
   secret: TEST_SECRET,
   clock: testClock,
 });

@@ -57,6 +57,7 @@ export function issuerEgress(issuers: readonly TestIssuer[]) {
       const { status, body } = answer(url);
       return new Response(body, { status });
     },
+    exchange: () => Promise.reject(new EgressRefused("unused")),
   };
   return { egress, control };
 }

@@ -11,6 +11,7 @@ import { embeddedTenantStore } from "../../durable/tenant/embedded.ts";
 import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
 import { secretKeyring } from "../../functions/adapters/keyring/secret.ts";
 import { fileSystemObjectStore } from "../../functions/adapters/object-store/file-system.ts";
+import { finishCalledOff } from "../../functions/cells/moving/called-off.ts";
 import type { MovingParts } from "../../functions/cells/moving/parts.ts";
 import { tenantMoves } from "../../functions/cells/moving/tenant-moves.ts";
 import { embeddedMovedObjects } from "../../functions/entry/embedded-moved-objects.ts";
@@ -48,12 +49,14 @@ export interface Place {
   folder: string;
   host: EmbeddedHost;
   store: ObjectStore;
-  /** Stands before each write of the store. */
-  before: { write(): void };
+  /** Stands before each write and each removal of the store. */
+  before: { write(): void; remove(): void };
   keyring: Keyring;
   tenants: TenantStore;
   sessions: ReturnType<typeof embeddedSessionStore>;
   moves: TenantMoves;
+  /** As the cell does now and again. */
+  finishCalledOff(): Promise<void>;
   keys: string;
   events: SystemEvent[];
   scopes: Map<string, unknown>;
@@ -94,13 +97,16 @@ export async function place(
 ): Promise<Place> {
   const { signer } = testSigner(secret);
   const folder = mkdtempSync(join(tmpdir(), "bailiwick-store-"));
-  const before = { write() {} };
+  const before = { write() {}, remove() {} };
   const clock = new TestClock();
   const files = await fileSystemObjectStore({ root: folder, jurisdiction, clock });
   const store: ObjectStore = {
     ...{ placement: files.placement, check: files.check.bind(files), get: files.get.bind(files) },
     ...{ getStream: files.getStream.bind(files), head: files.head.bind(files), list: files.list.bind(files) },
-    delete: files.delete.bind(files),
+    delete(...args) {
+      before.remove();
+      return files.delete(...args);
+    },
     put(...args) {
       before.write();
       return files.put(...args);
@@ -132,6 +138,7 @@ export async function place(
     tenants: null as unknown as TenantStore, // safe because: `wire` sets it below
     sessions: null as unknown as Place["sessions"], // safe because: as above
     moves: null as unknown as TenantMoves, // safe because: as above
+    finishCalledOff: async () => {},
     async restart() {
       await made.host.close();
       made.host = home.open({ clock });
@@ -141,6 +148,8 @@ export async function place(
   function wire(): void {
     made.tenants = embeddedTenantStore(made.host, tenantClass);
     made.sessions = embeddedSessionStore(made.host);
+    const objects = embeddedMovedObjects(made.host, home.path, classes);
+    made.finishCalledOff = () => finishCalledOff({ objects, store });
     made.moves = tenantMoves({
       ...{
         cell: { id, jurisdiction },
@@ -150,7 +159,7 @@ export async function place(
         keyring,
         signer,
       },
-      objects: embeddedMovedObjects(made.host, home.path, classes),
+      objects,
       ...{ logPrefix: (name) => `ledger/${name}/`, logOrigin: (name) => `${ORIGIN}/${name}`, retentionDays: 1 },
       cellStore: {
         system: async (told) => void events.push(...told),

@@ -8,6 +8,7 @@ import { embeddedSessionStore } from "../../durable/session/embedded.ts";
 import { embeddedTenantStore } from "../../durable/tenant/embedded.ts";
 import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
 import { bundledConfigSource } from "../../functions/adapters/config-source/bundled.ts";
+import { fetchedExchange } from "../../functions/adapters/egress/fetched-exchange.ts";
 import { randomIds } from "../../functions/adapters/ids/random.ts";
 import { secretKeyring } from "../../functions/adapters/keyring/secret.ts";
 import { createApp } from "../../functions/app.ts";
@@ -92,14 +93,15 @@ export async function obligedCell(upstream: Upstream) {
     tenantGet: () => Promise.reject(new Error("unused")),
     tenantMayName: () => false,
     tenantPost: () => Promise.reject(new Error("unused")),
-    async operatorFetch(url, init) {
+    operatorFetch: () => Promise.reject(new Error("unused")),
+    exchange: fetchedExchange(async (url, init) => {
       const body = JSON.parse(String(init.body)) as JsonObject; // safe because: engines send JSON objects
       asked.push({ url, body });
       const answer = upstream(url, body);
       return Array.isArray(answer)
         ? new Response(answer.join(""), { headers: { "content-type": "text/event-stream" } })
         : Response.json(answer);
-    },
+    }),
   };
   const keyring = await secretKeyring([ids.bytes(32)], clock);
   const tenants = embeddedTenantStore(objects, tenantClass);

@@ -4,6 +4,7 @@ import type { ProtocolRange } from "../../durable/remote/http-protocol.ts";
 import { type ObjectsServer, objectsServer } from "../../durable/remote/http-server.ts";
 import type { RemotePorts } from "../../durable/remote/remote-ports.ts";
 import { serveCalls } from "../../durable/remote/serve-calls.ts";
+import { fetchedExchange } from "../../functions/adapters/egress/fetched-exchange.ts";
 import { edgeTokens, edgeVerifier, objectsUri } from "../../shared/crypto/edge-token.ts";
 
 export const OBJECTS_CELL = "local";
@@ -57,11 +58,11 @@ export function remoteWorld(options: RemoteWorldOptions): RemoteWorld {
   const network = options.network ?? ((request, arrive) => arrive(request));
   const transport = httpTransport({
     url: "http://objects.example.com",
-    fetch(url, init) {
+    exchange: fetchedExchange((url, init) => {
       const request = new Request(url, init);
       sends.push(request);
       return network(request, (arrived) => server.handle(arrived));
-    },
+    }),
     token: options.token ?? (() => signing.sign({ now: Date.now(), expires: Date.now() + 60_000 })),
     neverSent: (cause) => cause instanceof NobodyThere,
     ...(options.edge ? { versions: options.edge } : {}),

@@ -9,6 +9,7 @@ import { type ChatBody, completion, embeddings, frames, textCompletion } from ".
 const TLS = join(import.meta.dirname, "tls");
 /** Silence of the model `late`: one and a half keep-alive intervals, which is how late the comment may come. */
 const LATE_MS = 24_000;
+const IDLE_MS = 60_000;
 /** Between two frames of the model `slow`. */
 const SLOW_MS = 50;
 const FLOOD_CHARS = 64 * 1024;
@@ -43,6 +44,8 @@ export class Upstream {
           handler,
         )
       : createServer(handler);
+    // workerd keeps a connection for five seconds, as Node's server does: a call would meet one that is just closed.
+    this.#server.keepAliveTimeout = IDLE_MS;
   }
 
   /** Ends in `/v1`. */

@@ -6,6 +6,7 @@ import { connect as connectTls } from "node:tls";
 import { type Egress, EgressRefused } from "../../../shared/contracts/ports/egress.ts";
 import { addressFamily } from "./address.ts";
 import { type GetAnswer, getThroughHops, postOnce, type SendOnce } from "./hops.ts";
+import { hostExchange } from "./host-exchange.ts";
 import { bareHost, mayName, PUBLIC_ONLY, type TargetRules } from "./target.ts";
 
 /** All addresses of a name. */
@@ -115,5 +116,6 @@ export function hostEgress(options: HostEgressOptions = {}): Egress {
     tenantGet: (url, bounds) => getThroughHops(url, bounds, rules, once),
     tenantPost: (url, message, bounds) => postOnce(url, message, bounds, rules, once),
     operatorFetch: (url, init) => fetch(url, { ...init, redirect: "manual" }),
+    exchange: hostExchange(),
   };
 }

@@ -1,5 +1,7 @@
 import { type Egress, EgressRefused } from "../../../shared/contracts/ports/egress.ts";
+import { fetchedExchange } from "./fetched-exchange.ts";
 import { getThroughHops, postOnce, type SendOnce } from "./hops.ts";
+import { isPlainStream, type OpenSocket, socketExchange } from "./socket-exchange.ts";
 import { mayName, PUBLIC_ONLY, type TargetRules } from "./target.ts";
 
 /** A binding to a workerd service of kind `network = (allow = ["public"])`, which judges the connected address itself. */
@@ -30,9 +32,14 @@ async function collect(response: Response, bytesMax: number): Promise<Uint8Array
 
 /**
  * Outgoing calls from workerd. Tenant class: only through the public network service, and literals are refused before
- * it is asked. Operator class: the worker's own `fetch`, redirects handed back.
+ * it is asked. Operator class: the worker's own `fetch`, and where `open` is given a connection of its own for an engine's
+ * stream over plain HTTP; redirects handed back.
  */
-export function workerdEgress(network: PublicNetwork, rules: TargetRules = PUBLIC_ONLY): Egress {
+export function workerdEgress(
+  network: PublicNetwork,
+  rules: TargetRules = PUBLIC_ONLY,
+  open: OpenSocket | null = null,
+): Egress {
   const once: SendOnce = async (url, headers, bytesMax, signal, sent) => {
     const message = sent ? { method: "POST", body: sent as BodyInit } : {}; // safe because: bytes are a body
     const response = await network.fetch(url.href, {
@@ -43,10 +50,15 @@ export function workerdEgress(network: PublicNetwork, rules: TargetRules = PUBLI
     });
     return { status: response.status, headers: response.headers, body: await collect(response, bytesMax) };
   };
+  const operatorFetch: Egress["operatorFetch"] = (url, init) => fetch(url, { ...init, redirect: "manual" });
+  const fetched = fetchedExchange(operatorFetch);
+  const overSocket = open === null ? null : socketExchange(open);
   return {
     tenantMayName: (url) => mayName(url, rules),
     tenantGet: (url, bounds) => getThroughHops(url, bounds, rules, once),
     tenantPost: (url, message, bounds) => postOnce(url, message, bounds, rules, once),
-    operatorFetch: (url, init) => fetch(url, { ...init, redirect: "manual" }),
+    operatorFetch,
+    exchange: (url, request) =>
+      (overSocket !== null && isPlainStream(url, request) ? overSocket : fetched)(url, request),
   };
 }

@@ -3,6 +3,7 @@ import type { JsonObject } from "../../../shared/contracts/json.ts";
 import { EngineError, type EngineRequest } from "../../../shared/contracts/ports/engine.ts";
 import { HEADER_LENGTH } from "../../../shared/oip/wire.ts";
 import { engineOptions } from "../../../test/support/engine-options.ts";
+import { fetchedExchange } from "../../adapters/egress/fetched-exchange.ts";
 import { oipEngine } from "./engine.ts";
 
 const HALF = { name: "h", datatype: "FP16", shape: [2], data_base64: "ADwAwA==" };
@@ -21,7 +22,7 @@ function server(infer: (sent: Sent) => Response, extensions: string[] | null = [
   const engine = oipEngine({
     ...options,
     egress: {
-      async operatorFetch(url, init) {
+      exchange: fetchedExchange(async (url, init) => {
         const { body } = init;
         const bytes =
           typeof body === "string" ? new TextEncoder().encode(body) : body instanceof Uint8Array ? body : null;
@@ -30,7 +31,7 @@ function server(infer: (sent: Sent) => Response, extensions: string[] | null = [
         if (init.method === "POST") return infer(asked);
         if (extensions === null) return new Response("not now", { status: 503 });
         return Response.json({ name: "triton", version: "2", extensions });
-      },
+      }),
     },
   });
   const ask = async (body: JsonObject, model = "m/1") => {

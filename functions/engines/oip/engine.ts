@@ -1,12 +1,14 @@
 import type { JsonObject } from "../../../shared/contracts/json.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
+import { type ByteSource, readUpTo } from "../../../shared/contracts/ports/byte-source.ts";
+import type { Exchange, ExchangeRequest } from "../../../shared/contracts/ports/egress.ts";
 import { type Engine, EngineError } from "../../../shared/contracts/ports/engine.ts";
+import { utf8 } from "../../../shared/crypto/utf8.ts";
 import { TensorBroken } from "../../../shared/oip/broken.ts";
 import { inferAnswerOf, inferRequestOf } from "../../../shared/oip/predict.ts";
 import { isPinned, modelPath } from "../../../shared/oip/version.ts";
 import {
   BINARY_EXTENSION,
-  concat,
   decodeInfer,
   encodeInfer,
   HEADER_LENGTH,
@@ -15,10 +17,12 @@ import {
 } from "../../../shared/oip/wire.ts";
 import type { EngineOptions } from "../engine-options.ts";
 import { upstreamEngine } from "../upstream/engine.ts";
+import { isSuccess } from "../upstream/failure.ts";
 import { joinUrl } from "../upstream/spec.ts";
 
 /** The request's id at the server, on its way to where it is written. */
 const TASK = "bailiwick_task";
+const JSON_TYPE = "application/json";
 
 /**
  * A server of the Open Inference Protocol v2 (Triton, KServe, MLServer) on the direct lane. `base_url` ends before `/v2`.
@@ -32,10 +36,10 @@ export function oipEngine(options: EngineOptions): Engine {
   const wire: EngineOptions = {
     ...options,
     egress: {
-      async operatorFetch(url, init) {
-        if (init.method !== "POST") return egress.operatorFetch(url, init);
-        known.binary ??= await takesBytes(base, options, init);
-        return infer(egress, url, init, known.binary ?? false);
+      async exchange(url, sent) {
+        if (sent.method !== "POST") return egress.exchange(url, sent);
+        known.binary ??= await takesBytes(base, options, sent);
+        return infer(egress, url, sent, known.binary ?? false);
       },
     },
   };
@@ -61,48 +65,65 @@ function missing(): never {
   throw new Error("a server of the Open Inference Protocol without an address");
 }
 
-type Init = Parameters<EngineOptions["egress"]["operatorFetch"]>[1];
-
 /** Whether the server has the binary tensor extension; one that does not say has not. Null while it does not answer. */
-async function takesBytes(base: string, { egress }: EngineOptions, { signal, headers }: Init): Promise<boolean | null> {
-  const asked = new Headers(headers);
-  asked.delete("content-type");
-  const response = await egress.operatorFetch(joinUrl(base, "/v2"), { headers: asked, signal: signal ?? null });
-  const bytes = await readAtMost(response, LIMITS.engineErrorBytesMax);
-  if (!response.ok) return null;
+async function takesBytes(
+  base: string,
+  { egress }: EngineOptions,
+  { signal, headers }: ExchangeRequest,
+): Promise<boolean | null> {
+  const { "content-type": _, ...asked } = headers;
+  const exchange = await egress.exchange(joinUrl(base, "/v2"), { method: "GET", headers: asked, body: null, signal });
+  const bytes = await readWhole(exchange, LIMITS.engineErrorBytesMax);
+  if (!isSuccess(exchange.status)) return null;
   const told = ServerMetadata.safeParse(jsonOf(bytes));
   return told.success && told.data.extensions.includes(BINARY_EXTENSION);
 }
 
 /** One inference: the JSON form in, the protocol's on the wire, the JSON form out. Refusals pass as they came. */
-async function infer(egress: EngineOptions["egress"], url: string, init: Init, binary: boolean): Promise<Response> {
-  const body = JSON.parse(String(init.body)) as JsonObject; // safe because: `UpstreamCall` wrote it from an object
+async function infer(
+  egress: EngineOptions["egress"],
+  url: string,
+  sent: ExchangeRequest,
+  binary: boolean,
+): Promise<Exchange> {
+  const body = JSON.parse(String(sent.body)) as JsonObject; // safe because: `UpstreamCall` wrote it from an object
   const request = held(() => inferRequestOf(body, String(body[TASK])));
   const encoded = held(() => encodeInfer(request, binary));
-  const headers = new Headers(init.headers);
-  for (const [name, value] of Object.entries(encoded.headers)) headers.set(name, value);
-  headers.set("accept", "application/json, application/octet-stream");
-  const response = await egress.operatorFetch(url, { ...init, headers, body: encoded.body });
-  if (!response.ok) return response;
-  const bytes = await readAtMost(response, LIMITS.engineBodyBytesMax);
-  const answer = held(() => decodeInfer(bytes, response.headers.get(HEADER_LENGTH) ?? undefined));
+  const headers = { ...sent.headers, ...encoded.headers, accept: "application/json, application/octet-stream" };
+  const exchange = await egress.exchange(url, { ...sent, headers, body: encoded.body });
+  if (!isSuccess(exchange.status)) return exchange;
+  const bytes = await readWhole(exchange, LIMITS.engineBodyBytesMax);
+  const answer = held(() => decodeInfer(bytes, exchange.headers.get(HEADER_LENGTH) ?? undefined));
   if (!isPinned(String(body.model), answer))
     throw new EngineError({ reason: "model_mismatch", reported: toldOf(answer) });
   const lacking = request.outputs.filter((name) => !answer.outputs.has(name));
   if (lacking.length > 0) throw failed(`the answer lacks ${lacking.join(", ")}`);
-  const made = inferAnswerOf(answer, answer.outputs.values(), request);
-  return Response.json(made);
+  const made = utf8(JSON.stringify(inferAnswerOf(answer, answer.outputs.values(), request)));
+  const { status, headers: told } = exchange;
+  return {
+    ...{ status, ...wholeBody(made) },
+    headers: { get: (name) => (name === "content-type" ? JSON_TYPE : told.get(name)) },
+  };
 }
 
-async function readAtMost(response: Response, bytesMax: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of response.body ?? []) {
-    size += part.length;
-    if (size > bytesMax) throw failed("the answer is too large");
-    parts.push(part);
-  }
-  return concat(parts);
+function wholeBody(bytes: Uint8Array): ByteSource {
+  let left: Uint8Array | null = bytes;
+  return {
+    async read() {
+      const part = left;
+      left = null;
+      return part;
+    },
+    cancel() {
+      left = null;
+    },
+  };
+}
+
+async function readWhole(exchange: Exchange, bytesMax: number): Promise<Uint8Array> {
+  const { bytes, whole } = await readUpTo(exchange, bytesMax);
+  if (!whole) throw failed("the answer is too large");
+  return bytes;
 }
 
 function jsonOf(bytes: Uint8Array): unknown {

@@ -1,5 +1,7 @@
 import type { ProviderConfig } from "../../../shared/contracts/config/snapshot.ts";
+import { sourceOf } from "../../../shared/contracts/ports/byte-source.ts";
 import type { Clock } from "../../../shared/contracts/ports/clock.ts";
+import type { Exchange } from "../../../shared/contracts/ports/egress.ts";
 import { type Dialect, type Engine, EngineError, type EngineRequest } from "../../../shared/contracts/ports/engine.ts";
 import type { WorkerChannel, WorkerChannels } from "../../../shared/contracts/ports/worker-channel.ts";
 import type { EngineOptions } from "../engine-options.ts";
@@ -39,7 +41,7 @@ export function poolEngine({ provider, clock, channels }: PoolEngineOptions): En
     const usable = channel?.pool === pool ? channel : null;
     const options: EngineOptions = {
       ...{ provider, clock, secret: null },
-      egress: { operatorFetch: (_url, init) => exchange(usable, request, init.signal ?? signal) },
+      egress: { exchange: (_url, sent) => exchange(usable, request, sent.signal) },
     };
     const spec: UpstreamSpec = {
       capabilities: capabilities(usable?.synthetic ?? false),
@@ -66,10 +68,13 @@ export function poolEngine({ provider, clock, channels }: PoolEngineOptions): En
   };
 }
 
-async function exchange(channel: WorkerChannel | null, request: EngineRequest, signal: AbortSignal): Promise<Response> {
+/** The worker's answer as one of a server. */
+async function exchange(channel: WorkerChannel | null, request: EngineRequest, signal: AbortSignal): Promise<Exchange> {
   if (channel === null) throw new EngineError({ reason: "unreachable" });
-  const body = await channel.execute(request, signal);
-  return new Response(body, {
-    headers: { "content-type": request.stream ? "text/event-stream" : "application/json" },
-  });
+  const type = request.stream ? "text/event-stream" : "application/json";
+  return {
+    ...sourceOf(await channel.execute(request, signal)),
+    status: 200,
+    headers: { get: (name) => (name === "content-type" ? type : null) },
+  };
 }

@@ -1,37 +1,26 @@
+import { type ByteSource, readUpTo } from "../../../shared/contracts/ports/byte-source.ts";
+import type { Exchange } from "../../../shared/contracts/ports/egress.ts";
 import { EngineError } from "../../../shared/contracts/ports/engine.ts";
-import { type PartReader, partReader } from "./part-reader.ts";
 import type { Watch } from "./watch.ts";
 
-/** A body that says to be no longer is read in one piece by the runtime, at a fraction of the price of its parts. */
-const ONE_PIECE_BYTES_MAX = 64 * 1024;
-
-/** Pull-based reading of a response body: nothing is read before it is asked for. */
-export class UpstreamBody {
-  readonly #response: Response;
-  readonly #body: ReadableStream<Uint8Array>;
+/** Pull-based reading of an answer's body: nothing is read before it is asked for. */
+export class UpstreamBody implements ByteSource {
+  readonly #exchange: Exchange;
   readonly #watch: Watch;
-  #reader: PartReader | null = null;
 
-  constructor(response: Response, body: ReadableStream<Uint8Array>, watch: Watch) {
-    this.#response = response;
-    this.#body = body;
+  constructor(exchange: Exchange, watch: Watch) {
+    this.#exchange = exchange;
     this.#watch = watch;
     watch.onStop = () => this.cancel();
   }
 
   /** The next bytes, null at the end. Throws `EngineError`. */
-  read(): Promise<Uint8Array | null> {
-    this.#reader ??= partReader(this.#body);
-    const { read } = this.#reader;
-    return this.#watched(read);
-  }
-
-  async #watched<T>(read: () => Promise<T>): Promise<T> {
+  async read(): Promise<Uint8Array | null> {
     const watch = this.#watch;
     watch.check();
     watch.reading(true);
     try {
-      const part = await read();
+      const part = await this.#exchange.read();
       // A stop ends the pending read as if the body had ended.
       watch.check();
       watch.firstByte();
@@ -47,49 +36,13 @@ export class UpstreamBody {
 
   /** The whole body, at most `bytesMax`: more throws, or is cut off where `cut` is set. */
   async readAll(bytesMax: number, cut = false): Promise<Uint8Array> {
-    if (statedBytes(this.#response) <= Math.min(bytesMax, ONE_PIECE_BYTES_MAX))
-      return this.#watched(() => this.#onePiece());
-    const parts: Uint8Array[] = [];
-    let size = 0;
-    for (let part = await this.read(); part !== null; part = await this.read()) {
-      size += part.length;
-      if (size > bytesMax) {
-        this.cancel();
-        if (!cut) throw new EngineError({ reason: "failed", status: null, message: "the answer is too large" });
-        parts.push(part.subarray(0, part.length - (size - bytesMax)));
-        size = bytesMax;
-        break;
-      }
-      parts.push(part);
-    }
-    const [only] = parts;
-    if (parts.length === 1 && only !== undefined) return only;
-    const whole = new Uint8Array(size);
-    let offset = 0;
-    for (const part of parts) {
-      whole.set(part, offset);
-      offset += part.length;
-    }
-    return whole;
-  }
-
-  /** A stop ends it at once, as it ends the read of a part. */
-  #onePiece(): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      this.#watch.onStop = () => reject(new Error("stopped"));
-      this.#response.arrayBuffer().then((bytes) => resolve(new Uint8Array(bytes)), reject);
-    });
+    const { bytes, whole } = await readUpTo(this, bytesMax);
+    if (!whole && !cut) throw new EngineError({ reason: "failed", status: null, message: "the answer is too large" });
+    return bytes;
   }
 
   /** Tells the upstream to stop. */
   cancel(): void {
-    // The outcome of a cancellation changes nothing for us: the call is over either way.
-    (this.#reader ?? this.#body).cancel().catch(() => undefined);
+    this.#exchange.cancel();
   }
-}
-
-/** Infinity for a body of unknown length: one that says nothing, or that is inflated on its way. */
-function statedBytes({ headers }: Response): number {
-  const length = headers.get("content-length");
-  return length === null || headers.has("content-encoding") ? Number.POSITIVE_INFINITY : Number(length);
 }

@@ -8,6 +8,7 @@ import {
   type ModelEvent,
 } from "../../../shared/contracts/ports/engine.ts";
 import { engineOptions, TEST_SECRET } from "../../../test/support/engine-options.ts";
+import { fetchedExchange } from "../../adapters/egress/fetched-exchange.ts";
 import { anthropicEngine } from "../anthropic/engine.ts";
 import { azureOpenaiEngine } from "../azure-openai/engine.ts";
 import type { EngineOptions } from "../engine-options.ts";
@@ -27,7 +28,7 @@ function answering(respond: () => Response, given: Partial<EngineOptions["provid
   const options: EngineOptions = {
     ...engineOptions(base, given),
     egress: {
-      operatorFetch: async (url, init) => {
+      exchange: fetchedExchange(async (url, init) => {
         sent.push({
           url,
           headers: new Headers(init.headers),
@@ -35,7 +36,7 @@ function answering(respond: () => Response, given: Partial<EngineOptions["provid
           signal: init.signal,
         });
         return respond();
-      },
+      }),
     },
   };
   return { options, sent };
@@ -270,7 +271,7 @@ describe("what comes back", () => {
       const headers = { "content-type": "application/json", "content-length": "100" };
       return new Response(new ReadableStream({ start: (body) => body.enqueue(encoder.encode("{")) }), { headers });
     };
-    const { options } = answering(cut, { idle_timeout_ms: 40 });
+    const { options } = answering(cut, { idle_timeout_ms: 40, try_timeout_ms: 400 });
     const engine = openaiEngine(options);
     expect(await failure(engine.execute(request(), live()))).toEqual({ reason: "timeout" });
     const iterator = engine.execute(request(), live())[Symbol.asyncIterator]();

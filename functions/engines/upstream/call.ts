@@ -1,9 +1,10 @@
 import { LIMITS } from "../../../shared/contracts/limits.ts";
+import type { Exchange } from "../../../shared/contracts/ports/egress.ts";
 import { EngineError, type EngineRequest, type ModelEvent } from "../../../shared/contracts/ports/engine.ts";
 import { hasMember, member } from "../../dialects/bytes.ts";
 import type { EngineOptions } from "../engine-options.ts";
 import { UpstreamBody } from "./body.ts";
-import { clean, networkFailure, readError, statusFailure } from "./failure.ts";
+import { clean, isSuccess, networkFailure, readError, statusFailure } from "./failure.ts";
 import { firstFrames } from "./first-frames.ts";
 import { isPinnedModel, reportedModel } from "./model-check.ts";
 import { requestHeaders } from "./request-headers.ts";
@@ -107,24 +108,20 @@ export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
         status: null,
         message: `the engine does not speak ${request.dialect}`,
       });
-    const response = await this.#fetch();
-    if (response.body === null)
-      throw new EngineError({ reason: "failed", status: response.status, message: "the answer has no body" });
-    const body = new UpstreamBody(response, response.body, this.#watch);
+    const { exchange, body } = await this.#send();
     this.#body = body;
-    if (!response.ok) {
+    const { status, headers } = exchange;
+    if (!isSuccess(status)) {
       const text = decoder.decode(await body.readAll(LIMITS.engineErrorBytesMax, true));
-      throw new EngineError(
-        statusFailure(response.status, response.headers, text, this.#secret, this.#options.clock.now()),
-      );
+      throw new EngineError(statusFailure(status, headers, text, this.#secret, this.#options.clock.now()));
     }
-    const type = response.headers.get("content-type");
+    const type = headers.get("content-type");
     const wanted = request.stream ? "text/event-stream" : "application/json";
     if (type !== null && type.split(";", 1)[0]?.trim().toLowerCase() !== wanted) {
       const { message } = readError(decoder.decode(await body.readAll(LIMITS.engineErrorBytesMax, true)));
       throw new EngineError({
         reason: "failed",
-        status: response.status,
+        status,
         message: clean(message ?? "the answer has another content type than was asked for", this.#secret),
       });
     }
@@ -132,19 +129,21 @@ export class UpstreamCall implements AsyncIterator<ModelEvent, undefined> {
     return {
       kind: "head",
       dialect: request.dialect,
-      upstream_request: response.headers.get(this.#spec.requestIdHeader),
+      upstream_request: headers.get(this.#spec.requestIdHeader),
       ...(this.#spec.capabilities.synthetic ? { synthetic: true } : {}),
     };
   }
 
-  async #fetch(): Promise<Response> {
+  async #send(): Promise<{ exchange: Exchange; body: UpstreamBody }> {
     const request = this.#request;
     this.#secret = await this.#openSecret();
     const { url, body } = this.#spec.target(request);
     const headers = requestHeaders(this.#spec.headers(this.#secret), request);
-    const init = { method: "POST", headers, body: JSON.stringify(body), signal: this.#watch.signal };
+    const { signal } = this.#watch;
+    const sent = { method: "POST", headers, body: JSON.stringify(body), signal } as const;
     try {
-      return await this.#options.egress.operatorFetch(url, init);
+      const exchange = await this.#options.egress.exchange(url, sent);
+      return { exchange, body: new UpstreamBody(exchange, this.#watch) };
     } catch (cause) {
       this.#watch.check();
       if (cause instanceof EngineError) throw cause;

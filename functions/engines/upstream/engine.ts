@@ -1,7 +1,7 @@
 import type { Engine } from "../../../shared/contracts/ports/engine.ts";
 import type { EngineOptions } from "../engine-options.ts";
 import { UpstreamCall } from "./call.ts";
-import { networkFailure } from "./failure.ts";
+import { isSuccess, networkFailure } from "./failure.ts";
 import type { UpstreamSpec } from "./spec.ts";
 
 /** An engine over HTTP. Holds no state but the calls that run. */
@@ -37,13 +37,14 @@ async function health(
 ): Promise<{ ready: boolean; reason: string | null }> {
   const limit = AbortSignal.timeout(options.provider.connect_timeout_ms);
   try {
-    const response = await options.egress.operatorFetch(spec.healthUrl, {
-      headers: spec.headers(options.secret),
+    const answer = await options.egress.exchange(spec.healthUrl, {
+      ...{ method: "GET", headers: spec.headers(options.secret), body: null },
       signal: AbortSignal.any([signal, limit]),
     });
-    await response.body?.cancel();
-    if (response.ok || response.status === 404 || response.status === 405) return { ready: true, reason: null };
-    return { ready: false, reason: `status ${response.status}` };
+    answer.cancel();
+    const { status } = answer;
+    if (isSuccess(status) || status === 404 || status === 405) return { ready: true, reason: null };
+    return { ready: false, reason: `status ${status}` };
   } catch (error) {
     if (limit.aborted) return { ready: false, reason: "timeout" };
     return { ready: false, reason: networkFailure(error).reason };

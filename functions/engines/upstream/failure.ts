@@ -10,10 +10,12 @@ const REJECTED = new Set([400, 413, 415, 422]);
 /** 529 is Anthropic's "overloaded". */
 const OVERLOADED = new Set([429, 503, 529]);
 
+export const isSuccess = (status: number): boolean => status >= 200 && status < 300;
+
 /** What an answer with an error status means. `text` is the start of its body; `secret` never gets through. */
 export function statusFailure(
   status: number,
-  headers: Headers,
+  headers: Pick<Headers, "get">,
   text: string,
   secret: string | null,
   nowMs: number,
@@ -28,7 +30,7 @@ export function statusFailure(
 }
 
 /** `retry-after-ms`, else `retry-after` in seconds or as an HTTP date; null without an understandable hint. */
-export function retryAfterMs(headers: Headers, nowMs: number): number | null {
+export function retryAfterMs(headers: Pick<Headers, "get">, nowMs: number): number | null {
   const milliseconds = Number(headers.get("retry-after-ms") ?? Number.NaN);
   if (Number.isFinite(milliseconds)) return bounded(milliseconds);
   const after = headers.get("retry-after");
@@ -96,7 +98,7 @@ const NEVER_SENT_CODES = new Set([
 const NEVER_SENT_TEXT =
   /client error \(Connect\)|tcp connect error|dns error|connection refused|invalid peer certificate|could not connect/i;
 
-/** What a rejected `fetch` means. */
+/** What a rejected exchange means. */
 export function networkFailure(error: unknown): EngineFailure {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     if (at instanceof EgressRefused) return { reason: "unreachable" };

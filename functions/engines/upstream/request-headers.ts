@@ -4,13 +4,13 @@ import { EngineError, type EngineRequest } from "../../../shared/contracts/ports
 const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 
 /**
- * Headers of an upstream's request, those of the upstream itself first. As a plain object: `fetch` copies it, and would
- * copy a `Headers` at twice the price. Throws `EngineError` where the credential is no header's value.
+ * Headers of an upstream's request, those of the upstream itself first. As a plain object: what sends it copies it, and
+ * would copy a `Headers` at twice the price. Throws `EngineError` where the credential is no header's value.
  */
 export function requestHeaders(
   own: Record<string, string>,
   { stream, traceparent, tracestate }: Pick<EngineRequest, "stream" | "traceparent" | "tracestate">,
-): Record<string, string> | Headers {
+): Record<string, string> {
   const headers: Record<string, string> = {
     ...own,
     "content-type": "application/json",
@@ -25,9 +25,9 @@ export function requestHeaders(
 }
 
 /** The platform's word on values that are not plain: it takes blanks off their ends, and refuses what breaks a line. */
-function checked(headers: Record<string, string>): Headers {
+function checked(headers: Record<string, string>): Record<string, string> {
   try {
-    return new Headers(headers);
+    return Object.fromEntries(new Headers(headers));
   } catch {
     // No cause: the error's text quotes the header's value, which is the secret.
     throw new EngineError({ reason: "failed", status: null, message: "the provider credential is no header value" });

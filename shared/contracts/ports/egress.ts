@@ -1,3 +1,5 @@
+import type { ByteSource } from "./byte-source.ts";
+
 /**
  * Every outgoing HTTP call. `operator` calls go where the configuration says; `tenant` calls (issuers, JWKS, callbacks,
  * bundles) reach public addresses only, decided on the connected address at every redirect hop.
@@ -19,8 +21,29 @@ export interface Egress {
     message: { body: Uint8Array; headers: Readonly<Record<string, string>> },
     options: { bytes_max: number; timeout_ms: number },
   ): Promise<{ status: number; headers: Headers; body: Uint8Array }>;
-  /** Streaming fetch for engines and telemetry; redirects are never followed. */
+  /** Fetch for telemetry, buckets and keys; redirects are never followed. */
   operatorFetch(url: string, init: RequestInit): Promise<Response>;
+  /**
+   * One request of an engine, or of the objects of a cell; resolves when the head of the answer is there. Redirects are handed back, never followed.
+   * Rejects with the signal's reason or a network error.
+   */
+  exchange(url: string, request: ExchangeRequest): Promise<Exchange>;
+}
+
+/** What is sent in an exchange. `headers` are all there are besides those that HTTP itself needs. */
+export interface ExchangeRequest {
+  method: "GET" | "POST";
+  headers: Readonly<Record<string, string>>;
+  /** Pieces are sent as they come and as fast as they are taken. */
+  body: string | Uint8Array | AsyncIterable<Uint8Array> | null;
+  /** Aborting it ends the exchange, its body included. */
+  signal: AbortSignal;
+}
+
+/** An answer whose head is there; its bytes are those of its body. */
+export interface Exchange extends ByteSource {
+  readonly status: number;
+  readonly headers: Pick<Headers, "get">;
 }
 
 export class EgressRefused extends Error {

@@ -18,6 +18,7 @@ import { systemClock } from "../../../functions/adapters/clock/system.ts";
 import { bundledConfigSource } from "../../../functions/adapters/config-source/bundled.ts";
 import { absentControlDb } from "../../../functions/adapters/control-db/absent.ts";
 import { controlRepository } from "../../../functions/adapters/control-db/repository.ts";
+import { fetchedExchange } from "../../../functions/adapters/egress/fetched-exchange.ts";
 import { randomIds } from "../../../functions/adapters/ids/random.ts";
 import { secretKeyring } from "../../../functions/adapters/keyring/secret.ts";
 import { memoryRateLimiter } from "../../../functions/adapters/rate-limit/memory.ts";
@@ -144,10 +145,12 @@ export async function openBenchCell({ files = {}, stream = false, secret }: Benc
       tenantGet: () => Promise.reject(new Error("unused")),
       tenantMayName: () => false,
       tenantPost: () => Promise.reject(new Error("unused")),
-      operatorFetch: async () =>
+      operatorFetch: () => Promise.reject(new Error("unused")),
+      exchange: fetchedExchange(async () =>
         stream
           ? new Response(frames(), { headers: { "content-type": "text/event-stream" } })
           : new Response(answer, { headers: { "content-type": "application/json" } }),
+      ),
     },
     readSecret: () => secret ?? null,
     version: "0.0.0",
