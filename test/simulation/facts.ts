@@ -6,6 +6,8 @@ export interface Credential {
   tenant: TenantName;
   kid: string;
   text: string;
+  /** Whom the ledger names. */
+  subject: string;
 }
 
 /** What was asked of an engine, and everything that came back of it. */
@@ -25,7 +27,7 @@ export interface Prompt {
 
 /** A change that was acknowledged, and until when it was certainly in force. */
 export interface Acknowledged {
-  kind: "revoked" | "suspended" | "local-only" | "denied";
+  kind: "revoked" | "suspended" | "local-only" | "denied" | "frozen";
   tenant: TenantName;
   /** The revoked key. */
   kid: string | null;
@@ -52,6 +54,40 @@ export interface AskedApproval {
   acknowledged: boolean;
 }
 
+/** A response that the cell was asked to keep. */
+export interface KeptResponse {
+  id: string;
+  tenant: TenantName;
+  subject: string;
+  prompt: string;
+  conversation: string | null;
+  /** When it was asked for, and when its name was known. */
+  sentMs: number;
+  toldMs: number;
+  /** Somebody was told that it is kept, all of it. */
+  whole: boolean;
+}
+
+/** Content that somebody had destroyed. */
+export interface ErasureFact {
+  tenant: TenantName;
+  scope: "subject" | "conversation" | "response";
+  /** The subject's name, or the id. */
+  object: string;
+  sentMs: number;
+  /** When it was acknowledged; infinity while it was not. */
+  toldMs: number;
+  /** Requests that may have done it: each whose answer was lost may still be on its way. */
+  tries: number;
+}
+
+/** How long after its acknowledgement a lost try of the same erasure may come: as long as a process stops, and a message lies. */
+const LATE_TRY_MS = 300_000;
+
+const covers = ({ tenant, scope, object }: ErasureFact, kept: KeptResponse): boolean =>
+  tenant === kept.tenant &&
+  object === (scope === "subject" ? kept.subject : scope === "response" ? kept.id : kept.conversation);
+
 /** What callers know for certain: the judge's evidence, apart from the cell's own books. */
 export class Facts {
   readonly prompts = new Map<string, Prompt>();
@@ -68,12 +104,31 @@ export class Facts {
   readonly tellingMs = new Map<string, number>();
   /** What an administrator was told is in force: revisions of a tenant's own policy. */
   readonly policies = new Map<TenantName, number>();
+  readonly kept = new Map<string, KeptResponse>();
+  readonly erasures: ErasureFact[] = [];
   #prompts = 0;
 
   prompt(of: Omit<Prompt, "id" | "sentMs" | "tasks" | "answers">): Prompt {
     const prompt: Prompt = { ...of, id: `q${++this.#prompts}`, sentMs: [], tasks: new Set(), answers: [] };
     this.prompts.set(prompt.id, prompt);
     return prompt;
+  }
+
+  /** Everything that was to destroy it. */
+  erasuresOf(kept: KeptResponse): ErasureFact[] {
+    return this.erasures.filter((one) => covers(one, kept));
+  }
+
+  /** Whether it was there when somebody asked for its end, who was told before this instant that it is destroyed. */
+  isErased(kept: KeptResponse, beforeMs: number): boolean {
+    return this.erasuresOf(kept).some((one) => kept.toldMs <= one.sentMs && one.toldMs < beforeMs);
+  }
+
+  /** Whether anything that was asked for until this instant may have destroyed it. */
+  mayBeErased(kept: KeptResponse, untilMs: number): boolean {
+    return this.erasuresOf(kept).some(
+      (one) => one.sentMs <= untilMs && kept.sentMs <= one.toldMs + (one.tries > 1 ? LATE_TRY_MS : 0),
+    );
   }
 
   /** Whether this was in force, by acknowledgement, all the time from `sentMs` to `nowMs`. */

@@ -12,8 +12,12 @@ import { configuration, TENANTS, type TenantName } from "./parts/config.ts";
 import type { Edge } from "./parts/edge.ts";
 import { approver, finishVerdicts, guardedAsker, toldTask } from "./workload/approvals.ts";
 import { Caller } from "./workload/caller.ts";
+import { chaos } from "./workload/chaos.ts";
 import { chatter } from "./workload/chatter.ts";
-import { administrator, batcher, chaos, type People } from "./workload/others.ts";
+import { eraser, rememberer } from "./workload/content.ts";
+import { crowd, crowdInPeace } from "./workload/crowd.ts";
+import { mover } from "./workload/moves.ts";
+import { administrator, batcher, type People } from "./workload/others.ts";
 import { firstPolicy, policyMaker } from "./workload/policies.ts";
 import { type Violation, World } from "./world/world.ts";
 
@@ -21,6 +25,7 @@ const EVENTS_MAX = 250_000;
 /** A task of unknown outcome is closed when its deadline, which lines of batches have at its longest, and its grace are over. */
 const REST_MS = LIMITS.deadlineMsMax + LIMITS.abandonGraceMs + 10 * 60_000;
 const LOOK_MS = 10_000;
+const CROWD_IN_PEACE = 12;
 const BUDGETS_USD = ["0.0009", "0.002", "5"] as const;
 
 export interface Outcome {
@@ -43,6 +48,8 @@ export async function simulate(seed: number, slow = false): Promise<Outcome> {
   if (slow) world.lateMsMax = 60_000;
   const facts = new Facts();
   const { random } = world;
+  const crowded = random.chance(slow ? 0.15 : 0.1);
+  const moves = random.chance(slow ? 0.15 : 0.07);
   const cell = new SimulatedCell(
     world,
     {
@@ -51,11 +58,14 @@ export async function simulate(seed: number, slow = false): Promise<Outcome> {
       // Somebody else is there to take over what one leaves.
       workers: slow ? 2 + random.below(2) : 1 + random.below(3),
       // With few free slots a worker asks its queue once a second, with more it waits there: most waits tell nothing new.
-      slots: random.chance(0.25) ? 1 + random.below(2) : 4 + random.below(3),
-      publishes: random.chance(0.3),
+      slots: crowded || random.chance(0.25) ? 1 + random.below(2) : 4 + random.below(3),
+      moves,
+      publishes: moves || random.chance(0.25),
       governed: random.chance(slow ? 0.6 : 0.4),
       tells: random.chance(slow ? 0.6 : 0.4),
       awaited: random.chance(0.5),
+      keeps: random.chance(slow ? 0.5 : 0.15),
+      crowded,
     },
     facts,
     (of, name, sql) => {
@@ -83,6 +93,10 @@ export async function simulate(seed: number, slow = false): Promise<Outcome> {
     await Promise.all([disturbing, ...deciding]);
     for (const tenant of TENANTS) await finishVerdicts(caller, people.admins[tenant]);
     await rest(cell);
+    if (cell.shape.crowded && world.violations.length === 0) {
+      await crowdInPeace(caller, people.admins[world.random.pick(TENANTS)], CROWD_IN_PEACE);
+      await rest(cell);
+    }
     if (world.violations.length === 0) await judge(cell, facts, caller, people);
     over = true;
   };
@@ -114,6 +128,17 @@ function callers(caller: Caller, people: People): Promise<void>[] {
       if (shape.governed) working.push(guardedAsker(caller, first));
     }
   }
+  if (shape.keeps) {
+    const tenant = random.pick(TENANTS);
+    for (const key of people.keys[tenant]) working.push(rememberer(caller, key, 3 + random.below(3)));
+    working.push(eraser(caller, people.admins[tenant], people.keys[tenant], 1 + random.below(3)));
+  }
+  if (shape.crowded) {
+    const [first] = people.keys[random.pick(TENANTS)];
+    if (first) working.push(crowd(caller, first, 8 + random.below(8)));
+  }
+  // Not the tenant of the operator's own key.
+  if (shape.moves) working.push(mover(caller, people.operator, random.pick(["beta", "gamma"])));
   if (shape.governed) working.push(policyMaker(caller, people.admins[random.pick(TENANTS)], 1 + random.below(2)));
   working.push(administrator(caller, people, random.pick(TENANTS), 1 + random.below(3)));
   return working;
@@ -139,7 +164,10 @@ const scopes = {
 async function settle(cell: SimulatedCell): Promise<People> {
   const edge = cell.edges[0];
   if (!edge) throw new Error("no edge was started");
-  await edge.deps.cellStore.activate(configuration().current().digest, configuration().active().files);
+  await edge.deps.cellStore.activate(
+    configuration(cell.shape.crowded).current().digest,
+    configuration(cell.shape.crowded).active().files,
+  );
   const made = Object.fromEntries(
     await Promise.all(TENANTS.map(async (name) => [name, await tenant(cell, edge, name)])),
   );
@@ -152,7 +180,7 @@ async function settle(cell: SimulatedCell): Promise<People> {
 
 async function tenant(cell: SimulatedCell, { deps }: Edge, name: TenantName) {
   const id = TenantId.parse(name);
-  const config = configuration().current().tenants[name];
+  const config = configuration(cell.shape.crowded).current().tenants[name];
   if (!config) throw new Error(`no tenant ${name}`);
   const [admin, ...apps] = Array.from({ length: 1 + 1 + cell.world.random.below(2) }, () => mint(deps, id));
   if (!admin) throw new Error("no key was minted");
@@ -169,7 +197,7 @@ async function tenant(cell: SimulatedCell, { deps }: Edge, name: TenantName) {
       }),
     ),
   ];
-  const by = cellAttribution(deps.cell, configuration().current().digest, "simulation");
+  const by = cellAttribution(deps.cell, configuration(cell.shape.crowded).current().digest, "simulation");
   const done = await deps.tenants.provision(id, {
     settings: { name: config.name, privacy: config.privacy, content: config.content, transit: config.transit },
     data_key: await deps.keyring.createDataKey(id),
@@ -177,10 +205,9 @@ async function tenant(cell: SimulatedCell, { deps }: Edge, name: TenantName) {
   });
   if (!done.ok) throw new Error(`tenant ${name}: ${done.error.reason}`);
   await deps.cellStore.registerTenant(id);
-  const credential = (key: { kid: string; text: string }): Credential => ({
-    tenant: name,
-    kid: key.kid,
-    text: key.text,
+  const credential = ({ kid, text }: { kid: string; text: string }): Credential => ({
+    ...{ tenant: name, kid, text },
+    subject: keys.find((key) => key.kid === kid)?.subject ?? "nobody",
   });
   const caller = new Caller(cell, new Facts());
   const budget = await caller.settled(credential(admin), "POST", "/v1/budgets", {

@@ -135,16 +135,14 @@ export const DEFECTS: readonly Defect[] = [
     "functions/inference/relay-stream.ts",
     ['await settle("OK", null);', 'void settle("OK", null).catch(() => {});'],
   ),
-  slowly(
-    one(
-      "cut-is-complete",
-      "A stream that an engine broke off ends as if it were complete.",
-      "functions/inference/relay-stream.ts",
-      [
-        'throw new ProblemError("upstream-failed", { detail: "The engine\'s stream ended before it was complete." });',
-        '{ await settle("OK", null); const end = new TextEncoder().encode("data: [DONE]\\n\\n"); return { bytes: bytes === null ? end : concat([bytes, end], bytes.byteLength + end.byteLength), last: true }; }',
-      ],
-    ),
+  one(
+    "cut-is-complete",
+    "A stream that an engine broke off ends as if it were complete.",
+    "functions/inference/relay-stream.ts",
+    [
+      'throw new ProblemError("upstream-failed", { detail: "The engine\'s stream ended before it was complete." });',
+      '{ await settle("OK", null); const end = new TextEncoder().encode("data: [DONE]\\n\\n"); return { bytes: bytes === null ? end : concat([bytes, end], bytes.byteLength + end.byteLength), last: true }; }',
+    ],
   ),
   one(
     "line-stays-outside",
@@ -223,5 +221,85 @@ export const DEFECTS: readonly Defect[] = [
       "functions/v1/unattended/callback-host.ts",
       ["dedupe: `callback:", "dedupe: tried.attempt + `callback:"],
     ),
+  ),
+  {
+    name: "erased-key-stays",
+    harm: "An erasure is recorded, and the subject's key stays where it is.",
+    edits: [
+      {
+        file: "durable/tenant/core/subject-keys.ts",
+        replace: [
+          ['sql.run("UPDATE subject_key SET wrapped = zeroblob(length(wrapped)) WHERE subject = ?", subject);', ""],
+          ['sql.run("DELETE FROM subject_key WHERE subject = ?", subject);', ""],
+        ],
+      },
+    ],
+  },
+  one(
+    "erasure-unseen",
+    "An erasure is no change of its tenant: an edge goes on with the key that it has at hand.",
+    "durable/tenant/core/erasures.ts",
+    ['sql.run("UPDATE tenant SET state_version = state_version + 1");', ""],
+  ),
+  slowly(
+    one(
+      "kept-behind-erasure",
+      "What a subject asked for before their erasure is kept under a new key behind it.",
+      "durable/tenant/core/admit.ts",
+      [
+        'if (wanted !== undefined && erasedBehind(sql, wanted.subject, first.seq)) return err({ reason: "erased" });',
+        'if (wanted !== undefined && erasedBehind(sql, wanted.subject, Number.MAX_SAFE_INTEGER)) return err({ reason: "erased" });',
+      ],
+    ),
+  ),
+  one("refused-key-used-up", "A call that a pool refused has used its key up.", "functions/inference/relay-unary.ts", [
+    'await keepProblem(keeper, problem, call, shape) : "not_run"',
+    'await keepProblem(keeper, problem, call, shape) : "none"',
+  ]),
+  one(
+    "refused-is-opened",
+    "A call that no worker takes is opened and held for before it is refused.",
+    "functions/inference/run.ts",
+    [
+      "    call.idempotencyKey === null &&\n    call.run === undefined &&",
+      '    call.idempotencyKey === "" &&\n    call.run === undefined &&',
+    ],
+  ),
+  one(
+    "sent-for-ever",
+    "A job that an edge sent counts as waiting for ever.",
+    "functions/inference/pools/pool-watch.ts",
+    ["this.#sent.set(keyOf(name), Math.max(0, (this.#sent.get(keyOf(name)) ?? 0) - before));", ""],
+  ),
+  one(
+    "worker-not-renewed",
+    "A worker counts from its first report on, and not from its last one.",
+    "durable/cell/pools.ts",
+    [
+      "SET pool = ?, worker = ?, reported_ms = ?, body = ? WHERE id = ?",
+      "SET pool = ?, worker = ?, reported_ms = min(reported_ms, ?), body = ? WHERE id = ?",
+    ],
+  ),
+  {
+    name: "leaving-admitted",
+    harm: "A tenant that leaves its cell is let in by edges that knew it before.",
+    edits: [
+      {
+        file: "durable/tenant/core/access.ts",
+        replace: [
+          ["(g.fault IS NOT NULL OR EXISTS (SELECT 1 FROM move)) AS halted", "(g.fault IS NOT NULL) AS halted"],
+        ],
+      },
+      {
+        file: "durable/tenant/core/move.ts",
+        replace: [["bump(sql);\n    askPublication(sql, headOf(sql).size);", "askPublication(sql, headOf(sql).size);"]],
+      },
+    ],
+  },
+  one(
+    "frozen-while-busy",
+    "A tenant is frozen on its way although tasks of it are open.",
+    "durable/tenant/core/move.ts",
+    ['if (tasks > 0) return err({ reason: "busy", tasks, retry_after_ms: LIMITS.movedRetryMs });', ""],
   ),
 ];

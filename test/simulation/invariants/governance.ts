@@ -20,6 +20,16 @@ export function checkDenials(tenant: TenantName, entries: readonly Entry[], comp
   }
 }
 
+/** A tenant that leaves opens no task until it stays. */
+export function checkMoves(tenant: TenantName, entries: readonly Entry[], complain: Complain): void {
+  let leaving = false;
+  for (const { kind, task, seq } of entries) {
+    if (kind === "tenant.leaving") leaving = true;
+    if (kind === "tenant.staying") leaving = false;
+    if (leaving && kind === "task.opened") complain("what leaves admits nothing", `${tenant}: ${task}, entry ${seq}`);
+  }
+}
+
 function revisionIn({ to }: JsonObject): number {
   const active = isJsonObject(to) ? to.active : undefined;
   if (!isJsonObject(active)) throw new TypeError("an activation names what is in force");

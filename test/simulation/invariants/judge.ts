@@ -5,13 +5,16 @@ import type { SimulatedCell } from "../parts/cell.ts";
 import { TENANTS, type TenantName } from "../parts/config.ts";
 import { cellSigner } from "../parts/signer.ts";
 import type { Caller } from "../workload/caller.ts";
+import { look } from "../workload/content.ts";
 import type { People } from "../workload/others.ts";
 import { isRevision } from "../workload/read.ts";
 import { checkAnswers } from "./answers.ts";
 import { checkBatch } from "./batches.ts";
 import { checkCharges, checkSums, checkTasks } from "./books.ts";
-import { checkApprovals, checkCallbacks, checkDenials } from "./governance.ts";
+import { checkErasures, checkSessions } from "./content.ts";
+import { checkApprovals, checkCallbacks, checkDenials, checkMoves } from "./governance.ts";
 import { checkCheckpoints, checkHeads, readLedger } from "./ledger.ts";
+import { checkRefused } from "./pools.ts";
 
 export type Complain = (invariant: string, detail: string) => void;
 
@@ -42,10 +45,14 @@ export async function judge(cell: SimulatedCell, facts: Facts, caller: Caller, p
     const charged = checkTasks(entries, complain);
     checkSums(cell, tenant, sql, entries, charged, complain);
     checkCharges(facts, tenant, generations, charged, complain);
+    checkRefused(facts, tenant, generations, charged, complain);
     checkDenials(tenant, entries, complain);
+    checkMoves(tenant, entries, complain);
     checkApprovals(facts, tenant, sql, entries, complain);
     checkCallbacks(cell, tenant, entries, complain);
+    checkErasures(cell, facts, tenant, entries, complain);
   }
+  checkSessions(cell, facts, complain);
   if (cell.models.parked.length > 0) complain("no event is lost", `parked: ${cell.models.parked.join(", ")}`);
   await checkInterface(cell, facts, caller, people, complain);
 }
@@ -87,6 +94,8 @@ async function checkInterface(
     if (!isRevision(state?.answer.text ?? "", revision))
       complain("no acknowledged record is lost", `${tenant}: policy ${revision}, but ${state?.answer.text}`);
   }
+  for (const kept of facts.kept.values())
+    for (let tries = 0; tries < 3 && (await look(caller, people.admins[kept.tenant], kept)) === null; tries++);
   for (const batch of facts.batches)
     await checkBatch(caller, people.admins[batch.tenant], batch, facts, cell.engines.generations, complain);
 }

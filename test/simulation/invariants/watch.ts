@@ -7,6 +7,7 @@ import type { Facts } from "../facts.ts";
 import type { Generation } from "../parts/engines.ts";
 import type { Told } from "../parts/receiver.ts";
 import type { World } from "../world/world.ts";
+import { watchHeard } from "./content.ts";
 
 type Overspent = { id: string; spent: number; held: number; hard_limit: number };
 
@@ -114,7 +115,8 @@ export function watchEngines(
   const leased = generation.task === null ? undefined : facts.leasedMs.get(generation.task);
   const askedMs = leased ?? prompt.sentMs[0] ?? 0;
   const nowMs = world.now();
-  for (const kind of ["revoked", "suspended", "denied"] as const)
+  watchHeard(world, facts, generation, askedMs);
+  for (const kind of ["revoked", "suspended", "denied", "frozen"] as const)
     if (facts.inForce(kind, { tenant: prompt.tenant, kid: prompt.kid }, askedMs, nowMs))
       world.violated(
         `what is ${kind} never runs`,

@@ -1,14 +1,17 @@
 import type { LogParts } from "../../../durable/runtime/log/parts.ts";
+import { secretKeyring } from "../../../functions/adapters/keyring/secret.ts";
 import type { UnixMs } from "../../../shared/contracts/ids.ts";
 import type { BatchRunner } from "../../../shared/contracts/ports/batch-store.ts";
 import type { Clock } from "../../../shared/contracts/ports/clock.ts";
 import type { EventSink } from "../../../shared/contracts/ports/event-sink.ts";
+import type { Keyring } from "../../../shared/contracts/ports/keyring.ts";
 import type { Runner } from "../../../shared/contracts/ports/runner.ts";
 import { MemoryObjectStore } from "../../support/memory-object-store.ts";
 import type { Facts } from "../facts.ts";
 import { remotePort, Unreachable } from "../world/network.ts";
 import { Process, type World } from "../world/world.ts";
 import { archiveFor } from "./archive.ts";
+import { configuration } from "./config.ts";
 import { type Edge, type EdgeSurroundings, startEdge } from "./edge.ts";
 import { Engines } from "./engines.ts";
 import { Disk, type OnCommit } from "./objects.ts";
@@ -26,14 +29,23 @@ export interface CellShape {
   slots: number;
   /** Whether ledgers are published; it is the dearest part of a run. */
   publishes: boolean;
+  /** Whether a tenant sets out for another cell; only what is published does. */
+  moves: boolean;
   /** Whether tenants have policies of their own: approvals are asked for then, and denials come and go. */
   governed: boolean;
   /** Whether tasks are told of by callbacks. */
   tells: boolean;
   awaited: boolean;
+  /** Whether answers are kept, read, and destroyed. */
+  keeps: boolean;
+  /** Whether a pool of few slots takes no more than what it can do soon, and is asked for more. */
+  crowded: boolean;
   /** Whether answers take seconds, so that processes stop, die and lose their leases in the middle of them. */
   slow: boolean;
 }
+
+/** Share of the writes behind which their edge dies. */
+const CUTS = { usual: 0.005, slow: 0.02 } as const;
 
 /** A whole cell, spread over processes that live and die by themselves, over stores that outlive them. */
 export class SimulatedCell {
@@ -52,9 +64,12 @@ export class SimulatedCell {
   readonly edges: (Edge | null)[] = [];
   readonly workers: (WorkerProcess | null)[] = [];
   objects: ObjectsProcess | null = null;
+  /** Told of an edge that is to die where it is: behind a write, and before it hears of it. */
+  onCut: (edge: Process, behind: string) => void = () => {};
   readonly #around: EdgeSurroundings;
   readonly #onCommit: OnCommit;
   readonly #facts: Facts;
+  #keyring: Keyring | null = null;
 
   constructor(world: World, shape: CellShape, facts: Facts, onCommit: OnCommit) {
     this.world = world;
@@ -71,6 +86,12 @@ export class SimulatedCell {
     world.fill(this.root);
     this.#around = {
       ...{ world, clock: this.clock, root: this.root, engines: this.engines, awaited: shape.awaited },
+      config: configuration(shape.crowded),
+      // Elsewhere the queues' depths are not looked at: admission knows the workers' load alone.
+      queue: shape.crowded ? this.queue : null,
+      keeper: this.keeper,
+      cuts: shape.slow ? CUTS.slow : CUTS.usual,
+      onCut: (edge, behind) => this.onCut(edge, behind),
       objects: () => this.objects,
       receiver: this.receiver,
       archive: () => archiveFor(world, this.archive, this.keeper),
@@ -79,6 +100,7 @@ export class SimulatedCell {
   }
 
   async start(): Promise<void> {
+    this.#keyring = await secretKeyring([this.root], this.clock);
     this.startObjects();
     for (let at = 0; at < this.shape.edges; at++) await this.startEdge(at);
     for (let at = 0; at < this.shape.workers; at++) this.startWorker(at);
@@ -92,6 +114,8 @@ export class SimulatedCell {
 
   startObjects(): void {
     const { world } = this;
+    const keyring = this.#keyring;
+    if (keyring === null) throw new Error("a cell has its keyring before its objects");
     const sink = remotePort<EventSink>(
       world,
       { name: "read models", lost: 0.03, slow: 0.03, failure: (why) => new Unreachable(why) },
@@ -114,7 +138,7 @@ export class SimulatedCell {
       runner: inEdge<Runner>("runner", ({ runner }) => runner),
       batches: inEdge<BatchRunner>("batches", ({ batches }) => batches),
       queue: { send: (job) => remoteQueue.send(job) },
-      log: this.#log(),
+      ...{ log: this.#log(), keyring },
     });
     world.note("objects started");
   }

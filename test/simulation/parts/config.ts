@@ -34,15 +34,22 @@ rates: { key: { per_minute: 100000, burst: 100000 }, user: null, preauth_per_min
 ${TENANTS.map((id) => `  ${id}: { privacy: allow-api, content: store, bundle_keys: ${BUNDLE_KEYS_YAML} }`).join("\n")}`,
 };
 
-let compiled: ConfigSource | null = null;
+/** A pool that lets nobody wait long. */
+const CROWDED: Readonly<Record<string, string>> = { "pools.yml": `pools: { ${POOL}: { max_wait_ms: 4000 } }` };
 
-/** The configuration of every simulated cell: immutable, so that it is compiled once. */
-export function configuration(): ConfigSource {
-  compiled ??= bundledConfigSource(
-    Object.fromEntries(Object.entries(FILES).map(([name, text]) => [name, parse(text)])),
-    snapshotCompiler({ cell: CELL, secretsPresent: () => true, variable: () => null }),
-  );
-  const source = compiled;
+const compiled = new Map<boolean, ConfigSource>();
+
+/** The configuration of every simulated cell, or of those whose pool is crowded: immutable, so that it is compiled once. */
+export function configuration(crowded: boolean): ConfigSource {
+  const source =
+    compiled.get(crowded) ??
+    bundledConfigSource(
+      Object.fromEntries(
+        Object.entries(crowded ? { ...FILES, ...CROWDED } : FILES).map(([name, text]) => [name, parse(text)]),
+      ),
+      snapshotCompiler({ cell: CELL, secretsPresent: () => true, variable: () => null }),
+    );
+  compiled.set(crowded, source);
   return {
     current: () => source.current(),
     active: () => source.active(),

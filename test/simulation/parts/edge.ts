@@ -1,6 +1,7 @@
 import { policyStore } from "../../../durable/runtime/policy-layers.ts";
 import { absentControlDb } from "../../../functions/adapters/control-db/absent.ts";
 import { controlRepository } from "../../../functions/adapters/control-db/repository.ts";
+import { fetchedExchange } from "../../../functions/adapters/egress/fetched-exchange.ts";
 import { randomIds } from "../../../functions/adapters/ids/random.ts";
 import { secretKeyring } from "../../../functions/adapters/keyring/secret.ts";
 import { memoryRateLimiter } from "../../../functions/adapters/rate-limit/memory.ts";
@@ -10,6 +11,7 @@ import { composeCell } from "../../../functions/entry/compose.ts";
 import { createLifecycle, type ManagedLifecycle } from "../../../functions/entry/lifecycle.ts";
 import type { BatchRunner } from "../../../shared/contracts/ports/batch-store.ts";
 import type { Clock } from "../../../shared/contracts/ports/clock.ts";
+import type { ConfigSource } from "../../../shared/contracts/ports/config-source.ts";
 import type { ObjectStore } from "../../../shared/contracts/ports/object-store.ts";
 import type { Runner } from "../../../shared/contracts/ports/runner.ts";
 import type { Signer } from "../../../shared/contracts/ports/signer.ts";
@@ -17,9 +19,10 @@ import { createTelemetry } from "../../../shared/telemetry/create-telemetry.ts";
 import { BUNDLE_SECRET } from "../../support/policy-bundle.ts";
 import { remotePort } from "../world/network.ts";
 import type { Process, World } from "../world/world.ts";
-import { CELL, configuration } from "./config.ts";
+import { CELL } from "./config.ts";
 import type { Engines } from "./engines.ts";
 import { type ObjectsProcess, objectsPath } from "./objects-process.ts";
+import { queueFor, type SimulatedQueue } from "./queue.ts";
 import { RECEIVER, type Receiver } from "./receiver.ts";
 
 export const ENROLMENT = "enrolment-of-the-simulated-pool";
@@ -34,7 +37,25 @@ export interface EdgeSurroundings {
   archive: (process: Process) => ObjectStore;
   signer: Signer | null;
   awaited: boolean;
+  config: ConfigSource;
+  /** Where depths of queues are read; null: nowhere. */
+  queue: SimulatedQueue | null;
+  keeper: Process;
+  /** Share of the writes behind which a process dies, and who sees to it. */
+  cuts: number;
+  onCut: (edge: Process, behind: string) => void;
 }
+
+/** What is written in several steps, whoever dies between two of them leaves the first one behind; and how often that is. */
+const CUTS: Readonly<Record<string, number>> = {
+  ...{ "tenants.admit": 1, "tenants.settle": 1, "tenants.requestApproval": 1 },
+  ...{ "tenants.eraseSubject": 1, "tenants.noteErased": 1 },
+  ...{ "tasks.detach": 1, "tasks.putPayload": 1, "tasks.closeLog": 1, "tasks.leaseTask": 1, "tasks.forgetTask": 1 },
+  // The answer is kept, and nothing is settled.
+  "tasks.putResult": 4,
+  ...{ "sessions.create": 1, "sessions.putResponse": 1, "sessions.deleteResponse": 1 },
+  ...{ "sessions.erase": 1, "sessions.destroy": 1 },
+};
 
 /** One process that answers `/v1`: the real application, with everything it remembers and has under way. */
 export interface Edge {
@@ -51,11 +72,16 @@ export async function startEdge(process: Process, around: EdgeSurroundings): Pro
   const { world, clock, objects } = around;
   const ids = randomIds(clock);
   const port = <N extends keyof ObjectsProcess>(name: N) =>
-    remotePort<Extract<ObjectsProcess[N], object>>(world, objectsPath(name), () => {
+    remotePort<Extract<ObjectsProcess[N], object>>(world, { ...objectsPath(name), done: cut(name) }, () => {
       const found = objects();
       // safe because: the ports are the members that are asked for by name
       return found && { process: found.process, port: found[name] as Extract<ObjectsProcess[N], object> };
     });
+  const cut = (name: string) => (method: string) => {
+    const weight = CUTS[`${name}.${method}`] ?? 0;
+    if (weight === 0 || !world.faults || !world.random.chance(weight * around.cuts)) return;
+    world.after(0, world.outside, () => around.onCut(process, `${name}.${method}`));
+  };
   const policies = policyStore({
     cell: port("cellPolicies"),
     tenant: (tenant) =>
@@ -69,12 +95,13 @@ export async function startEdge(process: Process, around: EdgeSurroundings): Pro
   const composed = composeCell({
     cell: { ...CELL, endpoint: "http://cell.example.com", release: "test", loopback: true },
     ...{ clock, ids, lifecycle, policies, archive, signer: around.signer },
-    config: configuration(),
+    config: around.config,
     tenants: port("tenants"),
     sessions: port("sessions"),
     tasks: port("tasks"),
     batches: port("batches"),
     cellStore: port("cellStore"),
+    moves: around.signer === null ? null : port("moves"),
     defer: (work) =>
       void work.catch((cause: unknown) => world.note(`${process.name}: deferred work failed: ${String(cause)}`)),
     keyring: await secretKeyring([around.root], clock),
@@ -88,7 +115,10 @@ export async function startEdge(process: Process, around: EdgeSurroundings): Pro
     }),
     dependencies: [],
     degraded: () => [],
-    pools: { enrolment: ENROLMENT },
+    pools: {
+      enrolment: ENROLMENT,
+      ...(around.queue === null ? {} : { queue: queueFor(world, around.queue, around.keeper) }),
+    },
     runsAreAwaited: around.awaited,
     ledgerOrigin: "log.example.com",
     logPrefix: (name) => `ledger/${name}/`,
@@ -96,7 +126,8 @@ export async function startEdge(process: Process, around: EdgeSurroundings): Pro
       tenantMayName: (url) => url.startsWith(RECEIVER),
       tenantGet: () => Promise.reject(new TypeError("nothing of tenants is asked here")),
       tenantPost: (url, message, { timeout_ms }) => around.receiver.take(url, message, timeout_ms),
-      operatorFetch: (url, init) => around.engines.fetch(url, init),
+      operatorFetch: () => Promise.reject(new TypeError("nothing else is asked here")),
+      exchange: fetchedExchange((url, init) => around.engines.fetch(url, init)),
     },
     readSecret: () => BUNDLE_SECRET,
     version: "0.0.0",

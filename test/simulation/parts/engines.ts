@@ -9,6 +9,8 @@ export interface Generation {
   /** Who asked, and what: the marks of the prompt. */
   tenant: string;
   prompt: string;
+  /** What else its request said: the prompts of a conversation that it goes on with. */
+  heard: readonly string[];
   lane: "near" | "far" | "pool";
   /** Of a pool's generation. */
   task: string | null;
@@ -108,12 +110,14 @@ export class Engines {
 
   #begin(body: JsonObject, lane: Generation["lane"], task: string | null): Generation {
     // A conversation ends with what is asked now.
-    const [, tenant = "?", prompt = "?"] = [...JSON.stringify(body).matchAll(MARK)].at(-1) ?? [];
+    const marks = [...JSON.stringify(body).matchAll(MARK)];
+    const [, tenant = "?", prompt = "?"] = marks.at(-1) ?? [];
+    const heard = [...new Set(marks.map(([, , one = "?"]) => one))].filter((one) => one !== prompt);
     const id = `g${this.generations.length + 1}`;
     const asked = Number(body.max_completion_tokens ?? body.max_tokens ?? 12);
     const count = Math.min(asked, 1 + this.#world.random.below(12));
     const generation: Generation = {
-      ...{ id, tenant, prompt, lane, task, startedMs: this.#world.now(), finished: false },
+      ...{ id, tenant, prompt, heard, lane, task, startedMs: this.#world.now(), finished: false },
       words: Array.from({ length: count }, (_, at) => `${id}.${at}/${count}[${tenant}-${prompt}]`),
       prompt_tokens: 1 + this.#world.random.below(8),
     };

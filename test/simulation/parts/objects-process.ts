@@ -11,10 +11,13 @@ import { taskObjectClass } from "../../../durable/task/object-class.ts";
 import { embeddedTenantPolicies, embeddedTenantStore } from "../../../durable/tenant/embedded.ts";
 import { tenantObjectClass } from "../../../durable/tenant/object-class.ts";
 import { randomIds } from "../../../functions/adapters/ids/random.ts";
+import { tenantMoves } from "../../../functions/cells/moving/tenant-moves.ts";
+import { hostMovedObjects } from "../../../functions/entry/embedded-moved-objects.ts";
 import type { BatchRunner } from "../../../shared/contracts/ports/batch-store.ts";
 import type { Clock } from "../../../shared/contracts/ports/clock.ts";
 import type { EventSink } from "../../../shared/contracts/ports/event-sink.ts";
 import type { JobQueue } from "../../../shared/contracts/ports/job-queue.ts";
+import type { Keyring } from "../../../shared/contracts/ports/keyring.ts";
 import type { Runner } from "../../../shared/contracts/ports/runner.ts";
 import { statementKey, statementSigner } from "../../../shared/crypto/policy-statement.ts";
 import type { Facts } from "../facts.ts";
@@ -22,6 +25,7 @@ import { watchedTasks } from "../invariants/watch.ts";
 import type { Path } from "../world/network.ts";
 import { Process, type World } from "../world/world.ts";
 import { CELL } from "./config.ts";
+import { DIRECTORY, NO_SCOPES } from "./moves.ts";
 import { type Disk, type OnCommit, SimulatedHost } from "./objects.ts";
 
 export const ORIGIN = { cell: CELL.id, region: CELL.region, release: "test" };
@@ -38,6 +42,7 @@ export interface ObjectsSurroundings {
   queue: Pick<JobQueue, "send">;
   sink: EventSink;
   log: LogParts | null;
+  keyring: Keyring;
   onCommit: OnCommit;
 }
 
@@ -66,6 +71,16 @@ export function objectsProcess(around: ObjectsSurroundings) {
     classes: [tenantClass, sessionClass, taskClass, batchClass, cellClass],
   });
   world.current = before;
+  const cellStore = embeddedCellStore(host, ORIGIN, cellClass);
+  const { log, keyring } = around;
+  const classes = { tenant: tenantClass, session: sessionClass, task: taskClass, batch: batchClass };
+  const moves = log && {
+    ...tenantMoves({
+      ...{ cell: CELL, clock, ids, keyring, cellStore, store: log.archive, signer: log.signer },
+      ...{ objects: hostMovedObjects(host, classes, null), scopes: NO_SCOPES, directory: () => DIRECTORY },
+      ...{ logPrefix: log.prefix, logOrigin: log.origin, retentionDays: 1 },
+    }),
+  };
   const sign = statementSigner(CELL.id, statementKey(root));
   return {
     process,
@@ -74,7 +89,8 @@ export function objectsProcess(around: ObjectsSurroundings) {
     sessions: embeddedSessionStore(host),
     tasks: watchedTasks(world, around.facts, embeddedTaskStore(host, taskClass)),
     batches: embeddedBatchStore(host, batchClass),
-    cellStore: embeddedCellStore(host, ORIGIN, cellClass),
+    cellStore,
+    moves,
     cellPolicies: embeddedCellPolicies(host, ORIGIN, sign),
     tenantPolicies: embeddedTenantPolicies(host, tenantClass, sign),
     /** Whoever lives on learns of it late; the disk has what was synced. */

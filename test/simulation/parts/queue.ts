@@ -7,7 +7,8 @@ import {
   type QueueName,
   type ReceivedJob,
 } from "../../../shared/contracts/ports/job-queue.ts";
-import type { World } from "../world/world.ts";
+import { remotePort } from "../world/network.ts";
+import type { Process, World } from "../world/world.ts";
 
 interface Held {
   id: string;
@@ -120,8 +121,17 @@ export class SimulatedQueue implements JobQueue {
     const { id, queue, body, sent_ms, deliveries } = job;
     this.graves.push({ ...{ id, queue, body, reason, sent_ms, deliveries }, dead_ms: this.#world.now() });
   }
-  async depth(): Promise<QueueDepth> {
-    return { ready: this.#held.size, in_flight: 0, dead: this.graves.length, oldest_ms: null };
+  async depth(queue: QueueName): Promise<QueueDepth> {
+    const now = this.#world.now();
+    const of = ({ pool, class: name }: QueueName): boolean => pool === queue.pool && name === queue.class;
+    const held = [...this.#held.values()].filter(({ job }) => of(job.queue));
+    const ready = held.filter(({ visibleMs }) => visibleMs <= now);
+    const oldest = Math.min(...ready.map(({ sentMs }) => sentMs));
+    return {
+      ...{ ready: ready.length, in_flight: held.length - ready.length },
+      ...{ dead: this.graves.filter((grave) => of(grave.queue)).length },
+      oldest_ms: ready.length === 0 ? null : now - oldest,
+    };
   }
   async dead(): Promise<DeadJob[]> {
     return [...this.graves];
@@ -139,6 +149,26 @@ export class SimulatedQueue implements JobQueue {
     return 0;
   }
   async close(): Promise<void> {}
+}
+
+/** The queue as another process reaches it. */
+export function queueFor(world: World, queue: SimulatedQueue, keeper: Process): JobQueue {
+  const remote = remotePort<Omit<JobQueue, "placement">>(world, queuePath, () => ({ process: keeper, port: queue }));
+  return {
+    placement: queue.placement,
+    send: (job) => remote.send(job),
+    receive: (name, { max, wait_ms, visibility_ms }) => remote.receive(name, { max, wait_ms, visibility_ms }),
+    extend: (job, ms) => remote.extend(job, ms),
+    remove: (job) => remote.remove(job),
+    bury: (job, reason) => remote.bury(job, reason),
+    depth: (name) => remote.depth(name),
+    dead: (name, page) => remote.dead(name, page),
+    deadLetter: (name, id) => remote.deadLetter(name, id),
+    redrive: (name, id) => remote.redrive(name, id),
+    purge: (name, id) => remote.purge(name, id),
+    purgeAll: (name, ids) => remote.purgeAll(name, ids),
+    close: () => remote.close(),
+  };
 }
 
 export const queuePath = {

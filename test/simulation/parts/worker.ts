@@ -2,16 +2,15 @@ import { randomIds } from "../../../functions/adapters/ids/random.ts";
 import { bindSocket } from "../../../functions/entry/web-socket.ts";
 import { Worker } from "../../../gpu-workers/worker.ts";
 import type { Clock } from "../../../shared/contracts/ports/clock.ts";
-import type { JobQueue } from "../../../shared/contracts/ports/job-queue.ts";
 import { WorkerToken } from "../../../shared/contracts/worker-protocol.ts";
 import { createTelemetry } from "../../../shared/telemetry/create-telemetry.ts";
-import { hopMs, remotePort } from "../world/network.ts";
+import { hopMs } from "../world/network.ts";
 import { Process, type World } from "../world/world.ts";
 import { CELL, POOL } from "./config.ts";
 import { type Edge, ENROLMENT, logged } from "./edge.ts";
 import type { Engines } from "./engines.ts";
 import { ask } from "./http.ts";
-import { queuePath, type SimulatedQueue } from "./queue.ts";
+import { queueFor, type SimulatedQueue } from "./queue.ts";
 import { SocketEnd } from "./socket.ts";
 
 export interface WorkerSurroundings {
@@ -37,28 +36,10 @@ export interface WorkerProcess {
 export function startWorker(name: string, around: WorkerSurroundings): WorkerProcess {
   const { world, clock } = around;
   const process = new Process(name);
-  const remote = remotePort<Omit<JobQueue, "placement">>(world, queuePath, () => ({
-    process: around.keeper,
-    port: around.queue,
-  }));
   let socket: SocketEnd | null = null;
   const worker = new Worker({
     ...{ cell: new URL("http://cell.example.com"), pool: POOL, worker: name, concurrency: around.slots, clock },
-    queue: {
-      placement: around.queue.placement,
-      send: (job) => remote.send(job),
-      receive: (queue, { max, wait_ms, visibility_ms }) => remote.receive(queue, { max, wait_ms, visibility_ms }),
-      extend: (job, ms) => remote.extend(job, ms),
-      remove: (job) => remote.remove(job),
-      bury: (job, reason) => remote.bury(job, reason),
-      depth: (queue) => remote.depth(queue),
-      dead: (queue, page) => remote.dead(queue, page),
-      deadLetter: (queue, id) => remote.deadLetter(queue, id),
-      redrive: (queue, id) => remote.redrive(queue, id),
-      purge: (queue, id) => remote.purge(queue, id),
-      purgeAll: (queue, ids) => remote.purgeAll(queue, ids),
-      close: () => remote.close(),
-    },
+    queue: queueFor(world, around.queue, around.keeper),
     engine: around.engines.local("openai"),
     async token() {
       const answer = await ask(world, around.edge(), {

@@ -73,6 +73,7 @@ export class Caller {
     path: string,
     body: JsonObject,
     leavesAfter: number | null = null,
+    patienceMs: number | null = null,
   ) {
     const { world } = this.cell;
     const sentMs = world.now();
@@ -81,7 +82,9 @@ export class Caller {
       `${prompt.tenant} asks ${prompt.id}: ${prompt.kind} ${prompt.model}${prompt.key === null ? "" : ` key ${prompt.key}`}`,
     );
     const { least, more } = PATIENCE_MS[this.cell.shape.slow ? "slow" : "usual"];
-    const headers: Record<string, string> = { "x-bailiwick-deadline-ms": String(least + this.#random.below(more)) };
+    const headers: Record<string, string> = {
+      "x-bailiwick-deadline-ms": String(patienceMs ?? least + this.#random.below(more)),
+    };
     if (prompt.key !== null) headers["idempotency-key"] = prompt.key;
     const answer = await this.send(credential, "POST", path, body, { headers, leavesAfter });
     if (answer === null) {

@@ -1,6 +1,5 @@
 import type { Credential } from "../facts.ts";
 import type { TenantName } from "../parts/config.ts";
-import type { Edge } from "../parts/edge.ts";
 import { mark } from "../parts/engines.ts";
 import type { Caller } from "./caller.ts";
 import { object } from "./read.ts";
@@ -41,15 +40,16 @@ export async function administrator(
         untilMs: Number.POSITIVE_INFINITY,
       });
     } else if (action === 1)
-      await changed(caller, people.operator, tenant, "suspended", { suspended: true }, { suspended: false });
+      await changed(caller, people, people.operator, tenant, "suspended", { suspended: true }, { suspended: false });
     else if (action === 2)
-      await changed(caller, admin, tenant, "local-only", { privacy: "local-only" }, { privacy: "allow-api" });
+      await changed(caller, people, admin, tenant, "local-only", { privacy: "local-only" }, { privacy: "allow-api" });
     else await look(caller, admin);
   }
 }
 
 async function changed(
   caller: Caller,
+  { operator }: People,
   by: Credential,
   tenant: TenantName,
   kind: "suspended" | "local-only",
@@ -69,6 +69,9 @@ async function changed(
   for (;;) {
     const undone = await caller.settled(by, "PATCH", `/v1/tenants/${tenant}`, back);
     if (undone !== null && undone.answer.status < 300) break;
+    // A suspension whose answer was lost may come behind its undoing: then nobody of the tenant can help it.
+    if (undone?.answer.text.includes("tenant_suspended"))
+      await caller.settled(operator, "PATCH", `/v1/tenants/${tenant}`, { suspended: false });
   }
   world.note(`${tenant} is not ${kind} any more`);
 }
@@ -129,57 +132,4 @@ async function upload(caller: Caller, credential: Credential, text: string): Pro
     await caller.pause(200, 4_000);
   }
   return null;
-}
-
-const standsStill = (edge: Edge | null, nowMs: number): boolean =>
-  edge?.process.alive === true && edge.process.stoppedUntilMs > nowMs;
-
-/** What goes wrong with processes and connections, as long as it may. */
-export async function chaos(caller: Caller): Promise<void> {
-  const { cell } = caller;
-  const { world } = cell;
-  const { random } = world;
-  while (world.faults) {
-    await caller.pause(200, 15_000);
-    if (!world.faults) return;
-    const what = random.below(cell.shape.slow ? 18 : 14);
-    if (what < 4) {
-      const name = cell.objects?.host.crashOne(random.chance(0.3));
-      if (name) world.note(`${name} crashed`);
-    } else if (what < 6) {
-      // Whoever reads a stream loses it with them: seldom, where that stream takes long to be worth something.
-      if (cell.shape.slow && random.chance(0.7)) continue;
-      cell.objects?.die();
-      cell.objects = null;
-      world.note("objects died");
-      await caller.pause(5, 6_000);
-      cell.startObjects();
-    } else if (what < 8) {
-      const at = random.below(cell.shape.edges);
-      cell.edges[at]?.process.end();
-      world.note(`edge-${at + 1} died`);
-      await caller.pause(5, 6_000);
-      await cell.startEdge(at);
-    } else if (what >= 12) {
-      // Longer than a lease, at times: when it goes on, it does not know that somebody else has its work.
-      const edge = cell.edges[random.below(cell.shape.edges)];
-      const ms = random.between(cell.shape.slow ? 25_000 : 5_000, 70_000);
-      // Somebody has to go on meanwhile, and take over what it has.
-      if (cell.shape.slow && cell.edges.some((one) => standsStill(one, world.now()))) continue;
-      // Never shorter than it stops already: what waits for its end would come behind what came later.
-      if (edge) edge.process.stoppedUntilMs = Math.max(edge.process.stoppedUntilMs, world.now() + ms);
-      world.note(`${edge?.process.name} stops for ${Math.round(ms)} ms`);
-    } else if (cell.shape.workers > 0) {
-      const at = random.below(cell.shape.workers);
-      if (what < 10) {
-        cell.workers[at]?.process.end();
-        world.note(`worker-${at + 1} died`);
-        await caller.pause(5, 20_000);
-        cell.startWorker(at);
-      } else {
-        cell.workers[at]?.socket()?.drop();
-        world.note(`worker-${at + 1} lost its connection`);
-      }
-    }
-  }
 }

@@ -15,6 +15,8 @@ export interface Path {
   slow: number;
   /** What the caller is told. */
   failure(why: string): Error;
+  /** Told of a method that was carried out, before its caller is. */
+  done?: (method: string) => void;
 }
 
 const HOP_MS = { min: 0.05, max: 3, slowMin: 200 } as const;
@@ -181,6 +183,7 @@ export function remotePort<T extends object>(
       const body: unknown = Reflect.get(found.port, method);
       if (typeof body !== "function") throw new TypeError(`no method ${method}`);
       const value: unknown = await Reflect.apply(body, found.port, sent);
+      path.done?.(method);
       return carried(world, value, process, from, path.failure);
     });
   };
