@@ -1,6 +1,7 @@
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Result } from "../../shared/contracts/result.ts";
 import { encodeBase62 } from "../../shared/crypto/base62.ts";
+import { describeError } from "../../shared/telemetry/log-line.ts";
 import type { DurableState } from "./durable-object.ts";
 import { type DurableSql, durableSql } from "./durable-sql.ts";
 import { isProvisioned, migrate } from "./migrate.ts";
@@ -147,8 +148,8 @@ export class DurableObjectShell implements ObjectHandle {
   }
 
   #report(cause: unknown): void {
-    const message = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-    console.error(JSON.stringify({ level: "error", event: "object.failed", class: this.#of.name, cause: message }));
+    const errors = describeError(cause);
+    console.error(JSON.stringify({ level: "error", event: "object.failed", class: this.#of.name, errors }));
   }
 }
 

@@ -9,7 +9,7 @@ import type { Reply } from "../v1/operation.ts";
 import { sealCallback } from "./callback/sealed-callback.ts";
 import { detachedCall, sealCall } from "./detached-call.ts";
 import { logReply } from "./log-reply.ts";
-import { readLog } from "./read-log.ts";
+import { readLog, refuseCrowd } from "./read-log.ts";
 
 /** Makes the message that sends a pool's worker for one task, with its ticket. */
 export interface JobIssuer {
@@ -103,7 +103,10 @@ export async function follow(deps: Deps, call: Call, dataKey: Uint8Array, answer
   const tenant = call.tenant.id;
   if (call.detach?.reply) return call.detach.reply(answer);
   const log = await readLog(deps, dataKey, tenant, task, 0);
-  if (!log.ok) throw new Error(`the log of ${task} is not there: ${log.error.reason}`);
+  if (!log.ok) {
+    refuseCrowd(log.error);
+    throw new ProblemError("outcome-unknown", { detail: "The task was forgotten before it was answered." });
+  }
   const livesOn = call.detach !== undefined || call.idempotencyKey !== null;
   const cancel = () => {
     if (!livesOn) call.runtime.defer(deps.tasks.cancelTask(tenant, task));

@@ -1,7 +1,11 @@
 import type { TaskId, TenantId } from "../../shared/contracts/ids.ts";
 import type { Deps } from "../context.ts";
+import { brokeOff, nextItem } from "./read-log.ts";
 
-/** Whether the task's log has ended; waits for that at most `waitMs`. A log that is not there has ended. */
+/**
+ * Whether the task's log has ended; waits for that at most `waitMs`. A log that is not there has ended; of one that breaks
+ * off nobody knows, and this throws `store-unavailable`.
+ */
 export async function ended(
   { tasks }: Pick<Deps, "tasks">,
   tenant: TenantId,
@@ -17,12 +21,13 @@ export async function ended(
   const timer = setTimeout(() => late.resolve("late"), waitMs);
   try {
     for (;;) {
-      const next = await Promise.race([items.read(), late.promise]);
+      const next = await Promise.race([nextItem(items, task), late.promise]);
       if (next === "late") return false;
-      if (next.done || next.value.kind === "end") return true;
+      if (next.done) throw brokeOff(task);
+      if (next.value.kind === "end") return true;
     }
   } finally {
     clearTimeout(timer);
-    await items.cancel();
+    await items.cancel().catch(() => undefined);
   }
 }

@@ -78,6 +78,8 @@ function refused(refusal: AdmitRefusal): ProblemError | StaleAccess {
       return new ProblemError("idempotency-in-progress", { ...task, retryAfterMs: refusal.retry_after_ms });
     case "result_expired":
       return new ProblemError("idempotency-result-expired", task);
+    case "erased":
+      return new ProblemError("not-found", { detail: "Everything of the subject from before was erased." });
     case "outcome_unknown":
       return new ProblemError("outcome-unknown", task);
     case "rate_limited":

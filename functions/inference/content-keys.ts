@@ -8,7 +8,7 @@ import { ProblemError } from "../problem.ts";
 import type { SessionSeal } from "./session-items.ts";
 
 type Ports = Pick<Deps, "tenants" | "keyring" | "clock" | "ids">;
-type Owner = Pick<Call, "tenant" | "actor">;
+type Owner = Pick<Call, "tenant" | "actor" | "task">;
 type Reader = Pick<Call, "tenant">;
 
 /** How the tenant's object names a subject: it keeps no names. */
@@ -29,11 +29,11 @@ export class ContentKeys {
   readonly #opened = new Map<string, { state: number; atMs: number; key: Uint8Array }>();
 
   /** What an admission, or `beginContent`, is to be asked for on behalf of the caller. */
-  async wanted(deps: Ports, { tenant, actor }: Owner, kept: KeptSession): Promise<SubjectKeyWanted> {
+  async wanted(deps: Ports, { tenant, actor, task }: Owner, kept: KeptSession): Promise<SubjectKeyWanted> {
     const id = deps.ids.base62(26);
     const dataKey = await deps.keyring.openDataKey(tenant.id, tenant.data_key);
     const wrapped = await wrapKey(dataKey, subjectNames(tenant.id, id), freshKey());
-    return { subject: subjectDigest(actor.subject), proposal: { id, wrapped }, kept };
+    return { subject: subjectDigest(actor.subject), proposal: { id, wrapped }, kept, task };
   }
 
   /** The key of a session that is about to be created; one durable call unless an admission gave the subject's key. */
@@ -67,6 +67,8 @@ export class ContentKeys {
     if (begun.ok) return begun.value;
     if (begun.error.reason === "ledger_halted")
       throw new ProblemError("ledger-halted", { retryAfterMs: begun.error.retry_after_ms });
+    if (begun.error.reason === "erased")
+      throw new ProblemError("not-found", { detail: "Everything of the subject from before was erased." });
     throw new ProblemError("store-unavailable");
   }
 

@@ -4,7 +4,10 @@ import { PROBLEMS } from "../../shared/contracts/problems.ts";
 import { seal } from "../../shared/crypto/seal.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
 import type { Call, Deps } from "../context.ts";
+import { askedAgain } from "../pipeline/asked-again.ts";
+import { isAway } from "../pipeline/problem-response.ts";
 import { type ProblemError, type ProblemShape, problemDocument, problemHeaders } from "../problem.ts";
+import { leavesOpen } from "./broken-run.ts";
 
 /** Collects what a keyed call delivered, so that a repeat is answered with the same bytes and no second run. */
 export interface ResultKeeper {
@@ -36,30 +39,40 @@ export function resultKeeper(deps: Pick<Deps, "tasks" | "clock">, call: Call, da
       await call.run?.confirm();
       const { tenant } = call.actor.scopes;
       const sealed = await seal(dataKey, { tenant, object: call.task }, concat(parts, size));
-      await deps.tasks.putResult(tenant, call.task, {
+      const result = {
         status,
         content_type: contentType,
         stream,
         sealed,
         ...(call.run ? { fence: call.run.fence } : {}),
         expires_ms: (deps.clock.now() + LIMITS.idempotentResultMsMax) as UnixMs, // safe because: milliseconds plus milliseconds
-      });
+      };
+      // An engine's work is not given up for one write that failed.
+      await askedAgain(() => deps.tasks.putResult(tenant, call.task, result));
       return "stored";
     },
   };
 }
 
-/** Keeps a failure as its key's outcome: a repeat gets the same problem and no second run. */
-export function keepProblem(
+/**
+ * Keeps a failure as its key's outcome: a repeat gets the same problem and no second run. Where the store does not take it
+ * there is none, so that the task is settled all the same; of a worker's run that is left to the next one.
+ */
+export async function keepProblem(
   keeper: ResultKeeper,
   problem: ProblemError,
-  request: string,
+  call: Pick<Call, "request" | "run">,
   shape: ProblemShape,
 ): Promise<"stored" | "none" | "too_large"> {
   keeper.reset();
-  keeper.add(utf8(JSON.stringify(problemDocument(problem, request, shape))));
+  keeper.add(utf8(JSON.stringify(problemDocument(problem, call.request, shape))));
   const contentType = problemHeaders(problem, shape)["content-type"] ?? "application/json";
-  return keeper.store({ status: PROBLEMS[problem.slug].status, contentType, stream: false });
+  try {
+    return await keeper.store({ status: PROBLEMS[problem.slug].status, contentType, stream: false });
+  } catch (cause) {
+    if (!isAway(cause) || leavesOpen(call, cause)) throw cause;
+    return "none";
+  }
 }
 
 export function concat(parts: readonly Uint8Array[], size: number): Uint8Array {

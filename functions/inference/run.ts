@@ -18,6 +18,7 @@ import { ProblemError } from "../problem.ts";
 import type { Reply } from "../v1/operation.ts";
 import { admit } from "./admission.ts";
 import { attempt } from "./attempt.ts";
+import { brokenRun, leavesOpen, leftOpen } from "./broken-run.ts";
 import { idempotencyClaim } from "./commitments.ts";
 import type { Delivery } from "./deliver.ts";
 import { hopRequest, injectedCap } from "./hop-request.ts";
@@ -188,15 +189,12 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
   } catch (thrown) {
     stopper.release();
     if (left) throw thrown;
-    const problem = stopper.problem ?? (settlement.ran ? brokenRun(thrown) : asProblem(thrown));
+    if (settlement.ran && stopper.problem === null && leavesOpen(call, thrown)) throw leftOpen(thrown);
+    const problem = stopper.problem ?? (settlement.ran ? brokenRun(call, thrown) : asProblem(thrown));
     await settleFailure(deps, { call, settlement, keeper, shape: view.shape }, problem);
     throw problem;
   }
 }
-
-/** A store that is away behind an engine's work is not told as one that may be asked again: the work was done. */
-const brokenRun = (thrown: unknown): ProblemError =>
-  thrown instanceof ProblemError ? thrown : new ProblemError("internal", {}, { cause: thrown });
 
 /** Every candidate with the reason for which it is none. */
 const rejectedFor = (

@@ -22,6 +22,19 @@ describe("input that its schema refuses", () => {
     expect(extensions.detail).toMatch(/^body tools\[1\]\.type: /);
   });
 
+  it("is named inside what may have several forms, by the form that it comes closest to", () => {
+    const Input = z.strictObject({ input: z.union([z.string(), z.array(z.looseObject({ role: z.string() }))]) });
+    const param = (input: unknown): string | undefined => {
+      try {
+        parseInput(Input, { input }, "body");
+      } catch (thrown) {
+        return thrown instanceof ProblemError ? thrown.extensions.param : "other";
+      }
+      return "taken";
+    };
+    expect([param([{ role: "user" }, { role: 1 }]), param(5), param("a")]).toEqual(["input[1].role", "input", "taken"]);
+  });
+
   it("has every issue listed, the first one leading, and no name where the whole is wrong", () => {
     const several = refusal({ tools: "none", n: 0.5 });
     expect(several.extensions.members?.errors).toMatchObject([{ param: "tools" }, { param: "n" }]);

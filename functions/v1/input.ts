@@ -10,6 +10,7 @@ export function parseInput(schema: z.ZodType, input: unknown, where: "body" | "q
   if (parsed.success) return parsed.data;
   const errors = parsed.error.issues
     .slice(0, 16)
+    .map(inside)
     .map((issue) => ({ param: problemPath(issue.path), message: issue.message }));
   const [first] = errors;
   throw new ProblemError("invalid-request", {
@@ -17,6 +18,20 @@ export function parseInput(schema: z.ZodType, input: unknown, where: "body" | "q
     ...(first?.param ? { param: first.param } : {}),
     members: { errors },
   });
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** Of several forms none fits: the issue of the one that got furthest, where any of them got inside. */
+function inside(issue: Issue): Pick<Issue, "path" | "message"> {
+  if (issue.code !== "invalid_union") return issue;
+  let nearest: Pick<Issue, "path" | "message"> = { path: [], message: issue.message };
+  for (const [first] of issue.errors) {
+    if (first === undefined) continue;
+    const found = inside(first);
+    if (found.path.length > nearest.path.length) nearest = found;
+  }
+  return { path: [...issue.path, ...nearest.path], message: nearest.message };
 }
 
 /** Query parameters as an object; a repeated name becomes an array, so that the schema refuses it where one is meant. */

@@ -15,6 +15,7 @@ const PROBLEM_OF = {
   limit: "limit-reached",
   version_conflict: "version-conflict",
   revoked: "limit-reached",
+  last_key: "last-key",
   expired: "not-found",
   unavailable: "store-unavailable",
   not_empty: "limit-reached",

@@ -25,6 +25,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     usage: "keys list|rotate|retire|revoke|forget [KID] [--home DIR | --document FILE]   (docs/keys.md)",
     load: async () => (await import("./keys.ts")).keys,
   },
+  operator: {
+    summary: "make a new operator's key in the home of an embedded cell that does not run",
+    usage: "operator [--home DIR] [--tenant ID] [--cell ID]   (docs/runbook.md)",
+    load: async () => (await import("./operator.ts")).operator,
+  },
   tenant: {
     summary: "move a tenant to another cell of its jurisdiction",
     usage:

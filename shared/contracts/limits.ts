@@ -121,6 +121,8 @@ export const LIMITS = {
   sseFrameBytesMax: 8 * MiB,
   /** An upstream's error document; what follows is not read. */
   engineErrorBytesMax: 64 * KiB,
+  /** Head of an engine's answer where we read it ourselves: four times what callers may send us. */
+  engineHeadBytesMax: 64 * KiB,
   /** Data frames looked at for the model's name before the first is delivered (Azure's first chunk names none). */
   engineModelFramesMax: 4,
   /** Largest output of current embedding models is 4,096 numbers. */
@@ -482,6 +484,8 @@ export const LIMITS = {
   remoteBodiesBytesMax: 256 * MiB,
   /** Nothing that an object does takes longer, but what waits: at most a third of a lease. */
   remoteAnswerMsMax: 30 * SECOND,
+  /** Of an answer that turns a send away. */
+  remoteRefusalBytesMax: 4 * KiB,
   /** Objects that restart are away for a few seconds: their callers wait as long. */
   remoteWaitMsMax: 20 * SECOND,
   /** A settlement is waited for longer: what it records has happened. */
@@ -773,6 +777,12 @@ export const LIMITS = {
   movedImportMs: 20 * SECOND,
   /** Who asked for a move waits so long before asking again whether what runs has ended. */
   movedRetryMs: 1_000,
+  /** A call's pages in a write-ahead log are 4 to 16 KiB: a disk without room for four of those takes no call. */
+  homeProbeBytes: 64 * KiB,
+  /** A sync a second is nothing to a disk; a load balancer asks more seldom. */
+  homeProbeMs: SECOND,
+  /** What a crash left of an import that was called off is looked for so often, with one list of the store. */
+  movedTidyMs: HOUR,
   /** A body of some KiB is written within 1 ms of its headers; ten times that is lost in the way to another region. */
   unreadAnswerMs: 10,
   /** DESIGN §8: a forwarded call's header is good for a minute. */

@@ -150,6 +150,13 @@ export const PROBLEMS = {
     "This key was used with another request",
   ),
   "limit-reached": problem(422, "invalid_request_error", "limit_reached", "A limit of the tenant is reached"),
+  "last-key": problem(
+    409,
+    "invalid_request_error",
+    "last_key",
+    "Nobody could make another key once this one is revoked",
+    false,
+  ),
   "revision-not-increasing": problem(
     409,
     "invalid_request_error",

@@ -94,6 +94,30 @@ describe("the log", () => {
     expect(JSON.stringify(line)).toContain("log-line.test.ts");
   });
 
+  it("names what several things failed of, so that nobody is left with a line that says only that they did", () => {
+    const { lines, log } = logged();
+    const full = Object.assign(new Error("database or disk is full"), { code: "ERR_SQLITE_ERROR" });
+    const away = new Error("the queue is away", { cause: new TypeError(`fetch of "${canary}" failed`) });
+    log.error("object.failed", new AggregateError([away, full, away], "effects failed"));
+    const { errors } = JSON.parse(lines[0] ?? "") as { errors: Record<string, unknown>[] }; // safe because: the line's own shape
+    expect(errors.map(({ frames: _, ...error }) => error)).toEqual([
+      { name: "AggregateError", message: "effects failed", inner: 3 },
+      { name: "Error", message: "the queue is away" },
+      { name: "Error", message: "database or disk is full", code: "ERR_SQLITE_ERROR", of: 0 },
+      { name: "TypeError", message: 'fetch of "…"', of: 1 },
+    ]);
+    expect(lines[0]).not.toContain(canary);
+  });
+
+  it("names some of many, so that a line stays bounded whatever failed", () => {
+    const { lines, log } = logged();
+    const causes = Array.from({ length: 5_000 }, (_, n) => new Error(`${n} ${"x".repeat(1_000)}`));
+    log.error("object.failed", Object.assign(new Error("put off"), { causes }));
+    const { errors } = JSON.parse(lines[0] ?? "") as { errors: { inner?: number }[] }; // safe because: as above
+    expect([errors.length, errors[0]?.inner]).toEqual([8, 5_000]);
+    expect(lines[0]?.length).toBeLessThan(32_000);
+  });
+
   it("ends on errors that cause themselves, so that logging never hangs", () => {
     const { lines, log } = logged();
     const loop = new Error("loop");

@@ -4,7 +4,7 @@ import type { Attributes, Log } from "../contracts/ports/telemetry.ts";
 import { addSafely } from "./attributes.ts";
 import { scrubText } from "./scrub.ts";
 
-const causesMax = 4;
+const errorsMax = 8;
 const framesMax = 8;
 const messageCharsMax = 256;
 const RESERVED: ReadonlySet<string> = new Set(["at", "level", "event", "service", "cell", "errors"]);
@@ -13,6 +13,10 @@ interface ErrorMember {
   name: string;
   message?: string;
   code?: string;
+  /** Place of the error that holds or names this one, where that is not the one before. */
+  of?: number;
+  /** How many errors it holds, listed or not. */
+  inner?: number;
   frames: string[];
 }
 
@@ -30,29 +34,51 @@ function safeMessage(thrown: Error): string | undefined {
   return scrubText(unquoted).slice(0, messageCharsMax);
 }
 
-/** Name, bounded message, code and stack frames of an error and its causes; frames only, never the stack's first line. */
+/**
+ * Name, bounded message, code and stack frames of an error, of what it holds and of its causes, nearest first and at most
+ * so many; frames only, never the stack's first line. What is no step of one chain names its parent by place (`of`), and
+ * an error that holds several says how many (`inner`).
+ */
 export function describeError(thrown: unknown): ErrorMember[] {
   const members: ErrorMember[] = [];
-  for (let cause = thrown; cause !== undefined && cause !== null && members.length < causesMax; ) {
+  const met = new Set<unknown>();
+  const waiting: { cause: unknown; of: number }[] = [{ cause: thrown, of: -1 }];
+  for (let next = waiting.shift(); next !== undefined && members.length < errorsMax; next = waiting.shift()) {
+    const { cause, of } = next;
+    if (cause === undefined || cause === null || met.has(cause)) continue;
+    met.add(cause);
+    const at = members.length;
+    const parent = of === at - 1 ? {} : { of };
     if (!(cause instanceof Error)) {
-      members.push({ name: typeof cause, frames: [] });
-      break;
+      members.push({ name: typeof cause, ...parent, frames: [] });
+      continue;
     }
-    const message = safeMessage(cause);
-    const code: unknown = "code" in cause ? cause.code : undefined;
-    members.push({
-      name: scrubText(String(cause.name).slice(0, 64)),
-      ...(message === undefined ? {} : { message }),
-      ...(typeof code === "string" && /^[\w.-]{1,64}$/.test(code) ? { code: scrubText(code) } : {}),
-      frames: (cause.stack ?? "")
-        .split("\n")
-        .filter((line) => /^\s+at /.test(line))
-        .slice(0, framesMax)
-        .map((line) => scrubText(line.trim().slice(0, messageCharsMax))),
-    });
-    cause = cause.cause;
+    const held = heldBy(cause);
+    members.push({ ...memberOf(cause), ...parent, ...(held.length === 0 ? {} : { inner: held.length }) });
+    for (const inner of [...held.slice(0, errorsMax), cause.cause]) waiting.push({ cause: inner, of: at });
   }
   return members;
+}
+
+/** Errors of an `AggregateError`, and of errors of ours that hold several `causes`. */
+function heldBy(error: Error): readonly unknown[] {
+  if (error instanceof AggregateError) return error.errors;
+  return "causes" in error && Array.isArray(error.causes) ? error.causes : [];
+}
+
+function memberOf(error: Error): ErrorMember {
+  const message = safeMessage(error);
+  const code: unknown = "code" in error ? error.code : undefined;
+  return {
+    name: scrubText(String(error.name).slice(0, 64)),
+    ...(message === undefined ? {} : { message }),
+    ...(typeof code === "string" && /^[\w.-]{1,64}$/.test(code) ? { code: scrubText(code) } : {}),
+    frames: (error.stack ?? "")
+      .split("\n")
+      .filter((line) => /^\s+at /.test(line))
+      .slice(0, framesMax)
+      .map((line) => scrubText(line.trim().slice(0, messageCharsMax))),
+  };
 }
 
 /** JSON lines into `sink`, one call an event. Never throws: a sink that does is the host's to handle. */

@@ -155,6 +155,77 @@ describe("a tenant between two cells", () => {
     expect(await to.moves.cancel(TENANT, by)).toMatchObject({ ok: false });
   });
 
+  /** Everything that the store of a cell has of the tenant but its log, which is locked. */
+  const left = async ({ store }: Place): Promise<string[]> => {
+    const keys = await Promise.all(
+      ["files/", "batches/", "imports/", "imports-called-off/"].map((prefix) => store.list(prefix, { limit: 1_000 })),
+    );
+    return keys.flatMap((page) => page.keys);
+  };
+
+  it("leaves no content behind where its import is called off, begun or whole, and comes whole with the next one", {
+    timeout: 120_000,
+  }, async () => {
+    const { to, plain, archive, input } = await leaving();
+    await stage(to, archive.parts);
+    let writes = 0;
+    to.before.write = () => {
+      if (++writes > 3) throw new Error("the store is away");
+    };
+    await expect(to.moves.import(TENANT, input)).rejects.toThrow("the store is away");
+    to.before.write = () => {};
+    expect(await left(to)).not.toEqual([]);
+    value(await to.moves.cancel(TENANT, by));
+    expect(await left(to)).toEqual([]);
+    for (const whole of [true, false]) {
+      await stage(to, archive.parts);
+      expect(value(await to.moves.import(TENANT, input)).move).toMatchObject({ phase: "arrived" });
+      if (!whole) break;
+      expect(await left(to)).toContain(FILE);
+      value(await to.moves.cancel(TENANT, by));
+      expect(await left(to)).toEqual([]);
+    }
+    const content = await to.store.get(FILE);
+    expect(content.ok && content.value.bytes.length).toBeGreaterThan(plain.length);
+  });
+
+  it("is taken away whole after a crash in the middle of calling it off, and cannot be activated without its content", {
+    timeout: 120_000,
+  }, async () => {
+    const { from, to, archive, input } = await leaving();
+    for (const at of [from, to]) at.directory = directory(2, { eu1: "eu2" });
+    const receipt = value(await from.moves.release(TENANT, sha256Hex(utf8(archive.manifest)), by));
+    for (const allowed of [0, 2]) {
+      await stage(to, archive.parts);
+      expect(value(await to.moves.import(TENANT, input)).move).toMatchObject({ phase: "arrived" });
+      let removed = 0;
+      to.before.remove = () => {
+        if (removed++ === allowed) throw new Error("the process died");
+      };
+      await expect(to.moves.cancel(TENANT, by)).rejects.toThrow("the process died");
+      to.before.remove = () => {};
+      await to.restart();
+      expect(await left(to)).toContain(`imports-called-off/${TENANT}`);
+      expect(await to.moves.activate(TENANT, { receipt, keys: from.keys }, by)).toMatchObject({ ok: false });
+      await stage(to, archive.parts);
+      expect(await to.moves.import(TENANT, input)).toMatchObject({ error: { reason: "in_progress" } });
+      await to.finishCalledOff();
+      expect(await left(to)).toEqual([]);
+    }
+  });
+
+  it("that lives here keeps its content, whatever note an earlier import left", { timeout: 120_000 }, async () => {
+    const at = await place("eu1", "eu", 1);
+    await inhabited(at);
+    await at.store.put(`imports-called-off/${TENANT}`, new Uint8Array());
+    await at.store.put("files/other1/x/content", new Uint8Array());
+    await at.finishCalledOff();
+    expect(await left(at)).toEqual([FILE, "files/other1/x/content", `batches/${TENANT}/empty`]);
+    expect(await at.moves.cancel(TENANT, by)).toMatchObject({ error: { reason: "not_moving" } });
+    expect(await at.moves.cancel(TenantId.parse("other1"), by)).toMatchObject({ error: { reason: "unknown_tenant" } });
+    expect(await left(at)).toContain("files/other1/x/content");
+  });
+
   it("is not taken where what was archived of its log is not the log, so that no history is swapped on the way", {
     timeout: 120_000,
   }, async () => {

@@ -184,8 +184,13 @@ describe.skipIf(!root)("a cell whose disk is full (skipped: only root mounts a s
       const told = await everything(at, tenant, policy);
       expect(odd(told)).toEqual([]);
       expect(good(told).length).toBeGreaterThan(0);
-      // It lives and says so; reading needs no room.
+      // It lives and says so; reading needs no room. Whoever sends traffic is told to send it elsewhere, and why.
       expect((await at.lab.ask("/healthz")).status).toBe(200);
+      const unready = await at.lab.ask("/readyz");
+      expect([unready.status, await unready.json()]).toEqual([
+        503,
+        expect.objectContaining({ status: "unready", missing: [{ name: "disk", reason: "ENOSPC" }] }),
+      ]);
       const ledger = await at.lab.ask("/v1/ledger?limit=1", { key: tenant.adminKey });
       expect([200, 503]).toContain(ledger.status);
       rmSync(filler());
@@ -195,6 +200,7 @@ describe.skipIf(!root)("a cell whose disk is full (skipped: only root mounts a s
         60_000,
       );
       expect(good(healed)).toEqual([]);
+      expect((await at.lab.ask("/readyz")).status).toBe(200);
       const lines = await batch();
       const after = await expectBooksBalance(at.lab, tenant, ESTIMATED_MS_MAX);
       await exported(at, tenant);

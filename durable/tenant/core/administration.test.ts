@@ -24,6 +24,7 @@ import {
   credential,
   deleteBudget,
   deleteCredential,
+  grantOperator,
   listBudgets,
   listCredentials,
   listKeys,
@@ -93,6 +94,45 @@ describe("keys", () => {
     expect(first).toMatchObject({ value: { revoked_ms: NOON, version: 2 } });
     expect(t.kinds().filter((kind) => kind === "key.revoked").length).toBe(1);
     expect(revokeKey(t.sql, t.env, byKey, kidOf(9))).toEqual({ ok: false, error: { reason: "not_found" } });
+  });
+
+  it("refuses to revoke the last key of the cell's operators, so that no call locks everybody out of a cell", () => {
+    const t = openTenant({ keys: [newKey({ cell_operator: true }), newKey({ kid: kidOf(2) })] });
+    for (const by of [byKey, operator()])
+      expect(revokeKey(t.sql, t.env, by, KID)).toEqual({ ok: false, error: { reason: "last_key" } });
+    const successor = { kid: kidOf(3), digest: "ef".repeat(32), overlap_ms: 60_000 };
+    rotateKey(t.sql, t.env, byKey, KID, successor);
+    // The one that was rotated works for a minute, and then nobody has one.
+    expect(revokeKey(t.sql, t.env, operator(), kidOf(3))).toEqual({ ok: false, error: { reason: "last_key" } });
+    expect(revokeKey(t.sql, t.env, operator(), KID).ok).toBe(true);
+    expect(t.kinds().filter((kind) => kind === "key.revoked")).toHaveLength(1);
+    expect(lookup(t.sql, kidOf(3)).key?.revoked_ms).toBeNull();
+  });
+
+  it("lets no administrator revoke the last key that makes keys; operators and tokens may, for they can make another", () => {
+    const t = openTenant();
+    createKey(t.sql, t.env, byKey, newKey({ kid: kidOf(2), granted: ["inference:invoke"] }));
+    createKey(t.sql, t.env, byKey, newKey({ kid: kidOf(3), expires_ms: at(NOON + 5_000) }));
+    expect(revokeKey(t.sql, t.env, byKey, kidOf(2)).ok).toBe(true);
+    t.env.now += 5_000;
+    expect(revokeKey(t.sql, t.env, byKey, KID)).toEqual({ ok: false, error: { reason: "last_key" } });
+    expect(revokeKey(t.sql, t.env, operator(), KID).ok).toBe(true);
+  });
+
+  it("gives a cell without operators a key again, past suspension, lock and the bound of keys, and records it", () => {
+    const t = openTenant();
+    for (let n = 2; n <= LIMITS.keysPerTenantMax; n++) createKey(t.sql, t.env, byKey, newKey({ kid: kidOf(n) }));
+    change(t.sql, t.env, operator(), { suspended: true, locked: true });
+    const { cell_operator: _, ...key } = newKey({ kid: kidOf(10_000), roles: ["admin", "operator"] });
+    const by = attribution({ subject: "machine:cell", credential: "machine" });
+    expect(grantOperator(t.sql, t.env, by, key)).toMatchObject({ ok: true, value: { cell_operator: true } });
+    expect(grantOperator(t.sql, t.env, by, key)).toEqual({ ok: false, error: { reason: "exists" } });
+    expect(t.entries().at(-1)).toMatchObject({
+      kind: "key.created",
+      subject: "machine:cell",
+      detail: { key: { kid: kidOf(10_000), cell_operator: true, made_by: ["machine:cell"] } },
+    });
+    expectInvariants(t);
   });
 
   it("gives a successor everything but a longer life, and rotates a key once", () => {

@@ -20,7 +20,7 @@ import { checkDecision, keepDecision, keepOnce } from "./decisions.ts";
 import { type ClaimBytes, claimBytes, keyVerdict } from "./idempotency.ts";
 import { checkKept, keepListed } from "./kept-sessions.ts";
 import { LedgerWriter } from "./ledger.ts";
-import { checkWanted, conversationKey } from "./subject-keys.ts";
+import { checkWanted, conversationKey, erasedBehind } from "./subject-keys.ts";
 import { insertTask } from "./task-rows.ts";
 import { TASK } from "./task-state.ts";
 
@@ -136,6 +136,8 @@ function open(
  */
 function repeated(sql: Sql, nowMs: number, request: AdmitRequest, gate: Gate, first: FirstTime): AdmitOutcome {
   if (first.state !== TASK.open) return err({ reason: "outcome_unknown", task: request.task });
+  const { subject_key: wanted } = request;
+  if (wanted !== undefined && erasedBehind(sql, wanted.subject, first.seq)) return err({ reason: "erased" });
   if (request.decision) keepOnce(sql, request.decision);
   // Nothing is held again; only what the caller is told about its budgets is looked up.
   const hold = gate.budgets > 0 ? planHold(sql, nowMs, chargedTo(request), 0) : null;
@@ -185,6 +187,7 @@ function refusalDetail(refusal: AdmitRefusal, known: boolean): JsonObject | null
     case "suspended":
     case "locked":
     case "ledger_halted":
+    case "erased":
       return {};
     case "rate_limited":
       return { dimension: refusal.state.dimension, unit: refusal.state.unit };

@@ -36,6 +36,17 @@ describe("asking", () => {
     expectInvariants(t);
   });
 
+  it("under the same task is the same request, whatever became of it, so that a call that is decided again does not fail", () => {
+    const t = openTenant();
+    asked(t);
+    const verdict = given({ verdict: "reject" });
+    expect(decideApproval(t.sql, t.env, answering, idOf(1), verdict)).toMatchObject({ ok: true });
+    const again = requestApproval(t.sql, t.env, asking, { ...wanted(t, 2), task: wanted(t, 1).task });
+    expect(again).toMatchObject({ ok: true, value: { id: idOf(1), state: "rejected" } });
+    expect(kinds(t).filter((kind) => kind === "approval.requested")).toHaveLength(1);
+    expectInvariants(t);
+  });
+
   it("holds a tenant to a bound of waiting requests", () => {
     const t = openTenant();
     for (let n = 0; n < LIMITS.approvalsPendingMax; n++)

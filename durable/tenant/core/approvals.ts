@@ -128,7 +128,7 @@ function note(
   ledger.append({ kind, outcome, action: record.action, task: record.task, by, detail: { ...about, ...detail } });
 }
 
-/** Asks, in one transaction with its entry; what is pending already over the same digest is answered instead. */
+/** Asks, in one transaction with its entry; what is pending over the same digest, or was asked by this task, is answered instead. */
 export function requestApproval(
   sql: Sql,
   env: CoreEnv,
@@ -137,8 +137,9 @@ export function requestApproval(
 ): Result<ApprovalRecord, ChangeRefusal | { reason: "limit" }> {
   return changing(sql, env, change, wanted.action, (ledger) => {
     const same = sameRequest(sql, env.now, wanted.requester.subject, wanted.subject.digest);
-    const pending = same.find(({ state }) => state === "pending");
-    if (pending) return ok(pending);
+    // Of one task it is one request, decided again or not heard of: whatever became of it meanwhile.
+    const known = same.find(({ state, task }) => state === "pending" || task === wanted.task);
+    if (known) return ok(known);
     const waiting = sql.get<{ n: number }>(
       "SELECT count(*) AS n FROM approval WHERE state = 'pending' AND expires_ms > ?",
       env.now,

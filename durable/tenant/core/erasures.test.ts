@@ -86,6 +86,39 @@ describe("a subject's key", () => {
   });
 });
 
+describe("a task from before its subject's erasure", () => {
+  const again = (t: TestTenant, members: Parameters<typeof admitRequest>[2] = {}) =>
+    t.admit(admitRequest(taskId(1), t.env.now, { access: change(t).access, ...members }));
+
+  it("is not begun again for what it was to keep, so that nothing of the subject is kept under a new key", () => {
+    const t = openTenant();
+    const asked = { subject_key: wanted("a") };
+    expect(again(t, asked)).toMatchObject({ ok: true });
+    expect(again(t, asked)).toMatchObject({ ok: true });
+    erase(t);
+    expect(again(t, { subject_key: wanted("b") })).toEqual({ ok: false, error: { reason: "erased" } });
+    expect(core.beginContent(t.sql, t.env, { ...wanted("b"), task: taskId(1) })).toEqual({
+      ok: false,
+      error: { reason: "erased" },
+    });
+    expect(t.sql.all("SELECT * FROM subject_key")).toEqual([]);
+    expectInvariants(t);
+  });
+
+  it("is begun again where it keeps nothing or its subject is another one; later tasks of the subject keep what they make", () => {
+    const t = openTenant();
+    again(t);
+    erase(t, digestOf("al"));
+    expect(again(t, { subject_key: wanted("a") })).toMatchObject({ ok: true });
+    erase(t);
+    expect(again(t)).toMatchObject({ ok: true });
+    const later = admitRequest(taskId(2), t.env.now, { access: change(t).access, subject_key: wanted("b") });
+    expect(t.admit(later)).toMatchObject({ ok: true, value: { subject_key: wanted("b").proposal } });
+    expect(core.beginContent(t.sql, t.env, { ...wanted("c"), task: taskId(2) })).toMatchObject({ ok: true });
+    expectInvariants(t);
+  });
+});
+
 describe("a tenant whose ledger is halted", () => {
   it("keeps nothing new, so that no content begins that no evidence can tell of", () => {
     const t = openTenant();

@@ -20,6 +20,7 @@ import { changing } from "./changing.ts";
 import type { LedgerWriter } from "./ledger.ts";
 
 type CreateRefusal = { reason: "limit" } | { reason: "exists" };
+type RevokeRefusal = { reason: "not_found" } | { reason: "last_key" };
 type RotateRefusal = { reason: "not_found" } | { reason: "revoked" } | { reason: "limit" };
 
 type KeyRow = Omit<KeyRecord, "roles" | "granted" | "cell_operator" | "made_by"> & {
@@ -186,20 +187,67 @@ export function rotateKey(
   });
 }
 
+/**
+ * Refuses `last_key` where nobody could make another one afterwards: the last working key of the cell's operators, and the
+ * last one of the tenant's administrators for whoever comes with a key of theirs. Operators, and administrators by token,
+ * are still there to make one.
+ */
 export function revokeKey(
   sql: Sql,
   env: CoreEnv,
   change: Change,
   kid: KeyId,
-): Result<KeyView, ChangeRefusal | { reason: "not_found" }> {
-  return changing<KeyView, { reason: "not_found" }>(sql, env, change, "key:write", (ledger) => {
+): Result<KeyView, ChangeRefusal | RevokeRefusal> {
+  return changing<KeyView, RevokeRefusal>(sql, env, change, "key:write", (ledger) => {
     const key = keyRow(sql, kid);
     if (!key) return err({ reason: "not_found" });
     if (key.revoked_ms !== null) return ok(viewOf(key));
+    if (isLast(sql, env.now, change.access, recordOf(key))) return err({ reason: "last_key" });
     sql.run("UPDATE api_key SET revoked_ms = ?, version = version + 1 WHERE kid = ?", env.now, kid);
     ledgerKey(sql, ledger, change, "key.revoked", "key:write", kid);
     return ok(mustView(sql, kid));
   });
+}
+
+/** Keys that work and were not rotated away: none of them ends with another one's overlap. */
+const STAYS = "revoked_ms IS NULL AND rotated_to IS NULL AND (expires_ms IS NULL OR expires_ms > ?)";
+const OPERATES = "cell_operator = 1";
+/** Roles and scopes are lists of JSON texts, without quotes inside. */
+const MAKES_KEYS = `roles LIKE '%"admin"%' AND (granted LIKE '%"*"%' OR granted LIKE '%"key:*"%' OR granted LIKE '%"key:write"%')`;
+
+function isLast(sql: Sql, nowMs: number, { kid: caller }: Access, { kid, cell_operator }: KeyRecord): boolean {
+  if (!cell_operator && (caller === null || keyRecord(sql, caller)?.cell_operator !== false)) return false;
+  const alike = cell_operator ? OPERATES : MAKES_KEYS;
+  const found = (which: string): boolean =>
+    sql.get(`SELECT 1 AS found FROM api_key WHERE ${which} AND ${STAYS} AND ${alike} LIMIT 1`, kid, nowMs) !==
+    undefined;
+  return found("kid = ?") && !found("kid <> ?");
+}
+
+/**
+ * A key of the cell's operators, made where the cell's state lies, for a cell whose operators have none left. Suspension,
+ * lock and the bound of keys do not stand in its way; a ledger that does not agree with its archive does. Recorded as
+ * every key is.
+ */
+export function grantOperator(
+  sql: Sql,
+  env: CoreEnv,
+  by: Change["by"],
+  key: Omit<NewKey, "cell_operator">,
+): Result<KeyView, ChangeRefusal | { reason: "exists" }> {
+  const gate = readGate(sql, null);
+  const versions = { credential: 0, state: gate.state_version, policy: gate.policy_version };
+  return changing<KeyView, { reason: "exists" }>(
+    sql,
+    env,
+    { access: { kid: null, versions }, by },
+    "key:write",
+    (ledger) => {
+      if (keyRow(sql, key.kid)) return err({ reason: "exists" });
+      return ok(insertKey(sql, env.now, ledger, by, { ...key, cell_operator: true, made_by: [by.subject] }));
+    },
+    () => true,
+  );
 }
 
 function ledgerKey(

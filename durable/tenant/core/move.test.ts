@@ -22,6 +22,7 @@ import {
   noteArchive,
   record,
   release,
+  settle,
   settleIn,
   stay,
   sweep,
@@ -140,6 +141,21 @@ describe("a tenant that leaves", () => {
     expect(nextDue(lab.sql, true, true)).toBeNull();
     expect(sweep(lab.sql, { ...lab.env, now: lab.env.now + 1e9 })).toBe(false);
     expect(lab.size).toBe(before);
+  });
+
+  it("has a late settlement come second while it is frozen, and booked once it stays, so that a late run is no defect", async () => {
+    const { lab } = place();
+    lab.append(3);
+    const now = lab.env.now;
+    expect(admit(lab.sql, lab.env, [admitRequest(taskId(1), now)])[0]?.ok).toBe(true);
+    sweep(lab.sql, { ...lab.env, now: now + 86_400_000 });
+    expect(leave(lab.sql, lab.env, MOVE, attribution()).ok).toBe(true);
+    await lab.settle();
+    expect(freeze(lab.sql, lab.env).ok).toBe(true);
+    const late = () => settle(lab.sql, lab.env, [settleRequest(taskId(1))])[0];
+    expect(late()).toEqual({ ok: false, error: { reason: "already_settled" } });
+    stay(lab.sql, lab.env, attribution());
+    expect(late()).toMatchObject({ ok: true, value: { corrected: true } });
   });
 
   it("is opened by no older release while it moves, because that would admit", async () => {

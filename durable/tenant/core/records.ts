@@ -1,20 +1,11 @@
-import type { JsonObject } from "../../../shared/contracts/json.ts";
-import type { Attribution, LedgerEntry, LedgerKind } from "../../../shared/contracts/ledger.ts";
+import type { LedgerEntry } from "../../../shared/contracts/ledger.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
-import type { Access, AccessRefusal } from "../../../shared/contracts/ports/tenant-store.ts";
+import type { Access, AccessRefusal, Recorded } from "../../../shared/contracts/ports/tenant-store.ts";
 import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import { type Bundles, NO_BUNDLES, textsOf } from "../../runtime/log/bundles.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { accessRefusal, readGate } from "./access.ts";
 import { headOf, ledgerWriter, parseEntry } from "./ledger.ts";
-
-export interface Recorded {
-  kind: LedgerKind;
-  action: string;
-  by: Attribution;
-  detail: JsonObject;
-  dedupe: string;
-}
 
 /**
  * Appends an entry for something that happened elsewhere; the same `dedupe` within 72 h answers the first one. Throws for
@@ -23,14 +14,15 @@ export interface Recorded {
 export function record(
   sql: Sql,
   env: CoreEnv,
-  { kind, action, by, detail, dedupe }: Recorded,
+  { kind, outcome: told, action, by, detail, dedupe }: Recorded,
 ): Result<{ seq: number }, never> {
   if (kind.startsWith("task.") || kind.startsWith("ledger.") || kind === "tenant.provisioned")
     throw new RangeError("this kind is not recorded from outside");
   return sql.transaction(() => {
     const known = sql.get<{ seq: number }>("SELECT seq FROM recorded WHERE dedupe = ?", dedupe);
     if (known) return ok({ seq: known.seq });
-    const outcome = kind === "authentication.failed" || kind === "call.refused" ? "failure" : "success";
+    const failed = kind === "authentication.failed" || kind === "call.refused";
+    const outcome = told ?? (failed ? "failure" : "success");
     const seq = ledgerWriter(sql, env.now).append({ kind, outcome, action, task: null, by, detail });
     sql.run("INSERT INTO recorded (dedupe, seq, at_ms) VALUES (?, ?, ?)", dedupe, seq, env.now);
     return ok({ seq });

@@ -13,10 +13,14 @@ import { closeTask, correctTask, type Ending } from "./close.ts";
 import { boundedOutcomes, settleDecision } from "./decisions.ts";
 import { forgetKey } from "./idempotency.ts";
 import { ledgerWriter } from "./ledger.ts";
+import { isFrozen } from "./move-state.ts";
 import { readTask } from "./task-rows.ts";
 import { TASK } from "./task-state.ts";
 
-/** Each request is settled on its own, in order; see `settleOne`. At most 64. Suspension and lock never stop a settlement. */
+/**
+ * Each request is settled on its own, in order; see `settleOne`. At most 64. Suspension and lock never stop a settlement; a
+ * tenant that is copied on its way to another cell has none open, and takes no correction.
+ */
 export function settle(sql: Sql, env: CoreEnv, requests: readonly SettleRequest[]): SettleOutcome[] {
   if (requests.length > LIMITS.admitArrayMax) throw new RangeError("more requests than one settle may carry");
   return requests.map((request) => settleOne(sql, env.now, request));
@@ -32,6 +36,8 @@ function settleOne(sql: Sql, nowMs: number, request: SettleRequest): SettleOutco
   return sql.transaction((): Result<Settled, SettleRefusal> => {
     const task = readTask(sql, request.task);
     if (!task) return err({ reason: "unknown_task" });
+    // Its alarm ended it before the tenant was frozen: the estimate stands while no entry is taken.
+    if (task.state === TASK.abandoned && isFrozen(sql)) return err({ reason: "already_settled" });
     const ledger = ledgerWriter(sql, nowMs);
     const end = endingOf(request);
     if (task.state === TASK.open || task.state === TASK.abandoned)

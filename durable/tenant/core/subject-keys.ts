@@ -63,11 +63,20 @@ export function beginContent(
   sql: Sql,
   env: CoreEnv,
   wanted: SubjectKeyWanted,
-): Result<SubjectKey, { reason: "ledger_halted"; retry_after_ms: number }> {
+): Result<SubjectKey, { reason: "erased" } | { reason: "ledger_halted"; retry_after_ms: number }> {
   checkWanted(wanted);
   if (readGate(sql, null).halted) return err({ reason: "ledger_halted", retry_after_ms: LIMITS.logRecheckMs });
-  return sql.transaction(() => ok(conversationKey(sql, env.now, wanted, 1)));
+  return sql.transaction((): Result<SubjectKey, { reason: "erased" }> => {
+    const task = wanted.task && sql.get<{ seq: number }>("SELECT seq FROM task WHERE id = ?", wanted.task);
+    if (task && erasedBehind(sql, wanted.subject, task.seq)) return err({ reason: "erased" });
+    return ok(conversationKey(sql, env.now, wanted, 1));
+  });
 }
+
+/** Whether the subject was erased behind this entry of the ledger: what was asked for before is kept under no newer key. */
+export const erasedBehind = (sql: Sql, subject: string, seq: number): boolean =>
+  sql.get("SELECT 1 AS found FROM erasure WHERE object = ? AND scope = 'subject' AND seq > ? LIMIT 1", subject, seq) !==
+  undefined;
 
 export function subjectKey(sql: Sql, id: string): Result<SubjectKey, { reason: "not_found" }> {
   const row = sql.get<{ wrapped: Uint8Array }>("SELECT wrapped FROM subject_key WHERE id = ?", id);

@@ -61,13 +61,12 @@ export function askLayers(
     const known = remembered?.of(input) ?? newOutcomes(input);
     input_digest = known.digest;
     let value: Value | null = null;
-    const nowNs = BigInt(nowMs) * 1_000_000n;
     const ask = (layer: AskedLayer): LayerAnswer => {
       let answer = known.answers.get(layer.policy);
       if (answer === undefined) {
         const from = watcher.seconds();
         value ??= engineValue(input);
-        const outcome = decideLayer(layer.policy, value, nowNs);
+        const outcome = decideLayer(layer.policy, value, BigInt(nowMs) * 1_000_000n);
         watcher.evaluated(layer, outcome, watcher.seconds() - from);
         ({ answer } = outcome);
         if (outcome.timeless) known.answers.set(layer.policy, answer);

@@ -7,6 +7,7 @@ import { constantTimeEqual } from "../../../shared/crypto/constant-time-equal.ts
 import { sha256Hex } from "../../../shared/crypto/sha256.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 import type { TrustedKey } from "../../../shared/evidence/keys-file.ts";
+import { isCalledOff } from "./called-off.ts";
 import { checkLog } from "./check-log.ts";
 import { type PartEntry, partName } from "./part-format.ts";
 import { contentPrefixes, type MovingParts, refused } from "./parts.ts";
@@ -96,6 +97,9 @@ export async function importTenant(
     manifest,
   });
   if (!begun.ok) return begun;
+  // Looked at behind the arrival: whoever removes what was written before has noted so ahead of it.
+  if (await isCalledOff(parts.store, tenant))
+    return refused("in_progress", "what was written of it before is being removed", LIMITS.movedRetryMs);
   const endMs = parts.clock.now() + budgetMs;
   let steps = 0;
   for (let part = begun.value.applied; part < digests.length; part++) {

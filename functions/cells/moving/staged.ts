@@ -2,6 +2,7 @@ import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { ObjectStore } from "../../../shared/contracts/ports/object-store.ts";
 import { open } from "../../../shared/crypto/open.ts";
 import { sha256Hex } from "../../../shared/crypto/sha256.ts";
+import { emptied } from "./called-off.ts";
 import { type PartEntry, partContext, readPart } from "./part-format.ts";
 import { stagePrefix } from "./parts.ts";
 
@@ -43,14 +44,8 @@ export class Staged {
     return opened.ok ? readPart(opened.value) : null;
   }
 
-  /** Answers how many there were. */
-  async remove(): Promise<number> {
-    const prefix = stagePrefix(this.#tenant);
-    for (let removed = 0; ; ) {
-      const { keys, more } = await this.#store.list(prefix, { limit: LIMITS.objectListKeysMax });
-      for (const found of keys) await this.#store.delete(found);
-      removed += keys.length;
-      if (!more || keys.length === 0) return removed;
-    }
+  /** The archive's parts are not wanted any more. */
+  async remove(): Promise<void> {
+    await emptied(this.#store, stagePrefix(this.#tenant));
   }
 }

@@ -6,6 +6,7 @@ import type { MoveRefusal, TenantMoves } from "../../../shared/contracts/ports/t
 import { ok, type Result } from "../../../shared/contracts/result.ts";
 import { RECEIPT_PREDICATE, ReceiptPredicate } from "../../../shared/contracts/tenant-move.ts";
 import { sha256Hex } from "../../../shared/crypto/sha256.ts";
+import { callOff } from "./called-off.ts";
 import { exportPart } from "./export-tenant.ts";
 import { importTenant } from "./import-tenant.ts";
 import { namesHome } from "./new-home.ts";
@@ -63,16 +64,10 @@ export function tenantMoves(parts: MovingParts): TenantMoves {
 
     async cancel(tenant, by) {
       const at = await objects.state(tenant);
-      // Parts may lie here of an archive whose import never began.
-      if (!at.ok) return (await new Staged(parts.store, tenant).remove()) > 0 ? ok(null) : at;
+      if (!at.ok || at.value?.phase === "arriving" || at.value?.phase === "arrived")
+        return alone(tenant, () => callOff(parts, tenant));
       const move = at.value;
       if (move === null) return refused("not_moving", "it is not on its way");
-      if (move.phase === "arriving" || move.phase === "arrived")
-        return alone(tenant, async () => {
-          const gone = await objects.discard(tenant);
-          if (gone.ok) await new Staged(parts.store, tenant).remove();
-          return gone;
-        });
       if (move.phase === "left") return refused("left", "it was given up here: the move can only go on");
       if (directoryTo(tenant, move.from, move.to).ok)
         return refused("directory", `the directory names ${move.to}: sign one that takes it back first`);

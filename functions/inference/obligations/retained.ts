@@ -21,7 +21,7 @@ export interface Retained {
  */
 export function retained(
   deps: Pick<Deps, "sessions" | "ids" | "clock" | "contentKeys" | "tenants" | "keyring">,
-  call: Pick<Call, "tenant" | "actor" | "snapshot">,
+  call: Pick<Call, "tenant" | "actor" | "task" | "snapshot">,
   { duty, request, outcomes }: { duty: Obligation; request: JsonObject; outcomes: Outcomes },
 ): Retained {
   if (call.tenant.settings.content !== "store") {

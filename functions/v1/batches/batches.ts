@@ -1,12 +1,14 @@
 import { BatchesQuery, BatchList, BatchObject, CreateBatch } from "../../../shared/contracts/http/batches.ts";
 import type { UnixMs } from "../../../shared/contracts/ids.ts";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
-import type { BatchRecord } from "../../../shared/contracts/ports/batch-store.ts";
+import type { BatchGone, BatchRecord } from "../../../shared/contracts/ports/batch-store.ts";
+import { err, type Result } from "../../../shared/contracts/result.ts";
 import { MEANINGFUL } from "../../inference/commitments.ts";
 import { ProblemError } from "../../problem.ts";
 import { objectsOf } from "../files/content.ts";
 import { confinedTo, fileOf, sealingOf } from "../files/file.ts";
-import { newFileId, record } from "../files/upload.ts";
+import { recorded } from "../files/recorded.ts";
+import { newFileId } from "../files/upload.ts";
 import { JSON_INPUT, NO_INPUT, READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
@@ -58,9 +60,9 @@ export const createBatch = operation({
       labels: { ...call.labels, markings: [...call.labels.markings] },
       metadata: metadata ?? null,
     });
-    await record(deps, call, id, { endpoint, input_file: input.id, bytes: input.bytes }, "batch:write");
-    const created = unwrap(
-      await deps.batches.createBatch(call.tenant.id, {
+    const detail = { endpoint, input_file: input.id, bytes: input.bytes };
+    const created = await recorded(deps, call, { resource: id, action: "batch:write", detail }, () =>
+      deps.batches.createBatch(call.tenant.id, {
         id,
         workspace: call.actor.scopes.workspace,
         endpoint,
@@ -71,9 +73,10 @@ export const createBatch = operation({
         expires_ms: (deps.clock.now() + LIMITS.batchWindowMsMax) as UnixMs, // safe because: milliseconds plus milliseconds
         output_life_ms: kept ? 1000 * kept.seconds : null,
       }),
-      { limit: "The tenant has as many batches as it may have." },
     );
-    return value(await batchObject(sealing, created));
+    return value(
+      await batchObject(sealing, unwrap(created, { limit: "The tenant has as many batches as it may have." })),
+    );
   },
 });
 
@@ -117,6 +120,8 @@ export const listBatches = operation({
   },
 });
 
+type NotCancelled = BatchGone | { reason: "version_conflict"; status: BatchRecord["status"] };
+
 /** Statuses that lead to no other but their own end. */
 const BEYOND_CANCELLATION: ReadonlySet<BatchRecord["status"]> = new Set<BatchRecord["status"]>([
   "finalizing",
@@ -147,9 +152,13 @@ export const cancelBatch = operation({
       new ProblemError("version-conflict", { detail: `The batch is ${status} and cannot be cancelled.` });
     // The ledger tells of no cancellation that cannot come.
     if (BEYOND_CANCELLATION.has(found.status)) throw refuse(found.status);
-    await record(deps, call, id, { canceled: id }, "batch:write");
-    const batch = unwrap(await deps.batches.cancelBatch(call.tenant.id, id));
-    if (!batch.status.startsWith("cancel")) throw refuse(batch.status);
-    return value(await batchObject(await sealingOf(deps, call), batch));
+    const change = { resource: id, action: "batch:write", detail: { canceled: id } } as const;
+    const cancelled = await recorded(deps, call, change, async (): Promise<Result<BatchRecord, NotCancelled>> => {
+      const batch = await deps.batches.cancelBatch(call.tenant.id, id);
+      if (!batch.ok || batch.value.status.startsWith("cancel")) return batch;
+      return err({ reason: "version_conflict", status: batch.value.status });
+    });
+    if (!cancelled.ok && cancelled.error.reason === "version_conflict") throw refuse(cancelled.error.status);
+    return value(await batchObject(await sealingOf(deps, call), unwrap(cancelled)));
   },
 });

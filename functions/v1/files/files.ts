@@ -3,7 +3,7 @@ import { DELETE, READ } from "../input.ts";
 import { operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 import { confinedTo, FilePath, fileObject, fileOf, sealingOf } from "./file.ts";
-import { record } from "./upload.ts";
+import { recorded } from "./recorded.ts";
 
 const common = { gate: "governed", credential: "fresh", tag: "Files" } as const;
 const one = {
@@ -59,8 +59,8 @@ export const deleteFile = operation({
   summary: "Delete a file",
   async execute(deps, call) {
     const { id } = await fileOf(deps, call, call.params.file_id);
-    await record(deps, call, id, { deleted: id });
-    unwrap(await deps.batches.dropFile(call.tenant.id, id));
+    const change = { resource: id, action: "file:write", detail: { deleted: id } } as const;
+    unwrap(await recorded(deps, call, change, () => deps.batches.dropFile(call.tenant.id, id)));
     return value({ id, object: "file", deleted: true });
   },
 });

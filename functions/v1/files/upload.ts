@@ -5,7 +5,7 @@ import { commitmentSalts } from "../../../shared/crypto/commitment-salts.ts";
 import { hashing } from "../../../shared/crypto/hashing.ts";
 import { encodeHex } from "../../../shared/crypto/hex.ts";
 import { utf8 } from "../../../shared/crypto/utf8.ts";
-import type { Call, Deps } from "../../context.ts";
+import type { Deps } from "../../context.ts";
 import { ProblemError } from "../../problem.ts";
 import { parseInput } from "../input.ts";
 import { operation, value } from "../operation.ts";
@@ -13,6 +13,7 @@ import { unwrap } from "../refusals.ts";
 import { objectsOf, putContent, stored } from "./content.ts";
 import { fileObject, sealingOf, sealName } from "./file.ts";
 import { boundaryOf, type FormPart, formParts } from "./multipart.ts";
+import { recorded } from "./recorded.ts";
 
 export const createFile = operation({
   id: "files.create",
@@ -61,9 +62,11 @@ export const createFile = operation({
     if (filename === null) throw invalid("file", "The form has no file.");
     const { purpose, expires_ms } = form.parsed(deps.clock.now());
     const name = await sealName(sealing, id, filename.slice(0, LIMITS.fileNameCharsMax));
-    await record(deps, call, id, { bytes, purpose, ...content.end() });
-    const kept = unwrap(await deps.batches.keepFile(call.tenant.id, id, { bytes, purpose, name, expires_ms }));
-    return value(await fileObject(sealing, kept));
+    const change = { resource: id, action: "file:write", detail: { bytes, purpose, ...content.end() } } as const;
+    const kept = await recorded(deps, call, change, () =>
+      deps.batches.keepFile(call.tenant.id, id, { bytes, purpose, name, expires_ms }),
+    );
+    return value(await fileObject(sealing, unwrap(kept)));
   },
 });
 
@@ -120,26 +123,6 @@ function contentCommitment(salt: Uint8Array) {
     },
     end: () => ({ content: encodeHex(hash.digest()) }),
   };
-}
-
-/** The tenant's ledger says that content came or went, and what it was committed to; never the content. */
-export async function record(
-  deps: Pick<Deps, "tenants">,
-  call: Pick<Call, "actor" | "by" | "request">,
-  id: string,
-  detail: Record<string, string | number>,
-  action = "file:write",
-): Promise<void> {
-  const { tenant } = call.actor.scopes;
-  unwrap(
-    await deps.tenants.record(tenant, {
-      kind: "data.changed",
-      action,
-      by: call.by,
-      detail: { resource: id, ...detail },
-      dedupe: `${action}:${call.request}`,
-    }),
-  );
 }
 
 /** Bytes of a name that a header may carry. */

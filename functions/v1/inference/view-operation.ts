@@ -62,6 +62,8 @@ export function viewOperation(spec: ViewSpec): Operation {
     ],
     problems: [
       "model-not-found",
+      // Of a subject that was erased since.
+      "not-found",
       "obligation-failed",
       "tools-forbidden",
       "unsupported-parameter",

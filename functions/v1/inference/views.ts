@@ -31,7 +31,7 @@ export const responses = viewOperation({
   answer: ResponseObject,
   streams: true,
   // Of the session that a response continues or is kept in.
-  problems: ["not-found", "version-conflict", "limit-reached"],
+  problems: ["version-conflict", "limit-reached"],
   summary: "Create a response",
 });
 

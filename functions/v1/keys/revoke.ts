@@ -15,11 +15,18 @@ export const revokeKey = operation({
   credential: "compared",
   params: KeyPath,
   success: [200, KeyObject, "The revoked key. Revoking twice is the same as once."],
-  problems: ["not-found", "tenant-locked", "tenant-suspended"],
+  problems: ["not-found", "last-key", "tenant-locked", "tenant-suspended"],
   summary: "Revoke a key",
   tag: "Keys",
   resource: { kind: "key", param: "kid" },
   async execute(deps, { access, by, params, tenant }) {
-    return value(keyObject(unwrap(await deps.tenants.revokeKey(tenant.id, { access, by }, params.kid))));
+    const revoked = await deps.tenants.revokeKey(tenant.id, { access, by }, params.kid);
+    return value(
+      keyObject(
+        unwrap(revoked, {
+          last_key: "It is the last one that can make keys. Rotate it with `overlap_s: 0`, which ends it at once.",
+        }),
+      ),
+    );
   },
 });

@@ -6,7 +6,7 @@ import type { TaskRecord } from "../../../shared/contracts/task.ts";
 import type { Call, Deps } from "../../context.ts";
 import { openCall } from "../../detached/detached-call.ts";
 import { ended } from "../../detached/ended.ts";
-import { readLog } from "../../detached/read-log.ts";
+import { readLog, refuseCrowd } from "../../detached/read-log.ts";
 import { responseObject } from "../../dialects/answers/response-object.ts";
 import { SseFrame } from "../../dialects/sse-frame.ts";
 import { responseIdOf, stores } from "../../inference/response-session.ts";
@@ -86,7 +86,10 @@ export async function backgroundObject(deps: Deps, call: Call, background: Backg
 /** The newest response object in the task's log; null where a problem was the answer, or only a part of one was written. */
 async function toldBy(deps: Deps, call: Call, { task, dataKey }: Background): Promise<JsonObject | null> {
   const log = await readLog(deps, dataKey, call.tenant.id, task, 0);
-  if (!log.ok) return null;
+  if (!log.ok) {
+    refuseCrowd(log.error);
+    return null;
+  }
   const parts: Uint8Array[] = [];
   let head: LogHead | null = null;
   let newest: JsonObject | null = null;

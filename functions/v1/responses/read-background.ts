@@ -1,7 +1,7 @@
 import type { JsonObject } from "../../../shared/contracts/json.ts";
 import type { LogEnd } from "../../../shared/contracts/ports/task-log.ts";
 import type { Call, Deps } from "../../context.ts";
-import { type LogEvent, readLog } from "../../detached/read-log.ts";
+import { type LogEvent, readLog, refuseCrowd } from "../../detached/read-log.ts";
 import { sseReply } from "../../detached/sse-reply.ts";
 import { deliverStored } from "../../inference/obligations/deliver-stored.ts";
 import { ofKind } from "../../inference/obligations/duties.ts";
@@ -35,7 +35,7 @@ export async function readBackground(
   }
   const log = await readLog(deps, background.dataKey, call.tenant.id, background.task, 0);
   if (!log.ok) {
-    if (log.error.reason === "too_many") throw new ProblemError("overloaded", { retryAfterMs: 1_000 });
+    refuseCrowd(log.error);
     throw new ProblemError("not-found", { param: "response_id" });
   }
   if (background.asked !== null ? background.asked.stream !== true : background.state.head?.stream !== true) {

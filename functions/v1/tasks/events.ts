@@ -3,7 +3,7 @@ import { TaskEvent } from "../../../shared/contracts/http/tasks.ts";
 import { TaskId } from "../../../shared/contracts/ids.ts";
 import type { JsonObject } from "../../../shared/contracts/json.ts";
 import type { Call, Deps } from "../../context.ts";
-import { readLog } from "../../detached/read-log.ts";
+import { readLog, refuseCrowd } from "../../detached/read-log.ts";
 import { sseReply } from "../../detached/sse-reply.ts";
 import type { CallHeaders } from "../../pipeline/call-headers.ts";
 import { ProblemError } from "../../problem.ts";
@@ -39,7 +39,7 @@ export async function eventsOf(
   const dataKey = await deps.keyring.openDataKey(call.tenant.id, call.tenant.data_key);
   const log = await readLog(deps, dataKey, call.tenant.id, task, 0, stop);
   if (!log.ok) {
-    if (log.error.reason === "too_many") throw new ProblemError("overloaded", { retryAfterMs: 1_000 });
+    refuseCrowd(log.error);
     throw new ProblemError("not-found", { param: "task_id", detail: "No events of this task are kept." });
   }
   const surface = deps.operation(record.operation)?.surface;

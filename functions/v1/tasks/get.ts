@@ -18,7 +18,7 @@ export const getTask = operation({
   credential: "compared",
   params: z.strictObject({ task_id: TaskId }),
   success: [200, TaskEnvelope, "The task: status null until it is terminal, usage, cost, route and reasons."],
-  problems: ["not-found"],
+  problems: ["not-found", "overloaded"],
   summary: "Get a task",
   tag: "Tasks",
   resource: { kind: "task", param: "task_id" },

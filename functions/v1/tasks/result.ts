@@ -4,7 +4,7 @@ import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { TaskRecord } from "../../../shared/contracts/task.ts";
 import type { Call, Deps } from "../../context.ts";
 import { ended } from "../../detached/ended.ts";
-import { readLog } from "../../detached/read-log.ts";
+import { readLog, refuseCrowd } from "../../detached/read-log.ts";
 import { responseEvent } from "../responses/background.ts";
 import { erasedTask } from "./erased-task.ts";
 import { jsonOf } from "./task-events.ts";
@@ -26,7 +26,10 @@ export async function taskResult(deps: Deps, call: Call, record: TaskRecord): Pr
   if (!detached.ok || detached.value.end !== "complete" || (await erasedTask(deps, call, record))) return null;
   const dataKey = await deps.keyring.openDataKey(tenant.id, tenant.data_key);
   const log = await readLog(deps, dataKey, tenant.id, task, 0);
-  if (!log.ok) return null;
+  if (!log.ok) {
+    refuseCrowd(log.error);
+    return null;
+  }
   const stream = detached.value.head?.stream === true;
   const parts: Uint8Array[] = [];
   for await (const event of log.value) if (event.kind === "frame") parts.push(event.frame);

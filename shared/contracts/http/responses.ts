@@ -2,13 +2,21 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { Metadata, ModelName, TokenCount, ToolChoice, Tools, Typed } from "./fields.ts";
 
-/** One input or output item: a message, a call, its output, an approval. `type` may be absent on plain messages. */
-export const ResponseItem = z.looseObject({
-  id: z.string().max(256).nullish(),
-  type: z.string().max(64).nullish(),
-  role: z.string().max(32).nullish(),
-  content: z.union([z.string(), z.array(Typed).max(LIMITS.messagesMax)]).nullish(),
-});
+/**
+ * One input item: a message, a call, its output, an approval. `type` may be absent on plain messages, and on references to
+ * earlier items; what is a message by either has a role.
+ */
+export const ResponseItem = z
+  .looseObject({
+    id: z.string().max(256).nullish(),
+    type: z.string().max(64).nullish(),
+    role: z.string().min(1).max(32).nullish(),
+    content: z.union([z.string(), z.array(Typed).max(LIMITS.messagesMax)]).nullish(),
+  })
+  .refine(({ id, type, role }) => role != null || (type == null ? id != null : type !== "message"), {
+    error: "a message has a role",
+    path: ["role"],
+  });
 
 /** Ids are opened by the operation: a malformed one and another tenant's get the same 404. */
 const Reference = z.string().min(1).max(128);

@@ -144,6 +144,19 @@ describe("inference requests", () => {
     expect(completions.CompletionsRequest.safeParse({ model: "m", prompt: input }).success).toBe(accepted);
   });
 
+  it("take no item without a role that names no other kind and no earlier item, so that no engine has to guess who spoke", () => {
+    const judged = (item: object) => issuesOf(responses.ResponsesRequest, { model: "m", input: [item] });
+    for (const item of [{}, { content: "a" }, { type: "message", content: "a" }, { role: "", content: "a" }])
+      expect(judged(item)).toBeDefined();
+    for (const item of [
+      { role: "narrator", content: "a" },
+      { id: "msg_1" },
+      { type: "item_reference", id: "msg_1" },
+      { type: "new" },
+    ])
+      expect(judged(item)).toBeUndefined();
+  });
+
   it("let a response continue one thing only, so that history is never merged by accident", () => {
     const both = { model: "m", input: "a", previous_response_id: "resp_1", conversation: "conv_1" };
     expect(issuesOf(responses.ResponsesRequest, both)).toEqual(["conversation"]);

@@ -42,7 +42,7 @@ export interface ApprovalStore {
     access: Access,
     wanted: { digest: string; subject: string; key_hash: string | null },
   ): Promise<Result<ApprovalRecord | null, AccessRefusal>>;
-  /** Asks. One that is pending over the same digest by the same requester is answered in place of a second one. */
+  /** Asks. One that is pending over the same digest by the same requester, or that this task asked for before, is answered in place of a second one. */
   requestApproval(
     tenant: TenantId,
     change: Change,

@@ -1,4 +1,4 @@
-import type { TenantId, UnixMs } from "../ids.ts";
+import type { TaskId, TenantId, UnixMs } from "../ids.ts";
 import type { Result } from "../result.ts";
 import type { Access, AccessRefusal, Change, ChangeRefusal } from "./tenant-store.ts";
 
@@ -25,6 +25,8 @@ export interface SubjectKeyWanted {
   kept: KeptSession;
   /** Becomes the subject's key if there is none. */
   proposal: SubjectKey;
+  /** What makes the content, where a task does: one from before the subject's erasure keeps nothing behind it. */
+  task?: TaskId;
 }
 
 /** What was destroyed with the session that held it. */
@@ -56,11 +58,19 @@ export interface Erasure {
 
 /** Keys of subjects inside their tenant, and the record of what was erased. Part of `TenantStore`, with its guarantees. */
 export interface ContentStore {
-  /** Counts a conversation that is about to be kept, and answers its subject's key: the one in force, else the proposal. */
+  /**
+   * Counts a conversation that is about to be kept, and answers its subject's key: the one in force, else the proposal.
+   * `erased`: the subject was, since the task was admitted.
+   */
   beginContent(
     tenant: TenantId,
     wanted: SubjectKeyWanted,
-  ): Promise<Result<SubjectKey, { reason: "unknown_tenant" } | { reason: "ledger_halted"; retry_after_ms: number }>>;
+  ): Promise<
+    Result<
+      SubjectKey,
+      { reason: "unknown_tenant" } | { reason: "erased" } | { reason: "ledger_halted"; retry_after_ms: number }
+    >
+  >;
   /** `not_found` once it was destroyed. */
   subjectKey(
     tenant: TenantId,

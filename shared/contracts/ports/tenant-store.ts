@@ -179,6 +179,8 @@ export type AdmitRefusal =
   | { reason: "in_progress"; task: TaskId; retry_after_ms: number }
   | { reason: "result_expired"; task: TaskId }
   | { reason: "outcome_unknown"; task: TaskId }
+  /** A task is begun again whose subject was erased since, and content was to be kept for the subject. */
+  | { reason: "erased" }
   | { reason: "rate_limited"; state: RateState; retry_after_ms: number }
   | { reason: "budget_exhausted"; budget: BudgetId; retry_after_ms: number | null }
   | { reason: "overloaded"; retry_after_ms: number };
@@ -273,6 +275,16 @@ export type ChangeRefusal =
   | { reason: "suspended" }
   | { reason: "locked" };
 
+/** Something that happened elsewhere, as the ledger is told of it; one entry for each `dedupe`. */
+export interface Recorded {
+  kind: LedgerKind;
+  outcome?: LedgerEntry["outcome"];
+  action: string;
+  by: Attribution;
+  detail: JsonObject;
+  dedupe: string;
+}
+
 /**
  * One tenant's credentials, budgets, admission and ledger. One writer per tenant: calls are serialisable within a
  * tenant, unordered across tenants. Every call is one transaction and durable before it resolves; it rejects only if
@@ -328,12 +340,15 @@ export interface TenantStore extends ApprovalStore, ContentStore, PolicyKeyStore
     kid: KeyId,
     successor: { kid: KeyId; digest: string; overlap_ms: number },
   ): Promise<Result<KeyView, ChangeRefusal | { reason: "not_found" } | { reason: "revoked" } | { reason: "limit" }>>;
-  /** Durable before it resolves: the next call with this key is refused. Revoking twice is a no-op. */
+  /**
+   * Durable before it resolves: the next call with this key is refused. Revoking twice is a no-op. `last_key`: nobody could
+   * make another one afterwards.
+   */
   revokeKey(
     tenant: TenantId,
     change: Change,
     kid: KeyId,
-  ): Promise<Result<KeyView, ChangeRefusal | { reason: "not_found" }>>;
+  ): Promise<Result<KeyView, ChangeRefusal | { reason: "not_found" } | { reason: "last_key" }>>;
   /** `after`: the kid that ended the previous page. Ordered by creation. */
   listKeys(
     tenant: TenantId,
@@ -372,11 +387,11 @@ export interface TenantStore extends ApprovalStore, ContentStore, PolicyKeyStore
     access: Access,
     ref: CredentialRef,
   ): Promise<Result<ProviderCredential, AccessRefusal | { reason: "not_found" }>>;
-  /** Appends one entry for something that happened elsewhere (Postgres control rows, sessions). Idempotent by `dedupe`. */
-  record(
-    tenant: TenantId,
-    entry: { kind: LedgerKind; action: string; by: Attribution; detail: JsonObject; dedupe: string },
-  ): Promise<Result<{ seq: number }, { reason: "unknown_tenant" }>>;
+  /**
+   * Appends one entry for something that happened elsewhere (Postgres control rows, sessions). Idempotent by `dedupe`.
+   * `pending`: it begins; another entry tells how it ended.
+   */
+  record(tenant: TenantId, entry: Recorded): Promise<Result<{ seq: number }, { reason: "unknown_tenant" }>>;
   /** The log as it stands. */
   log(tenant: TenantId, access: Access): Promise<Result<LogState, AccessRefusal>>;
   /**
