@@ -2,7 +2,7 @@ import type { UnixMs } from "../../shared/contracts/ids.ts";
 import type { DetachedTask, LogHead } from "../../shared/contracts/ports/task-log.ts";
 import { migrate } from "../runtime/migrate.ts";
 import { openMemorySql } from "../runtime/node-sql.ts";
-import type { CoreEnv } from "../runtime/sql.ts";
+import type { CoreEnv, Sql } from "../runtime/sql.ts";
 import * as core from "./detached.ts";
 import { appendLog } from "./log.ts";
 import { TASK_MIGRATIONS } from "./migrations.ts";
@@ -20,6 +20,13 @@ export function openEmpty() {
   const env: CoreEnv = { now: 1_000_000, mint: () => "0".repeat(26) };
   migrate(sql, TASK_MIGRATIONS);
   return { sql, env };
+}
+
+/** What is to be sent now. */
+export function due(sql: Sql, env: CoreEnv): core.DueJob {
+  const found = core.dueJob(sql, env);
+  if (!found) throw new Error("nothing is due");
+  return found;
 }
 
 /** An object with a task that nobody has taken up. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { nextTimer } from "../runtime/timers.ts";
 import { sweep, sweepDue } from "./core.ts";
-import { FIRST, GIVEN_UP, HEAD, JOB, LIFE_MS, open } from "./detached.fixture.ts";
+import { due, FIRST, GIVEN_UP, HEAD, JOB, LIFE_MS, open } from "./detached.fixture.ts";
 import * as core from "./detached.ts";
 import { closeLog, openLog, readLog } from "./log.ts";
 import { dueWork } from "./run.ts";
@@ -13,11 +13,11 @@ describe("a detached task", () => {
   it("is sent to the queue at once, and again only when nobody took it for minutes", () => {
     const { sql, env, lease } = open();
     expect(nextTimer(sql)).toBe(env.now);
-    expect(core.dueJob(sql, env)).toEqual(JOB);
-    core.jobSent(sql, env);
+    expect(due(sql, env).job).toEqual(JOB);
+    core.jobSent(sql, env, due(sql, env).fence);
     expect(core.dueJob(sql, env)).toBeNull();
     env.now += LIMITS.jobResendMs;
-    expect(core.dueJob(sql, env)).toEqual(JOB);
+    expect(due(sql, env).job).toEqual(JOB);
     lease();
     expect(core.dueJob(sql, env)).toBeNull();
   });
@@ -72,12 +72,12 @@ describe("a detached task", () => {
 
   it("whose lease is over is sent for again at once", () => {
     const { sql, env, lease } = open();
-    core.jobSent(sql, env);
+    core.jobSent(sql, env, due(sql, env).fence);
     lease();
     env.now += LIFE_MS;
     expect(sweepDue(sql)).toBe(env.now);
     sweep(sql, env);
-    expect(core.dueJob(sql, env)).toEqual(JOB);
+    expect(due(sql, env).job).toEqual(JOB);
   });
 
   it("that was begun too often is ended by hand in place of being given to a further worker", () => {
@@ -102,7 +102,7 @@ describe("a detached task", () => {
 
   it("of which something was delivered waits for the worker that has it before others are sent for", () => {
     const { sql, env, lease, frame } = open();
-    core.jobSent(sql, env);
+    core.jobSent(sql, env, due(sql, env).fence);
     const { fence } = lease();
     openLog(sql, fence, HEAD);
     frame(fence, 1);
@@ -110,14 +110,14 @@ describe("a detached task", () => {
     expect(core.dueJob(sql, env)).toBeNull();
     expect(dueWork(sql, env).carry).toBe(false);
     env.now += LIMITS.workerReturnMs;
-    expect(core.dueJob(sql, env)).toEqual(JOB);
+    expect(due(sql, env).job).toEqual(JOB);
     // No other worker may ever come: then it is ended by hand, long before its deadline.
     expect(dueWork(sql, env).carry).toBe(true);
   });
 
   it("that nobody took by its deadline is ended by hand", () => {
     const { sql, env, task } = open();
-    core.jobSent(sql, env);
+    core.jobSent(sql, env, due(sql, env).fence);
     expect(dueWork(sql, env).carry).toBe(false);
     env.now = task.deadline;
     expect(dueWork(sql, env).carry).toBe(true);

@@ -285,19 +285,28 @@ export function finishTask(sql: Sql, env: CoreEnv, end: LogEnd): void {
   dueCallback(sql, env);
 }
 
+export interface DueJob {
+  job: OutgoingJob;
+  /** Of the task's last lease when it was due. */
+  fence: number;
+}
+
 /** The job that is not in the queue yet, or null. */
-export function dueJob(sql: Sql, env: CoreEnv): OutgoingJob | null {
+export function dueJob(sql: Sql, env: CoreEnv): DueJob | null {
   const due = sql.get("SELECT 1 AS found FROM _timers WHERE kind = 'send' AND due_ms <= ?", env.now);
-  const job = due === undefined ? null : (detachedRow(sql)?.job ?? null);
-  return job === null ? null : (JSON.parse(job) as OutgoingJob); // safe because: `detach` wrote it
+  const row = due === undefined ? undefined : detachedRow(sql);
+  if (!row || row.job === null) return null;
+  return { job: JSON.parse(row.job) as OutgoingJob, fence: row.fence }; // safe because: `detach` wrote it
 }
 
 /**
- * The queue has the job. Should it lose it, or keep it from everybody, it is sent again; whoever receives both finds the
- * task leased or finished.
+ * The queue has the job that was due at `fence`. Should it lose it, or keep it from everybody, it is sent again; whoever
+ * receives both finds the task leased or finished. A worker may have had the task before we hear this: then the message is
+ * used up, and what is due now is another one.
  */
-export function jobSent(sql: Sql, env: CoreEnv): void {
-  if (detachedRow(sql)?.phase === "queued")
+export function jobSent(sql: Sql, env: CoreEnv, fence: number): void {
+  const row = detachedRow(sql);
+  if (row?.phase === "queued" && row.fence === fence)
     setTimer(sql, { kind: "send", key: "", due_ms: env.now + LIMITS.jobResendMs });
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { nextTimer } from "../runtime/timers.ts";
 import { sweep } from "./core.ts";
-import { FIRST, GIVEN_UP, HEAD, JOB, LIFE_MS, open, openEmpty } from "./detached.fixture.ts";
+import { due, FIRST, GIVEN_UP, HEAD, JOB, LIFE_MS, open, openEmpty } from "./detached.fixture.ts";
 import * as core from "./detached.ts";
 import { closeLog, openLog, readLog } from "./log.ts";
 import { dueWork } from "./run.ts";
@@ -22,7 +22,7 @@ describe("the lease of a task", () => {
     expect(core.leaseTask(sql, env, FIRST)).toEqual(refused("leased", { retry_after_ms: LIFE_MS / 2 }));
     env.now += LIFE_MS / 2;
     sweep(sql, env);
-    expect(core.dueJob(sql, env)).toEqual(JOB);
+    expect(due(sql, env).job).toEqual(JOB);
     expect(core.leaseTask(sql, env, FIRST)).toMatchObject({ ok: true, value: { attempts: 2 } });
   });
 
@@ -68,7 +68,7 @@ describe("the lease of a task", () => {
     core.releaseTask(sql, env, lease().fence, { retry_ms: 5_000, attempted: true });
     expect(core.dueJob(sql, env)).toBeNull();
     env.now += 5_000;
-    expect(core.dueJob(sql, env)).toEqual(JOB);
+    expect(due(sql, env).job).toEqual(JOB);
   });
 
   it("that did nothing takes back its own attempt and no earlier one", () => {
@@ -125,15 +125,27 @@ describe("a task that is carried out from here", () => {
 describe("a job in the queue", () => {
   it("whose acknowledgement comes late is not sent again for a task that was taken up meanwhile", () => {
     const { sql, env, lease } = open();
+    const sent = due(sql, env);
     lease();
-    core.jobSent(sql, env);
+    core.jobSent(sql, env, sent.fence);
     env.now += LIMITS.jobResendMs;
+    expect(core.dueJob(sql, env)).toBeNull();
+  });
+
+  it("is sent again at once for a task that was taken and given back before the acknowledgement came", () => {
+    const { sql, env, lease } = open();
+    const sent = due(sql, env);
+    core.releaseTask(sql, env, lease().fence, GIVEN_UP);
+    core.jobSent(sql, env, sent.fence);
+    const again = due(sql, env);
+    expect(again.job).toEqual(JOB);
+    core.jobSent(sql, env, again.fence);
     expect(core.dueJob(sql, env)).toBeNull();
   });
 
   it("is sent for nothing that nobody knows", () => {
     const { sql, env } = openEmpty();
-    core.jobSent(sql, env);
+    core.jobSent(sql, env, 0);
     expect([core.dueJob(sql, env), nextTimer(sql)]).toEqual([null, null]);
   });
 });

@@ -1,10 +1,10 @@
 import { TaskId, TenantId } from "../../shared/contracts/ids.ts";
-import type { JobQueue, OutgoingJob } from "../../shared/contracts/ports/job-queue.ts";
+import type { JobQueue } from "../../shared/contracts/ports/job-queue.ts";
 import type { Runner } from "../../shared/contracts/ports/runner.ts";
 import type { ObjectClass, ObjectHandle } from "../runtime/object-class.ts";
 import { nextTimer } from "../runtime/timers.ts";
 import { sweep, sweepDue } from "./core.ts";
-import { jobSent } from "./detached.ts";
+import { type DueJob, jobSent } from "./detached.ts";
 import { TASK_MIGRATIONS } from "./migrations.ts";
 import { dueWork, notified } from "./run.ts";
 
@@ -49,8 +49,8 @@ async function perform(object: ObjectHandle, { runner, queue }: TaskParts): Prom
     );
 }
 
-async function sendJob(object: ObjectHandle, queue: Pick<JobQueue, "send">, job: OutgoingJob): Promise<void> {
+async function sendJob(object: ObjectHandle, queue: Pick<JobQueue, "send">, { job, fence }: DueJob): Promise<void> {
   await queue.send(job);
   // If we crash here the job is sent twice; the second one finds the task leased or finished.
-  await object.call(jobSent);
+  await object.call((sql, env) => jobSent(sql, env, fence));
 }

@@ -1,12 +1,11 @@
 import { LIMITS } from "../../shared/contracts/limits.ts";
-import type { OutgoingJob } from "../../shared/contracts/ports/job-queue.ts";
 import type { RunLease, TaskPayload } from "../../shared/contracts/ports/task-store.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import { chunkBytes, joinBytes } from "../runtime/byte-chunks.ts";
 import type { CoreEnv, Sql } from "../runtime/sql.ts";
 import { clearTimer, dueTimers, setTimer } from "../runtime/timers.ts";
 import { takeCallback } from "./callback.ts";
-import { dueJob } from "./detached.ts";
+import { type DueJob, dueJob } from "./detached.ts";
 
 /**
  * ```
@@ -128,7 +127,7 @@ export interface DueWork {
   carry: boolean;
   callback: boolean;
   /** Not in the queue yet. */
-  job: OutgoingJob | null;
+  job: DueJob | null;
 }
 
 /**
