@@ -21,7 +21,8 @@ function open() {
   const env: CoreEnv = { now: 1_000_000, mint: () => "0".repeat(26) };
   migrate(sql, TASK_MIGRATIONS);
   const at = (ms: number) => (env.now + ms) as UnixMs; // safe because: a test's own milliseconds
-  const task = { sealed: SEALED, job: null, deadline: at(60_000), expires_ms: at(600_000), callback: SEALED };
+  const times = { deadline: at(60_000), expires_ms: at(600_000) };
+  const task = { sealed: SEALED, job: null, ...times, callback: SEALED, session: null };
   core.detach(sql, env, task);
   const progress = () => callback.callbackProgress(sql);
   const sealed = () => sql.get<{ sealed: Uint8Array }>("SELECT sealed FROM callback")?.sealed.byteLength;

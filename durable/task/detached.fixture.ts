@@ -38,6 +38,7 @@ export function open(over: Partial<DetachedTask> = {}) {
     deadline: at(env.now + 60_000),
     expires_ms: at(env.now + 600_000),
     callback: null,
+    session: null,
     ...over,
   };
   core.detach(sql, env, task);

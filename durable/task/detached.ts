@@ -45,6 +45,9 @@ export const HOLDER_SCHEMA: readonly string[] = ["ALTER TABLE detached ADD COLUM
 /** Which message is the dead letter of a task that was begun too often. */
 export const LETTER_SCHEMA: readonly string[] = ["ALTER TABLE detached ADD COLUMN letter TEXT"];
 
+/** The conversation that the task goes on with. */
+export const SESSION_SCHEMA: readonly string[] = ["ALTER TABLE detached ADD COLUMN session TEXT"];
+
 type Row = {
   phase: "queued" | "running" | "done";
   fence: number;
@@ -61,22 +64,24 @@ type Row = {
   ended: LogEnd | null;
   holder: string | null;
   letter: string | null;
+  session: string | null;
 };
 const ROW =
-  "SELECT phase, fence, attempts, lease_until_ms, cancel, deadline_ms, expires_ms, callback, bytes, job, head, frames, ended, holder, letter FROM detached";
+  "SELECT phase, fence, attempts, lease_until_ms, cancel, deadline_ms, expires_ms, callback, bytes, job, head, frames, ended, holder, letter, session FROM detached";
 
 export const detachedRow = (sql: Sql): Row | undefined => sql.get<Row>(ROW);
 
 export function detach(sql: Sql, env: CoreEnv, task: DetachedTask): Result<null, never> {
   if (detachedRow(sql)) return ok(null);
   sql.run(
-    `INSERT INTO detached (one, phase, fence, attempts, lease_until_ms, cancel, deadline_ms, expires_ms, callback, bytes, job, head, frames, ended)
-     VALUES (1, 'queued', 0, 0, 0, 0, ?, ?, ?, ?, ?, NULL, 0, NULL)`,
+    `INSERT INTO detached (one, phase, fence, attempts, lease_until_ms, cancel, deadline_ms, expires_ms, callback, bytes, job, head, frames, ended, session)
+     VALUES (1, 'queued', 0, 0, 0, 0, ?, ?, ?, ?, ?, NULL, 0, NULL, ?)`,
     task.deadline,
     task.expires_ms,
     task.callback === null ? 0 : 1,
     task.sealed.byteLength,
     task.job === null ? null : JSON.stringify(task.job),
+    task.session,
   );
   chunkBytes(task.sealed).forEach((chunk, at) => {
     sql.run("INSERT INTO call_chunk (at, sealed) VALUES (?, ?)", at, chunk);
@@ -104,6 +109,7 @@ const stateOf = (sql: Sql, row: Row): DetachedState => ({
   deadline: row.deadline_ms as UnixMs, // safe because: `detach` was given one
   queued: row.job !== null,
   callback: row.callback === 1 ? callbackProgress(sql) : null,
+  session: row.session,
 });
 
 /** `expired` once the log was forgotten. */

@@ -196,11 +196,12 @@ describe("a task that was begun too often", () => {
 
 describe("the state of a task", () => {
   it("tells who is to take it up, what has begun, and who is told", () => {
-    const { sql, env, task, lease, frame } = open({ callback: new Uint8Array([9]) });
+    const { sql, env, task, lease, frame } = open({ callback: new Uint8Array([9]), session: "s1" });
     const untouched = {
       ...{ phase: "queued", head: null, frames: 0, end: null, cancel: false, attempts: 0, queued: true },
       deadline: task.deadline,
       callback: { state: "waiting", attempts: 0, last_status: null, reason: null },
+      session: "s1",
     };
     expect(core.detachedState(sql, env)).toEqual({ ok: true, value: untouched });
     const { fence } = lease();
@@ -214,7 +215,7 @@ describe("the state of a task", () => {
     const from = open({ job: null });
     expect(core.detachedState(from.sql, from.env)).toMatchObject({
       ok: true,
-      value: { queued: false, callback: null },
+      value: { queued: false, callback: null, session: null },
     });
     expect(readLog(from.sql, from.env, 0)).toMatchObject({ ok: true, value: { head: null, parts: [] } });
   });

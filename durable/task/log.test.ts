@@ -18,7 +18,7 @@ function kept() {
   migrate(sql, TASK_MIGRATIONS);
   const at = (ms: number) => (env.now + ms) as UnixMs; // safe because: milliseconds plus milliseconds
   detach(sql, env, {
-    ...{ sealed: new Uint8Array([1]), job: null, callback: null },
+    ...{ sealed: new Uint8Array([1]), job: null, callback: null, session: null },
     ...{ deadline: at(60_000), expires_ms: at(600_000) },
   });
   const lease = () => {

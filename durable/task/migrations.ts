@@ -1,7 +1,7 @@
 import type { Migration } from "../runtime/sql.ts";
 import { TIMERS_SCHEMA } from "../runtime/timers.ts";
 import { CALLBACK_SCHEMA } from "./callback.ts";
-import { DETACHED_SCHEMA, HOLDER_SCHEMA, LETTER_SCHEMA } from "./detached.ts";
+import { DETACHED_SCHEMA, HOLDER_SCHEMA, LETTER_SCHEMA, SESSION_SCHEMA } from "./detached.ts";
 import { RUN_SCHEMA } from "./run.ts";
 
 export const TASK_MIGRATIONS: readonly Migration[] = [
@@ -18,4 +18,5 @@ export const TASK_MIGRATIONS: readonly Migration[] = [
   { id: 4, floor: 1, sql: CALLBACK_SCHEMA },
   { id: 5, floor: 1, sql: HOLDER_SCHEMA },
   { id: 6, floor: 1, sql: LETTER_SCHEMA },
+  { id: 7, floor: 1, sql: SESSION_SCHEMA },
 ];

@@ -50,6 +50,8 @@ export interface Leaving {
   dataKey: Uint8Array;
   holdNusd: CallContext["budget_hold_nusd"];
   pool: string | null;
+  /** Of the conversation that it goes on with, or null. */
+  session: string | null;
   /** Called before the task's object is asked: from then on nobody but that run, or the deadline, settles the task. */
   onLeaving(): void;
 }
@@ -65,7 +67,7 @@ const LEAVE_RETRY_MS = 200;
 export async function detach(deps: Deps, call: Call, admitted: Leaving): Promise<void> {
   const { task, deadline } = call;
   const tenant = call.tenant.id;
-  const { dataKey, operation, pool } = admitted;
+  const { dataKey, operation, pool, session } = admitted;
   const url = call.detach?.callback_url ?? null;
   const { actor, request, span } = call;
   const callback = { schema_version: 1, url: url ?? "", actor, request, traceparent: span.traceparent } as const;
@@ -82,6 +84,7 @@ export async function detach(deps: Deps, call: Call, admitted: Leaving): Promise
     deadline,
     expires_ms: (deadline + LIMITS.detachedLifeMs) as UnixMs, // safe because: milliseconds plus milliseconds
     callback: url === null ? null : await sealCallback(dataKey, tenant, task, callback),
+    session,
   };
   admitted.onLeaving();
   for (let tried = 1; ; tried++) {

@@ -25,6 +25,8 @@ export interface ResponseSession {
   wanted: SubjectKeyWanted | null;
   /** Where the call goes on with a session and may keep more in it. */
   kept: KeptSession | null;
+  /** The session of the conversation that the call names, or null. */
+  conversation: string | null;
   /** What it answered. */
   grant(key: SubjectKey | undefined): void;
   /** Stores the answer and its items; null when nothing is kept. */
@@ -141,6 +143,7 @@ export async function openResponseSession(
     },
     wanted: store && before === null ? await deps.contentKeys.wanted(deps, call, { session, expires_ms }) : null,
     kept: before === null ? null : { session, expires_ms },
+    conversation: conversation === null ? null : session,
     grant(key) {
       granted = key ?? null;
     },

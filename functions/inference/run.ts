@@ -123,7 +123,16 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
       const onLeaving = () => {
         left = true;
       };
-      await detach(deps, call, { operation: view.operation, dataKey, holdNusd: quoted.hold_nusd, pool, onLeaving });
+      const holdNusd = quoted.hold_nusd;
+      const { operation } = view;
+      await detach(deps, call, {
+        operation,
+        dataKey,
+        holdNusd,
+        pool,
+        session: session?.conversation ?? null,
+        onLeaving,
+      });
       stopper.release();
       const answer = { ...contextOf(call, view, asked, session, features.model), extra: session?.extra ?? {} };
       return await follow(deps, call, dataKey, answer);

@@ -50,7 +50,7 @@ export function taskStoreContract(name: string, store: () => TaskStore): void {
     it("keeps of detached runs the result of the one that has the task, so that a key replays what was delivered", async () => {
       const task = freshTask();
       const detached = { sealed: new Uint8Array(1), job: null, deadline: inMs(1_000), expires_ms: inMs(60_000) };
-      await store().detach(tenant, task, { ...detached, callback: null });
+      await store().detach(tenant, task, { ...detached, callback: null, session: null });
       const sealed = (byte: number) => Uint8Array.of(byte);
       const lease = (life_ms: number) => store().leaseTask(tenant, task, { life_ms, held: false });
       const [first, second] = [await lease(0), await lease(60_000)];
@@ -146,10 +146,13 @@ export function taskStoreContract(name: string, store: () => TaskStore): void {
       expect(await store().callback(tenant, task)).toEqual(missing);
       expect(await store().beginCallback(tenant, task)).toEqual(missing);
       const [deadline, expires_ms] = [inMs(60_000), inMs(120_000)];
-      await store().detach(tenant, task, { sealed, job: null, deadline, expires_ms, callback: sealed });
+      await store().detach(tenant, task, { sealed, job: null, deadline, expires_ms, callback: sealed, session: "s1" });
       const fresh = { state: "waiting", attempts: 0, last_status: null, reason: null };
       expect(await store().callback(tenant, task)).toEqual({ ok: true, value: { ...fresh, expires_ms, sealed } });
-      expect(await store().detached(tenant, task)).toMatchObject({ ok: true, value: { callback: fresh } });
+      expect(await store().detached(tenant, task)).toMatchObject({
+        ok: true,
+        value: { callback: fresh, session: "s1" },
+      });
       for (const attempt of [1, 2])
         expect(await store().beginCallback(tenant, task)).toEqual({ ok: true, value: { attempt } });
       const late = { state: "waiting", retry_ms: LEASE_MS, last_status: 500, reason: "status" } as const;

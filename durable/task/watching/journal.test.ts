@@ -74,7 +74,7 @@ async function started(store: TaskStore, holder?: string): Promise<{ task: TaskI
   const task = newTask();
   const now = home.clock.now();
   await store.detach(tenant, task, {
-    ...{ sealed: new Uint8Array([1]), job: null, callback: null },
+    ...{ sealed: new Uint8Array([1]), job: null, callback: null, session: null },
     deadline: (now + 60_000) as UnixMs, // safe because: milliseconds
     expires_ms: (now + 600_000) as UnixMs, // safe because: milliseconds
   });

@@ -32,7 +32,7 @@ it("ends for whoever watches, also where the store failed behind the write of th
   });
   const now = home.clock.now();
   await logs.detach(TASK, {
-    ...{ sealed: new Uint8Array([1]), job: null, callback: null },
+    ...{ sealed: new Uint8Array([1]), job: null, callback: null, session: null },
     deadline: (now + 60_000) as UnixMs, // safe because: milliseconds
     expires_ms: (now + 600_000) as UnixMs, // safe because: milliseconds
   });

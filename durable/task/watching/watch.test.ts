@@ -43,6 +43,7 @@ async function started(): Promise<{ task: TaskId; fence: number }> {
     deadline: (now + 60_000) as UnixMs, // safe because: milliseconds
     expires_ms: (now + 600_000) as UnixMs, // safe because: milliseconds
     callback: null,
+    session: null,
   });
   const leased = await store.leaseTask(tenant, task, { life_ms: LIFE_MS, held: false });
   if (!leased.ok) throw new Error(leased.error.reason);

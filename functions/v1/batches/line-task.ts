@@ -104,6 +104,7 @@ export async function dispatchLine(
     // Until the batch has the answer, at the latest when it expires and is put together.
     expires_ms: (batch.expires_ms + LIMITS.detachedLifeMs) as UnixMs, // safe because: milliseconds plus milliseconds
     callback: null,
+    session: null,
   });
   if (job !== null) deps.poolWatch.sent(job.queue);
 }

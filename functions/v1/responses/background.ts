@@ -52,7 +52,7 @@ export async function findBackground(deps: Deps, call: Call, id: string): Promis
   if (!found.ok && found.error.reason === "not_found") return null;
   const record = unwrap(found);
   if (record.operation !== "responses.create" || record.workspace !== call.actor.scopes.workspace) return null;
-  if (await erasedTask(deps, call, record)) return null;
+  if (await erasedTask(deps, call, record, detached.value)) return null;
   const dataKey = await deps.keyring.openDataKey(tenant, call.tenant.data_key);
   const sealed = detached.value.phase === "done" ? null : await openCall(deps, dataKey, call.tenant, task);
   const asked = sealed === null ? null : (JSON.parse(sealed.body ?? "{}") as JsonObject); // safe because: the operation's schema is an object

@@ -34,7 +34,8 @@ export async function eventsOf(
   stop: AbortSignal,
 ): Promise<Parameters<typeof taskEventItems>> {
   const record = await ownTask(deps, call, task);
-  if (await erasedTask(deps, call, record))
+  const detached = await deps.tasks.detached(call.tenant.id, task);
+  if (!detached.ok || (await erasedTask(deps, call, record, detached.value)))
     throw new ProblemError("not-found", { param: "task_id", detail: "No events of this task are kept." });
   const dataKey = await deps.keyring.openDataKey(call.tenant.id, call.tenant.data_key);
   const log = await readLog(deps, dataKey, call.tenant.id, task, 0, stop);

@@ -23,7 +23,8 @@ export async function taskResult(deps: Deps, call: Call, record: TaskRecord): Pr
   // Settled is not closed: between the two the answer is all there, and its log says so in a moment.
   await ended(deps, tenant.id, task, LIMITS.cancelWaitMs);
   const detached = await deps.tasks.detached(tenant.id, task);
-  if (!detached.ok || detached.value.end !== "complete" || (await erasedTask(deps, call, record))) return null;
+  if (!detached.ok || detached.value.end !== "complete" || (await erasedTask(deps, call, record, detached.value)))
+    return null;
   const dataKey = await deps.keyring.openDataKey(tenant.id, tenant.data_key);
   const log = await readLog(deps, dataKey, tenant.id, task, 0);
   if (!log.ok) {

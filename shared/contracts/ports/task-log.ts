@@ -19,6 +19,8 @@ export interface DetachedTask {
    * `Runner.callback` is called until the callback is not `waiting` any more.
    */
   callback: Uint8Array | null;
+  /** The conversation that the task goes on with, by its session: once that is gone, nobody is told what the log tells. */
+  session: string | null;
 }
 
 /** Begins the answer: what the operation replied before its first byte. */
@@ -83,6 +85,8 @@ export interface DetachedState {
   queued: boolean;
   /** Null when nobody is to be told of its end. */
   callback: CallbackProgress | null;
+  /** Of the conversation that it goes on with, or null. */
+  session: string | null;
 }
 
 /** A detached task in somebody's hands, as it stands now. */

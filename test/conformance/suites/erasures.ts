@@ -38,6 +38,29 @@ export function erasuresSuite(lab: Lab): void {
       expect(JSON.stringify(entries.filter(({ kind }) => kind === "data.erased"))).not.toContain(id);
     });
 
+    it("of a conversation takes the background responses that went on with it, their tasks' events too", async () => {
+      const client = lab.openai(tenant.apiKey);
+      const { id: conversation } = await client.conversations.create({});
+      const asked = { model: "echo", input: marker(), background: true };
+      const [within, apart] = [
+        await client.responses.create({ ...asked, conversation }),
+        await client.responses.create({ ...asked, input: marker() }),
+      ];
+      for (const { id } of [within, apart]) {
+        const done = await eventually(
+          () => client.responses.retrieve(id),
+          ({ status }) => status === "completed",
+        );
+        expect(done.status).toBe("completed");
+      }
+      await client.conversations.delete(conversation);
+      const task = (id: string) => `/v1/tasks/task_${id.split("_")[2]}`;
+      for (const path of [`/v1/responses/${within.id}`, `${task(within.id)}/events`])
+        expect([path, await status(path, tenant.apiKey)]).toEqual([path, 404]);
+      expect(await lab.json(task(within.id), { key: tenant.apiKey })).toMatchObject({ status: "OK", result: null });
+      expect((await client.responses.retrieve(apart.id)).status).toBe("completed");
+    });
+
     it("of a response leaves what others continue, and takes the key with the last of them", async () => {
       const client = lab.openai(tenant.apiKey);
       const one = await client.responses.create({ model: "echo", input: "one" });
