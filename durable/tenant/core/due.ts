@@ -36,10 +36,7 @@ export function nextDue(sql: Sql, feeds: boolean, publishes = false, feedsAfter 
   if (isFrozen(sql)) return null;
   const due = sql.get<Due>(NEXT);
   if (!due) return null;
-  const times = [due.upkeep_ms];
-  if (due.task_ms !== null) times.push(due.task_ms);
-  if (due.window_ms !== null) times.push(due.window_ms);
-  if (due.approval_ms !== null) times.push(due.approval_ms);
+  const times = [sweepMs(due)];
   if (feeds && due.entry_ms !== null)
     times.push(Math.max(due.entry_ms + LIMITS.outboxDelayMs, due.retry_ms, feedsAfter));
   const logMs = publishes ? nextLogDue(sql, headOf(sql).size) : null;
@@ -47,9 +44,16 @@ export function nextDue(sql: Sql, feeds: boolean, publishes = false, feedsAfter 
   return Math.min(...times);
 }
 
+/** When there is something to sweep: what is delivered from here or published waits for neither. */
+const sweepMs = ({ upkeep_ms, task_ms, window_ms, approval_ms }: Due): number =>
+  Math.min(upkeep_ms, task_ms ?? Infinity, window_ms ?? Infinity, approval_ms ?? Infinity);
+
 /** What the alarm does, at most so much at once; answers whether more is left. Twice is as good as once. */
 export function sweep(sql: Sql, env: CoreEnv): boolean {
   if (isFrozen(sql)) return false;
+  // A busy tenant always has something to deliver, and so comes here with every batch of calls.
+  const due = sql.get<Due>(NEXT);
+  if (!due || sweepMs(due) > env.now) return false;
   const abandoned = abandonDue(sql, env.now, SWEEP_MAX);
   const closed = closeWindows(sql, env.now, SWEEP_MAX);
   const expired = expireApprovals(sql, env.now, SWEEP_MAX);

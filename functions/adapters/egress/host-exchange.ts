@@ -81,6 +81,8 @@ class Reception implements Dispatcher.DispatchHandler, Exchange {
     if (status < 200) return;
     this.status = status;
     this.headers = { get: (name) => fieldValue(headers[name.toLowerCase()]) };
+    const length = Number(headers["content-length"] ?? 0);
+    if (length > 0 && length <= BUFFER_BYTES_MAX) this.#buffer = new Uint8Array(length);
     const encoding = this.headers.get("content-encoding");
     if (encoding === null || encoding === "identity") this.#head.resolve(this);
     else this.#stop(new Error("the answer is compressed, which was not asked for"));
