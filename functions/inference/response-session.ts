@@ -14,6 +14,12 @@ import { inputItems, openItems, type SessionSeal, sealItems, sealJson } from "./
 export const sessionOfConversation = (id: string): string => id.slice("conv_".length);
 export const sessionOfResponse = (id: string): string => id.split("_")[1] ?? "";
 
+/** The session of the conversation that a Responses request names, or null. */
+export function sessionNamed(body: JsonObject): string | null {
+  const named = ConversationId.safeParse(conversationOf(body.conversation));
+  return named.success ? sessionOfConversation(named.data) : null;
+}
+
 /** State of one Responses call: what came before, and how the answer is kept. */
 export interface ResponseSession {
   id: ResponseId;
@@ -25,8 +31,6 @@ export interface ResponseSession {
   wanted: SubjectKeyWanted | null;
   /** Where the call goes on with a session and may keep more in it. */
   kept: KeptSession | null;
-  /** The session of the conversation that the call names, or null. */
-  conversation: string | null;
   /** What it answered. */
   grant(key: SubjectKey | undefined): void;
   /** Stores the answer and its items; null when nothing is kept. */
@@ -143,7 +147,6 @@ export async function openResponseSession(
     },
     wanted: store && before === null ? await deps.contentKeys.wanted(deps, call, { session, expires_ms }) : null,
     kept: before === null ? null : { session, expires_ms },
-    conversation: conversation === null ? null : session,
     grant(key) {
       granted = key ?? null;
     },

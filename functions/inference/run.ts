@@ -39,7 +39,7 @@ import { type Quote, quote, type TaskBudget, taskBudget } from "./quote.ts";
 import { relayStream } from "./relay-stream.ts";
 import { relayUnary, settleFailure } from "./relay-unary.ts";
 import { replay } from "./replay.ts";
-import { openResponseSession, type ResponseSession } from "./response-session.ts";
+import { openResponseSession, type ResponseSession, sessionNamed } from "./response-session.ts";
 import { NO_KEEPER, resultKeeper } from "./result-keeper.ts";
 import { Settlement } from "./settlement.ts";
 import { stopOn } from "./stopper.ts";
@@ -123,16 +123,9 @@ export async function runInference(deps: Deps, call: Call, view: View): Promise<
       const onLeaving = () => {
         left = true;
       };
-      const holdNusd = quoted.hold_nusd;
-      const { operation } = view;
-      await detach(deps, call, {
-        operation,
-        dataKey,
-        holdNusd,
-        pool,
-        session: session?.conversation ?? null,
-        onLeaving,
-      });
+      const [holdNusd, { operation }] = [quoted.hold_nusd, view];
+      const kept = session === null ? null : sessionNamed(asked);
+      await detach(deps, call, { operation, dataKey, holdNusd, pool, session: kept, onLeaving });
       stopper.release();
       const answer = { ...contextOf(call, view, asked, session, features.model), extra: session?.extra ?? {} };
       return await follow(deps, call, dataKey, answer);

@@ -11,6 +11,7 @@ import { sha256 } from "../../../shared/crypto/sha256.ts";
 import type { Deps } from "../../context.ts";
 import { sealCall } from "../../detached/detached-call.ts";
 import { candidatesFor } from "../../inference/candidates.ts";
+import { sessionNamed } from "../../inference/response-session.ts";
 import type { BatchCall } from "./batch.ts";
 import type { BatchRequest } from "./parse-line.ts";
 
@@ -104,7 +105,7 @@ export async function dispatchLine(
     // Until the batch has the answer, at the latest when it expires and is put together.
     expires_ms: (batch.expires_ms + LIMITS.detachedLifeMs) as UnixMs, // safe because: milliseconds plus milliseconds
     callback: null,
-    session: null,
+    session: endpoint === "/v1/responses" ? sessionNamed(request.body) : null,
   });
   if (job !== null) deps.poolWatch.sent(job.queue);
 }
