@@ -1,15 +1,15 @@
 import { spawnSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { fetchedExchange } from "../../functions/adapters/egress/fetched-exchange.ts";
 import { hostExchange } from "../../functions/adapters/egress/host-exchange.ts";
 import { socketExchange } from "../../functions/adapters/egress/socket-exchange.ts";
+import { workerdEgress } from "../../functions/adapters/egress/workerd.ts";
 import { denoBinary, ROOT } from "../../infra/local/command.mjs";
 import { EXCHANGE_SCENARIOS, RawServer } from "../support/exchange-scenarios.ts";
 import { openNodeSocket } from "../support/node-plain-socket.ts";
 
 describe.each([
   ["over kept connections of the host", hostExchange, []],
-  ["over fetch", () => fetchedExchange((url, init) => fetch(url, init)), ["host_only"]],
+  ["over fetch", () => workerdEgress({ fetch }).exchange, ["host_only"]],
   ["over a connection of its own", () => socketExchange(openNodeSocket), ["kept_only"]],
 ] as const)("an exchange with an engine, %s,", (_, make, left) => {
   let server = new RawServer();

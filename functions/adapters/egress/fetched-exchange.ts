@@ -4,12 +4,10 @@ import { type PartReader, partReader } from "./part-reader.ts";
 /** A body that says to be no longer is read in one piece by the runtime, at a fraction of the price of its parts. */
 const ONE_PIECE_BYTES_MAX = 64 * 1024;
 
-/** The exchanges of a platform whose only way out is `fetch`. */
+/** The exchanges of a platform whose only way out is `fetch`: as little as that one follows redirects, they do. */
 export function fetchedExchange(fetch: Egress["operatorFetch"]): Egress["exchange"] {
-  return async (url, { method, headers, body, signal }) => {
-    const init = { method, headers, signal, redirect: "manual", ...(body === null ? {} : bodyOf(body)) };
-    return exchangeOf(await fetch(url, init as RequestInit)); // safe because: "manual" is one of its words, and DOM's types lack `duplex`
-  };
+  return async (url, { method, headers, body, signal }) =>
+    exchangeOf(await fetch(url, { method, headers, signal, ...(body === null ? {} : bodyOf(body)) }));
 }
 
 function bodyOf(body: NonNullable<ExchangeRequest["body"]>): { body: BodyInit; duplex?: "half" } {

@@ -24,8 +24,8 @@ export interface Egress {
   /** Fetch for telemetry, buckets and keys; redirects are never followed. */
   operatorFetch(url: string, init: RequestInit): Promise<Response>;
   /**
-   * One request of an engine, or of the objects of a cell; resolves when the head of the answer is there. Redirects are handed back, never followed.
-   * Rejects with the signal's reason or a network error.
+   * One request of an engine, or of the objects of a cell; resolves when the head of the answer is there. Redirects are
+   * handed back, never followed. Rejects with the signal's reason or a network error.
    */
   exchange(url: string, request: ExchangeRequest): Promise<Exchange>;
 }
