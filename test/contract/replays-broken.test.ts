@@ -3,21 +3,15 @@ import { ObjectUnavailable } from "../../durable/runtime/object-class.ts";
 import type { LogItem } from "../../shared/contracts/ports/task-log.ts";
 import { err, ok } from "../../shared/contracts/result.ts";
 import { CHAT, chat, DETACHED, lastFrame, queued, read, taken, taskOf } from "../support/detached-asks.ts";
-import { type DetachedCell, detachedCell } from "../support/detached-cell.ts";
-import { events, type Script, TAIL, WORDS, whole } from "../support/engine-scripts.ts";
+import { events, TAIL, WORDS, whole } from "../support/engine-scripts.ts";
 import { eventually } from "../support/lab.ts";
+import { type ScriptedDetachedCell, scriptedDetachedCell } from "../support/scripted-detached-cell.ts";
 
-/** What the engine does with the next requests, in order; it answers whole once they are used up. */
-let scripts: Script[];
-let cell: DetachedCell;
+let cell: ScriptedDetachedCell;
 beforeEach(async () => {
-  scripts = [];
-  cell = await detachedCell(async (body, signal) => (scripts.shift() ?? whole)(body, signal));
+  cell = await scriptedDetachedCell();
 });
-afterEach(async () => {
-  await cell.close();
-  expect(cell.failures).toEqual([]);
-});
+afterEach(() => cell.close());
 
 const STREAM = events([...WORDS, ...TAIL]);
 const KEYED = { "idempotency-key": '"broken-1"' };
@@ -33,7 +27,7 @@ const AWAY = { status: 503, code: "store_unavailable", retryMs: "1000" };
 
 describe("a key whose answer the store did not take", () => {
   it("is answered by its worker's next run, so that one crash of a log's object is no answer for a day", async () => {
-    scripts = [STREAM, STREAM];
+    cell.scripts.push(STREAM, STREAM);
     const { appendLog } = cell.deps.tasks;
     cell.faults.tasks.appendLog = async (...args) => {
       const [, , , part] = args;
@@ -68,7 +62,7 @@ describe("a key whose answer the store did not take", () => {
   it.each([true, false])(
     "is asked once more to take it, so that one write that failed costs nobody the answer: stream %s",
     async (stream) => {
-      scripts = [stream ? STREAM : whole];
+      cell.scripts.push(stream ? STREAM : whole);
       const { putResult } = cell.deps.tasks;
       cell.faults.tasks.putResult = (...args) => {
         cell.faults.tasks.putResult = putResult;
@@ -93,7 +87,7 @@ describe("a key whose answer the store did not take", () => {
   });
 
   it("ends its stream with that, never with an error that nobody can name", async () => {
-    scripts = [STREAM];
+    cell.scripts.push(STREAM);
     cell.faults.tasks.putResult = away;
     const { text, broken } = await read(await cell.ask(CHAT, chat("direct", true), KEYED));
     expect([broken, lastFrame(text).error.code]).toEqual([true, "outcome_unknown"]);

@@ -1,21 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { TaskId } from "../../shared/contracts/ids.ts";
 import { CHAT, chat, DETACHED, lastFrame, queued, read, taken } from "../support/detached-asks.ts";
-import { type DetachedCell, detachedCell } from "../support/detached-cell.ts";
-import { events, fed, type Script, TAIL, WORDS, whole } from "../support/engine-scripts.ts";
+import { events, fed, TAIL, WORDS } from "../support/engine-scripts.ts";
 import { eventually } from "../support/lab.ts";
+import { type ScriptedDetachedCell, scriptedDetachedCell } from "../support/scripted-detached-cell.ts";
 
-/** What the engine does with the next requests, in order; it answers whole once they are used up. */
-let scripts: Script[];
-let cell: DetachedCell;
+let cell: ScriptedDetachedCell;
 beforeEach(async () => {
-  scripts = [];
-  cell = await detachedCell(async (body, signal) => (scripts.shift() ?? whole)(body, signal));
+  cell = await scriptedDetachedCell();
 });
-afterEach(async () => {
-  await cell.close();
-  expect(cell.failures).toEqual([]);
-});
+afterEach(() => cell.close());
 
 describe("a task whose object's answer to being left to its run is lost", () => {
   it("is left to that run alone, so that no repeated key asks the provider again", async () => {
@@ -85,7 +79,7 @@ describe("a streamed run whose settlement does not get through", () => {
     "shows no error before somebody settled one, so that its worker goes on and the answer is whole: %s",
     async (gone) => {
       const engine = fed();
-      scripts = [engine.script, events([...WORDS, ...TAIL])];
+      cell.scripts.push(engine.script, events([...WORDS, ...TAIL]));
       settlingFails("nothing");
       const { appendLog } = cell.deps.tasks;
       if (gone === "appendLog")
@@ -112,7 +106,7 @@ describe("a streamed run whose settlement does not get through", () => {
 
   it("is ended as it was settled where only the answer to that was lost, and its worker is not asked again", async () => {
     const engine = fed();
-    scripts = [engine.script];
+    cell.scripts.push(engine.script);
     settlingFails("all");
     const { answer, task } = await queued(cell, true);
     const first = await taken(cell, task);
@@ -130,7 +124,7 @@ describe("a streamed run whose settlement does not get through", () => {
 
   it("of a provider is not done again, and says that its outcome is unknown", async () => {
     const engine = fed();
-    scripts = [engine.script];
+    cell.scripts.push(engine.script);
     settlingFails("nothing");
     const asked = cell.ask(CHAT, chat("direct", true), DETACHED);
     await engine.asked;
