@@ -276,4 +276,35 @@ describe("what an edge knows of pools", () => {
     expect(watch.sentTo("gpu").interactive).toBe(1);
     expect(logged).toContain("warn pools.queue");
   });
+
+  it("looks at a queue that is away as rarely as at one that answers, so that no call waits for it alone", async () => {
+    const { watch, state, calls } = watched();
+    state.queueDown = true;
+    await watch.states();
+    for (let at = 0; at < 10; at++) await watch.newer();
+    expect(calls.filter((call) => call === "depth")).toHaveLength(2);
+    state.now += LIMITS.poolViewMs + 1;
+    await watch.states();
+    expect(calls.filter((call) => call === "depth")).toHaveLength(4);
+  });
+
+  it("warns once for as long as a queue is away and tells once that it is back, so that no call writes a line", async () => {
+    const { watch, state, logged } = watched();
+    const looks = async (count: number) => {
+      for (let at = 0; at < count; at++) {
+        state.now += LIMITS.poolViewMs + 1;
+        await watch.states();
+      }
+      return logged.splice(0);
+    };
+    expect(await looks(3)).toEqual([]);
+    state.queueDown = true;
+    expect(await looks(3)).toEqual(["warn pools.queue", "warn pools.queue"]);
+    state.queueDown = false;
+    state.ready = 7;
+    expect(await looks(3)).toEqual(["pools.queue_back", "pools.queue_back"]);
+    expect(watch.last[0]?.queues.map(({ ready }) => ready)).toEqual([7, 7]);
+    state.queueDown = true;
+    expect(await looks(1)).toEqual(["warn pools.queue", "warn pools.queue"]);
+  });
 });

@@ -27,6 +27,7 @@ export interface PoolWatchParts {
 
 /** Where a question is under way, its answer is looked for as often. */
 const NEXT_LOOK_MS = 10;
+const NEVER_MS = Number.NEGATIVE_INFINITY;
 
 /** What this edge read last. */
 interface View {
@@ -61,6 +62,8 @@ export class PoolWatch {
   readonly #questions = { begun: 0, ended: 0, lastMs: 0 };
   /** Jobs sent since the last look at their queue. */
   readonly #sent = new Map<string, number>();
+  /** Queues that did not answer when they were looked at last, and when that was. */
+  readonly #away = new Map<string, number>();
 
   constructor(parts: PoolWatchParts) {
     this.#parts = parts;
@@ -214,24 +217,31 @@ export class PoolWatch {
     this.#waiting.delete(id);
   }
 
-  /** Queues of the pools that nobody has looked at since. One that does not answer keeps its older sample. */
+  /**
+   * Queues of the pools that nobody has looked at since. One that does not answer keeps its older sample, and is looked at
+   * no sooner again than one that does; its absence is told once, and once that it is over.
+   */
   async #sample(states: readonly PoolState[], sinceMs: number): Promise<QueueSample[]> {
-    const { queue, telemetry, names } = this.#parts;
+    const { queue, clock, telemetry, names } = this.#parts;
     if (queue === null) return [];
     const asked = names().flatMap((pool) => QUEUE_CLASSES.map((of): QueueName => ({ pool, class: of })));
     const due = asked.filter((name) => {
       const known = states.find(({ pool }) => pool === name.pool)?.queues.find((one) => one.class === name.class);
-      return known === undefined || known.sampled_ms < sinceMs;
+      return Math.max(known?.sampled_ms ?? NEVER_MS, this.#away.get(keyOf(name)) ?? NEVER_MS) < sinceMs;
     });
     const looks = due.map(async (name): Promise<QueueSample | null> => {
-      const before = this.#sent.get(keyOf(name)) ?? 0;
+      const key = keyOf(name);
+      const before = this.#sent.get(key) ?? 0;
       try {
         const depth = await queue.depth(name);
         // What was sent before the look is in it.
-        this.#sent.set(keyOf(name), Math.max(0, (this.#sent.get(keyOf(name)) ?? 0) - before));
+        this.#sent.set(key, Math.max(0, (this.#sent.get(key) ?? 0) - before));
+        if (this.#away.delete(key)) telemetry.log.info("pools.queue_back", { pool: name.pool, class: name.class });
         return { ...name, ...depth };
       } catch (cause) {
-        telemetry.log.warn("pools.queue", { pool: name.pool, class: name.class, cause: String(cause) });
+        const first = !this.#away.has(key);
+        this.#away.set(key, clock.now());
+        if (first) telemetry.log.warn("pools.queue", { pool: name.pool, class: name.class, cause: String(cause) });
         return null;
       }
     });

@@ -269,7 +269,7 @@ export const DEFECTS: readonly Defect[] = [
     "sent-for-ever",
     "A job that an edge sent counts as waiting for ever.",
     "functions/inference/pools/pool-watch.ts",
-    ["this.#sent.set(keyOf(name), Math.max(0, (this.#sent.get(keyOf(name)) ?? 0) - before));", ""],
+    ["this.#sent.set(key, Math.max(0, (this.#sent.get(key) ?? 0) - before));", ""],
   ),
   one(
     "worker-not-renewed",
