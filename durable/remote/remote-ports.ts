@@ -21,6 +21,8 @@ export interface CellFacts {
   queue: JobQueue["placement"];
   /** Every store of the cell, for its statement of residency. */
   stores: readonly { purpose: string; technology: string; jurisdiction: string; worm: string }[];
+  /** Whether their disk takes what calls write, as of this answer; objects of earlier releases do not say. */
+  disk?: { ready: boolean; reason: string | null };
 }
 
 /** Each answer of the signer as it crosses a process: what failed is data, too. */

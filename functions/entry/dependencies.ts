@@ -1,3 +1,4 @@
+import type { RemotePorts } from "../../durable/remote/remote-ports.ts";
 import { describeProblem } from "../../shared/contracts/config/problem.ts";
 import type { CellStore } from "../../shared/contracts/ports/cell-store.ts";
 import type { ConfigSource } from "../../shared/contracts/ports/config-source.ts";
@@ -7,9 +8,10 @@ import type { Dependency } from "../context.ts";
 
 const PROBE_MS_MAX = 2_000;
 
-const within = async (probe: () => Promise<{ ready: boolean; reason: string | null }>) => {
+/** What a probe finds, or that it did not say in time. Never rejects. */
+export const within = async (probe: Dependency["probe"]): ReturnType<Dependency["probe"]> => {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<{ ready: boolean; reason: string | null }>((resolve) => {
+  const late = new Promise<Awaited<ReturnType<Dependency["probe"]>>>((resolve) => {
     timer = setTimeout(() => resolve({ ready: false, reason: `no answer in ${PROBE_MS_MAX} ms` }), PROBE_MS_MAX);
   });
   try {
@@ -21,6 +23,9 @@ const within = async (probe: () => Promise<{ ready: boolean; reason: string | nu
   }
 };
 
+/** What durable objects are kept on. */
+export const DISK = "disk";
+
 /** What the cell does without while the cell layer's statement could not be renewed and is still good. */
 export const RENEWAL = "policy-renewal";
 
@@ -30,9 +35,16 @@ export const policyDependencies = (policy: PolicyReadiness): Dependency[] => [
   { name: RENEWAL, required: false, probe: async () => policy.renewing() },
 ];
 
+/** The disk of the objects' process, which tells an edge what it finds there; one of an earlier release tells nothing. */
+export const objectsDisk = (host: RemotePorts["host"]): Dependency => ({
+  name: DISK,
+  required: true,
+  probe: () => within(async () => (await host.facts()).disk ?? { ready: true, reason: null }),
+});
+
 /**
  * What `/readyz` asks of every cell: the durable objects are required; the control database and a stale configuration only
- * degrade. A cell that keeps its objects itself asks its disk too.
+ * degrade. A cell that keeps its objects itself asks its disk too, and an edge that of its objects.
  */
 export const dependenciesOf = ({
   db,

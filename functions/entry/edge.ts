@@ -6,6 +6,7 @@ import type { SignerService } from "../adapters/signer/signer-service.ts";
 import { composeCell } from "./compose.ts";
 import { connectObjects, ObjectsUnusable } from "./connect-objects.ts";
 import { Degradation } from "./degradation.ts";
+import { objectsDisk } from "./dependencies.ts";
 import { type EdgeEnv, readEdgeEnv } from "./edge-env.ts";
 import { EnvUnusable } from "./env-unusable.ts";
 import { host, PortInUse } from "./host.ts";
@@ -56,6 +57,7 @@ async function start(env: EdgeEnv, variables: Record<string, string | undefined>
     policies: ports.policy,
     dependencies: [
       ...parts.dependencies,
+      objectsDisk(ports.host),
       {
         name: "edge",
         required: true,

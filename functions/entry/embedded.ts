@@ -169,10 +169,11 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
     }),
     scopes: movedScopes(db),
   });
+  const disk = homeDisk(home, clock);
   const { handle, deps, runner, batches, pull } = composeCell({
     ...parts,
     ...published,
-    dependencies: [...parts.dependencies, homeDisk(home, clock)],
+    dependencies: [...parts.dependencies, disk],
     tenants,
     sessions: embeddedSessionStore(objects),
     tasks: tasks.store,
@@ -225,6 +226,7 @@ async function start(env: EmbeddedEnv, variables: Record<string, string | undefi
         keys: [edgePublicKey(edgeKey(home, ids.bytes)), ...env.BAILIWICK_EDGE_KEYS],
         tls: tlsOf(env),
         versionMax: env.BAILIWICK_OBJECTS_VERSION_MAX,
+        disk,
       })
     : null;
   const endpoint = env.BAILIWICK_ENDPOINT ?? cell.endpoint.replace(/:\d+$/, `:${server.port}`);

@@ -4,13 +4,14 @@ import { hostFiles } from "../../durable/runtime/host-files.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Clock } from "../../shared/contracts/ports/clock.ts";
 import type { Dependency } from "../context.ts";
+import { DISK, within } from "./dependencies.ts";
 
 const PROBE_FILE = "writable.probe";
 
 /**
  * Whether the home still takes what a call writes: a file of that size, made durable and removed again. What is well is
  * written at most once in `homeProbeMs`, however often it is asked; a full or failing disk is named with the system's code
- * and looked at with each question, one look at a time.
+ * and looked at with each question, one look at a time; one that does not come back is missing, too.
  */
 export function homeDisk(home: string, clock: Clock): Dependency {
   const path = join(home, PROBE_FILE);
@@ -33,7 +34,7 @@ export function homeDisk(home: string, clock: Clock): Dependency {
     }
   }
   return {
-    name: "disk",
+    name: DISK,
     required: true,
     async probe() {
       if (probing === null || clock.now() >= untilMs) {
@@ -43,7 +44,8 @@ export function homeDisk(home: string, clock: Clock): Dependency {
           return found;
         });
       }
-      return probing;
+      const looking = probing;
+      return within(() => looking);
     },
   };
 }

@@ -6,7 +6,7 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import { publicKeyOf } from "../../shared/crypto/ed25519-jwk.ts";
 import { edgeVerifier, objectsUri, readEdgeKey } from "../../shared/crypto/edge-token.ts";
 import { signerService } from "../adapters/signer/signer-service.ts";
-import type { Deps } from "../context.ts";
+import type { Dependency, Deps } from "../context.ts";
 import { EnvUnusable } from "./env-unusable.ts";
 import { host } from "./host.ts";
 import { LOOPBACK_HOSTS } from "./listen-env.ts";
@@ -41,6 +41,8 @@ export interface ObjectsPortOptions {
   tls: { cert: string; key: string } | null;
   /** The newest version of the protocol that it speaks; the product's own where nothing is said. */
   versionMax: number | undefined;
+  /** The disk that the objects lie on. */
+  disk: Dependency;
 }
 
 /**
@@ -49,7 +51,7 @@ export interface ObjectsPortOptions {
  */
 export async function openObjectsPort(
   parts: Parts,
-  { listen, keys, tls, versionMax = PROTOCOL.max }: ObjectsPortOptions,
+  { listen, keys, tls, disk, versionMax = PROTOCOL.max }: ObjectsPortOptions,
 ): Promise<{ port: number; stop(): Promise<void> }> {
   const { archive, jobQueue, moves, signer, cell, clock, telemetry } = parts;
   if (tls === null && !LOOPBACK_HOSTS.includes(listen.host))
@@ -77,6 +79,7 @@ export async function openObjectsPort(
         archive: archive.placement,
         queue: jobQueue.placement,
         stores: parts.stores,
+        disk: await disk.probe(),
       }),
     },
   };

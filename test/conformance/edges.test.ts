@@ -1,3 +1,5 @@
+import { mkdirSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually, type Lab, marker, user } from "../support/lab.ts";
 import { chargedNusd, expectChained, readLedger } from "../support/ledger.ts";
@@ -76,6 +78,47 @@ describe("two edges before the objects of one cell, each a process of its own", 
     expect(await there.responses.cancel(begun.id)).toMatchObject({ status: "cancelled" });
     expect(await here.responses.retrieve(begun.id)).toMatchObject({ status: "cancelled" });
     expect(await split.upstream.about(slow)[0]?.over).toBe(false);
+  });
+
+  it("are not ready while their objects' disk takes nothing, as the objects' process is not, or while that is gone", async () => {
+    const { cell } = split;
+    const ready = async (url: string) => {
+      const response = await fetch(`${url}/readyz`);
+      return { http: response.status, ...(await response.json()) };
+    };
+    const all = [cell.operatorsUrl, ...cell.edges];
+    const probe = join(cell.home, "writable.probe");
+    // A folder in its way is the disk that a test can break without another process noticing.
+    const missing = await eventually(
+      async () => {
+        mkdirSync(probe, { recursive: true });
+        return Promise.all(all.map(ready));
+      },
+      (found) => found.every(({ http }) => http === 503),
+      20_000,
+    );
+    const disk = { http: 503, status: "unready", missing: [{ name: "disk", reason: "EISDIR" }] };
+    expect(missing).toMatchObject([disk, disk, disk]);
+    rmdirSync(probe);
+    const back = await Promise.all(all.map(ready));
+    expect(back.map(({ http, missing }) => [http, missing])).toEqual([200, 200, 200].map((status) => [status, []]));
+
+    await cell.objects.kill9();
+    const gone = await Promise.all(cell.edges.map(ready));
+    const silent = ["objects", "disk"].map((name) => ({ name, reason: "no answer in 2000 ms" }));
+    for (const { http, missing } of gone) {
+      expect(http).toBe(503);
+      expect(missing).toEqual(expect.arrayContaining(silent));
+    }
+    await cell.objects.start();
+    for (const edge of cell.edges)
+      expect(
+        await eventually(
+          () => ready(edge),
+          ({ http }) => http === 200,
+          30_000,
+        ),
+      ).toMatchObject({ missing: [] });
   });
 
   it("continue each other's conversations", async () => {
