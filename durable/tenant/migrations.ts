@@ -2,6 +2,7 @@ import { BUNDLE_SHELF_SCHEMA } from "../runtime/bundle-shelf.ts";
 import { LOG_SCHEMA } from "../runtime/log/schema.ts";
 import type { Migration } from "../runtime/sql.ts";
 import { APPROVAL_SCHEMA } from "./core/approvals.ts";
+import { BEGUN_SCHEMA } from "./core/begun.ts";
 import { DECISION_RING_SCHEMA } from "./core/decisions.ts";
 import { ERASURE_SCHEMA } from "./core/erasures.ts";
 import { EXPORT_SCHEMA } from "./core/export-parts.ts";
@@ -89,4 +90,5 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { id: MOVE_MIGRATION, floor: MOVE_FLOOR, sql: MOVE_SCHEMA },
   { id: PIN_MIGRATION, floor: PIN_FLOOR, sql: PIN_SCHEMA },
   { id: 11, floor: 6, sql: [...KEPT_SESSION_SCHEMA, ...EXPORT_SCHEMA] },
+  { id: 12, floor: 6, sql: BEGUN_SCHEMA },
 ];

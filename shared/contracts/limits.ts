@@ -100,6 +100,11 @@ export const LIMITS = {
   budgetsPerTenantMax: 256,
   /** Grace after a task's deadline before its hold becomes the charge. */
   abandonGraceMs: 30 * SECOND,
+  /**
+   * From the entry that a change begins to the one that says how it ended: an edge asks for the change for up to 50 s
+   * (`remoteWaitMsMax`, then `remoteAnswerMsMax`) and three times as long for its end, 200 s in all.
+   */
+  recordEndMsMax: 5 * MINUTE,
   refusalCoalesceMs: 10 * SECOND,
   /** Rows answered by one `GET /v1/usage`. */
   usageRowsMax: 1_000,

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ObjectUnavailable } from "../../durable/runtime/object-class.ts";
 import { systemClock } from "../../functions/adapters/clock/system.ts";
 import { fileSystemObjectStore } from "../../functions/adapters/object-store/file-system.ts";
+import type { LedgerEntry } from "../../shared/contracts/ledger.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import { err } from "../../shared/contracts/result.ts";
 import { type DetachedCell, detachedCell } from "../support/detached-cell.ts";
@@ -42,8 +43,8 @@ const create = async (file: string) =>
     headers: { "content-type": "application/json" },
   });
 
-/** Outcomes of the entries about one resource, in order. */
-async function told(resource: string | null): Promise<string[]> {
+/** The entries about one resource, or the one that was changed last, in order. */
+async function entriesAbout(resource: string | null): Promise<LedgerEntry[]> {
   const state = await cell.deps.tenants.lookup(cell.tenant, null);
   if (!state.ok) throw new Error("no tenant");
   const access = { kid: null, versions: { credential: 0, ...state.value.state.versions } };
@@ -51,7 +52,16 @@ async function told(resource: string | null): Promise<string[]> {
   if (!page.ok) throw new Error("refused");
   const changes = page.value.entries.filter(({ kind }) => kind === "data.changed");
   const id = resource ?? changes.at(-1)?.detail.resource;
-  return changes.filter(({ detail }) => detail.resource === id).map(({ outcome }) => outcome);
+  return changes.filter(({ detail }) => detail.resource === id);
+}
+const told = async (resource: string | null) => (await entriesAbout(resource)).map(({ outcome }) => outcome);
+
+/** The tenant's object closes, once the bound has passed, what was begun with that entry. */
+async function closed(opened: number | undefined) {
+  await cell.tenantAlarmIn(LIMITS.recordEndMsMax);
+  expect((await entriesAbout(null)).at(-1)).toMatchObject({
+    ...{ kind: "data.changed", outcome: "failure", detail: { opened, error: "outcome_unknown" } },
+  });
 }
 
 describe("the ledger, of files and batches", () => {
@@ -62,6 +72,15 @@ describe("the ledger, of files and batches", () => {
     expect((await told(batch)).slice(0, 2)).toEqual(["pending", "success"]);
     expect((await ask(`/v1/files/${file}`, { method: "DELETE" })).status).toBe(200);
     expect((await told(file)).slice(2)).toEqual(["pending", "success"]);
+  });
+
+  it("names the entry that an end ends, so that two changes of one file are told apart", async () => {
+    const file = await idOf(await upload());
+    await Promise.all([1, 2].map(() => ask(`/v1/files/${file}`, { method: "DELETE" })));
+    const entries = await entriesAbout(file);
+    const ends = entries.filter(({ outcome }) => outcome !== "pending");
+    const begun = entries.filter(({ outcome }) => outcome === "pending").map(({ seq, request }) => [seq, request]);
+    expect(ends.map(({ detail, request }) => [detail.opened, request]).sort()).toEqual(begun.sort());
   });
 
   it("says of a batch that was refused that it failed", async () => {
@@ -83,7 +102,9 @@ describe("the ledger, of files and batches", () => {
         keepFile: () => upload(),
       };
       expect((await asked[method]()).status).toBe(503);
-      expect((await told(null)).at(-1)).toBe("pending");
+      const about = await entriesAbout(null);
+      expect(about.at(-1)?.outcome).toBe("pending");
+      await closed(about.at(-1)?.seq);
       cell.deps.batches = batches;
       expect((await ask(`/v1/files/${file}`, { method: "GET" })).status).toBe(200);
     },
@@ -105,6 +126,7 @@ describe("the ledger, of files and batches", () => {
     expect((await ask(`/v1/files/${file}`, { method: "DELETE" })).status).toBe(200);
     delete cell.faults.tenants.record;
     expect((await told(file)).slice(2)).toEqual(["pending"]);
+    await closed((await entriesAbout(file)).at(-1)?.seq);
     expect(cell.logged.some((line) => line.includes("record.unended"))).toBe(true);
   });
 });

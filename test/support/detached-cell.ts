@@ -12,6 +12,7 @@ import { sessionClass } from "../../durable/session/core.ts";
 import { embeddedSessionStore } from "../../durable/session/embedded.ts";
 import { embeddedTaskStore } from "../../durable/task/embedded.ts";
 import { taskObjectClass } from "../../durable/task/object-class.ts";
+import { sweep } from "../../durable/tenant/core.ts";
 import { embeddedTenantPolicies, embeddedTenantStore } from "../../durable/tenant/embedded.ts";
 import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
 import { systemClock } from "../../functions/adapters/clock/system.ts";
@@ -260,6 +261,9 @@ export async function detachedCell(
       const { task_id: id } = (await response.json()) as JsonObject; // safe because: the operation's own schema
       return String(id);
     },
+    /** What the tenant's object does when its alarm goes off in so long. */
+    tenantAlarmIn: (ms: number) =>
+      objects.call(tenantClass, tenant, (sql, env) => sweep(sql, { ...env, now: env.now + ms })),
     /** What the cell's faults stand before. */
     store: taskStore,
     /** Asks as an operator of the cell. */

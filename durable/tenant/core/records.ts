@@ -5,16 +5,18 @@ import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import { type Bundles, NO_BUNDLES, textsOf } from "../../runtime/log/bundles.ts";
 import type { CoreEnv, Sql } from "../../runtime/sql.ts";
 import { accessRefusal, readGate } from "./access.ts";
+import { noteBegun, noteEnded } from "./begun.ts";
 import { headOf, ledgerWriter, parseEntry } from "./ledger.ts";
 
 /**
- * Appends an entry for something that happened elsewhere; the same `dedupe` within 72 h answers the first one. Throws for
- * kinds that only this object's own steps may write: the sums of usage rest on them.
+ * Appends an entry for something that happened elsewhere; the same `dedupe` within 72 h answers the first one. What
+ * names its end is closed here if that does not come (`begun.ts`). Throws for kinds that only this object's own steps may
+ * write: the sums of usage rest on them.
  */
 export function record(
   sql: Sql,
   env: CoreEnv,
-  { kind, outcome: told, action, by, detail, dedupe }: Recorded,
+  { kind, outcome: told, action, by, detail, dedupe, ended_by }: Recorded,
 ): Result<{ seq: number }, never> {
   if (kind.startsWith("task.") || kind.startsWith("ledger.") || kind === "tenant.provisioned")
     throw new RangeError("this kind is not recorded from outside");
@@ -25,6 +27,8 @@ export function record(
     const outcome = told ?? (failed ? "failure" : "success");
     const seq = ledgerWriter(sql, env.now).append({ kind, outcome, action, task: null, by, detail });
     sql.run("INSERT INTO recorded (dedupe, seq, at_ms) VALUES (?, ?, ?)", dedupe, seq, env.now);
+    if (ended_by !== undefined) noteBegun(sql, env.now, seq, ended_by);
+    noteEnded(sql, dedupe);
     return ok({ seq });
   });
 }

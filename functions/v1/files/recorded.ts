@@ -1,4 +1,4 @@
-import type { LedgerEntry } from "../../../shared/contracts/ledger.ts";
+import type { Recorded } from "../../../shared/contracts/ports/tenant-store.ts";
 import type { Result } from "../../../shared/contracts/result.ts";
 import type { Call, Deps } from "../../context.ts";
 import { askedAgain } from "../../pipeline/asked-again.ts";
@@ -14,38 +14,27 @@ export interface RecordedChange {
 /**
  * A change of files and batches between the two entries of the tenant's ledger that tell of it: `pending` before it is
  * done, so that nothing happens unrecorded, and how it ended behind it. If we crash in between, or the store does not
- * answer, the ledger says that it was begun, and nothing of how it ended.
+ * answer, the tenant's object closes it as `outcome_unknown`.
  */
 export async function recorded<T, E extends { reason: string }>(
-  deps: Pick<Deps, "tenants" | "telemetry">,
-  call: Pick<Call, "actor" | "by" | "request">,
-  change: RecordedChange,
-  act: () => Promise<Result<T, E>>,
-): Promise<Result<T, E>> {
-  await note(deps, call, change, "pending", "");
-  const made = await act();
-  const ended = made.ok ? change : { ...change, detail: { ...change.detail, reason: made.error.reason } };
-  try {
-    await askedAgain(() => note(deps, call, ended, made.ok ? "success" : "failure", ":end"));
-  } catch (cause) {
-    // It is done, or refused, and whoever asked is told so.
-    deps.telemetry.log.error("record.unended", cause, { request: call.request, resource: change.resource });
-  }
-  return made;
-}
-
-async function note(
-  { tenants }: Pick<Deps, "tenants">,
+  { tenants, telemetry }: Pick<Deps, "tenants" | "telemetry">,
   { actor, by, request }: Pick<Call, "actor" | "by" | "request">,
   { resource, action, detail }: RecordedChange,
-  outcome: LedgerEntry["outcome"],
-  step: string,
-): Promise<void> {
-  unwrap(
-    await tenants.record(actor.scopes.tenant, {
-      ...{ kind: "data.changed", outcome, action, by },
-      detail: { resource, ...detail },
-      dedupe: `${action}:${request}${step}`,
-    }),
-  );
+  act: () => Promise<Result<T, E>>,
+): Promise<Result<T, E>> {
+  const begins = `${action}:${request}`;
+  const ends = `${begins}:end`;
+  const note = async (entry: Pick<Recorded, "outcome" | "detail" | "dedupe" | "ended_by">) =>
+    unwrap(await tenants.record(actor.scopes.tenant, { kind: "data.changed", action, by, ...entry }));
+  const about = { resource, ...detail };
+  const { seq: opened } = await note({ outcome: "pending", detail: about, dedupe: begins, ended_by: ends });
+  const made = await act();
+  const ended = made.ok ? { ...about, opened } : { ...about, opened, reason: made.error.reason };
+  try {
+    await askedAgain(() => note({ outcome: made.ok ? "success" : "failure", detail: ended, dedupe: ends }));
+  } catch (cause) {
+    // It is done, or refused, and whoever asked is told so.
+    telemetry.log.error("record.unended", cause, { request, resource });
+  }
+  return made;
 }

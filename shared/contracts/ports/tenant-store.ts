@@ -283,6 +283,11 @@ export interface Recorded {
   by: Attribution;
   detail: JsonObject;
   dedupe: string;
+  /**
+   * Of what only begins: the `dedupe` of the entry that will say how it ended. If none comes within `recordEndMsMax`, the
+   * object appends one itself, with the error `outcome_unknown`; one that comes later is appended all the same.
+   */
+  ended_by?: string;
 }
 
 /**

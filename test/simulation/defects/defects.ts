@@ -49,6 +49,12 @@ export const DEFECTS: readonly Defect[] = [
     "HEAD.set(this.#sql, { size: seq + 1, hash, at_ms: atMs });",
     "HEAD.set(this.#sql, { size: seq + 1, hash: prev, at_ms: atMs });",
   ]),
+  one(
+    "change-left-open",
+    "A change of a file or batch that a crash cut is never closed.",
+    "durable/tenant/core/records.ts",
+    ["if (ended_by !== undefined) noteBegun(sql, env.now, seq, ended_by);", ""],
+  ),
   one("event-dropped", "Events whose delivery failed count as delivered.", "durable/tenant/object-class.ts", [
     "await object.call((sql, env) => feedFailed(sql, env.now));",
     "await object.call((sql) => feedDelivered(sql, batch.next));",

@@ -13,7 +13,7 @@ import { checkBatch } from "./batches.ts";
 import { checkCharges, checkSums, checkTasks } from "./books.ts";
 import { checkErasures, checkSessions } from "./content.ts";
 import { checkApprovals, checkCallbacks, checkDenials, checkMoves } from "./governance.ts";
-import { checkCheckpoints, checkHeads, readLedger } from "./ledger.ts";
+import { checkChanges, checkCheckpoints, checkHeads, readLedger } from "./ledger.ts";
 import { checkRefused } from "./pools.ts";
 
 export type Complain = (invariant: string, detail: string) => void;
@@ -38,6 +38,7 @@ export async function judge(cell: SimulatedCell, facts: Facts, caller: Caller, p
       if (other !== tenant && entries.some(({ text }) => text.includes(`[${other} q`)))
         complain("nothing of a tenant reaches another", `${other} in the ledger of ${tenant}`);
     checkHeads(facts, tenant, entries, chain);
+    checkChanges(tenant, sql, entries, chain);
     if (cell.shape.publishes) {
       const size = await checkCheckpoints(cell, publicKeys, tenant, entries, chain);
       if (size !== entries.length) chain(`${tenant}: ${size} of ${entries.length} entries are published`);

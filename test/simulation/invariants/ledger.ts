@@ -15,6 +15,7 @@ export interface Entry {
   seq: number;
   kind: string;
   action: string;
+  outcome: string;
   task: string | null;
   detail: JsonObject;
   leaf: Uint8Array;
@@ -37,7 +38,7 @@ export function readLedger(tenant: string, sql: NodeSql, complain: (detail: stri
       complain(`${tenant}: entry ${seq} is of ${String(parsed.tenant)}`);
     prev = encodeHex(leaf);
     if (hash !== prev) complain(`${tenant}: the hash of entry ${seq} is not its own`);
-    const { detail, task, kind, action } = parsed;
+    const { detail, task, kind, action, outcome } = parsed;
     return {
       ...{
         seq,
@@ -45,6 +46,7 @@ export function readLedger(tenant: string, sql: NodeSql, complain: (detail: stri
         text: body,
         kind: String(kind),
         action: String(action),
+        outcome: String(outcome),
         task: typeof task === "string" ? task : null,
       },
       detail: isJsonObject(detail) ? detail : {},
@@ -65,6 +67,20 @@ export function checkHeads(
     if (entry === undefined || encodeHex(entry.leaf) !== head)
       complain(`${tenant}: the head at size ${size} that was shown is not in the ledger any more`);
   }
+}
+
+/** Every change that began has ended in the ledger, or will be closed by its object. */
+export function checkChanges(
+  tenant: TenantName,
+  sql: NodeSql,
+  entries: readonly Entry[],
+  complain: (detail: string) => void,
+): void {
+  const ended = new Set(entries.map(({ detail }) => detail.opened));
+  for (const { seq, kind, outcome } of entries)
+    if (kind === "data.changed" && outcome === "pending" && !ended.has(seq))
+      if (sql.get("SELECT 1 AS found FROM begun WHERE seq = ?", seq) === undefined)
+        complain(`${tenant}: nobody says how the change of entry ${seq} ended`);
 }
 
 /** Every published checkpoint is signed and is the root of what the ledger holds up to its size. */
