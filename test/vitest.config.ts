@@ -24,7 +24,7 @@ export const HEAVY = [
   "test/contract/remote-stores.test.ts",
   "test/contract/object-store.{s3,runtimes}.test.ts",
   "test/runtime/{control-db.workerd,global-telemetry}.test.ts",
-  "test/conformance/{node,workerd-start,edges}.test.ts",
+  "test/conformance/{node,workerd-start,workerd-operator,edges}.test.ts",
   "test/conformance/{split,split-tls,two-edges}.test.ts",
   "test/conformance/restart.test.ts",
   "test/conformance/backup.test.ts",

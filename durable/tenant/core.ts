@@ -33,10 +33,11 @@ export {
   partDigests,
 } from "./core/export-parts.ts";
 export { dueFeed, feedDelivered, feedFailed, feedIsDue } from "./core/feed.ts";
-export { createKey, grantOperator, listKeys, revokeKey, rotateKey } from "./core/keys.ts";
+export { createKey, listKeys, revokeKey, rotateKey } from "./core/keys.ts";
 export { log, period, proof, tenantLog } from "./core/log.ts";
 export { freeze, leave, noteArchive, release, stay } from "./core/move.ts";
 export { moveOf } from "./core/move-state.ts";
+export { grantOperator } from "./core/operator-grants.ts";
 export {
   activateBundle,
   listBundles,

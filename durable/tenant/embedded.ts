@@ -1,6 +1,7 @@
 import type { TenantId } from "../../shared/contracts/ids.ts";
+import type { Attribution } from "../../shared/contracts/ledger.ts";
 import type { PolicyState } from "../../shared/contracts/ports/policy-store.ts";
-import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
+import type { NewKey, TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 import type { StatementSigner } from "../../shared/crypto/policy-statement.ts";
 import { type ReadingBody, readingArchive } from "../runtime/log/archived-read.ts";
@@ -94,6 +95,26 @@ export function embeddedTenantStore(host: ObjectHost, of: TenantClass): TenantSt
       read(tenant, (sql, env, bundles) => core.ledgerPage(sql, env, access, page, bundles)),
   };
 }
+
+/** What whoever deploys a cell asks of a tenant's object. No part of the port that edges have, and no operation's. */
+export interface OperatorGrants {
+  /** Once for each key id, whatever became of the key since. */
+  grant(
+    tenant: TenantId,
+    by: Attribution,
+    key: Omit<NewKey, "cell_operator">,
+  ): Promise<ReturnType<typeof core.grantOperator> | Result<never, typeof unknownTenant>>;
+}
+
+/** The same over objects in this process, or in a Durable Object over itself. */
+export const embeddedOperatorGrants = (host: ObjectHost, of: TenantClass): OperatorGrants => ({
+  async grant(tenant, by, key) {
+    const granted = await host.call(of, tenant, (sql, env) =>
+      core.isWritten(sql) ? core.grantOperator(sql, env, by, key) : err(unknownTenant),
+    );
+    return granted ?? err(unknownTenant);
+  },
+});
 
 /** The tenants' layers of the policy port over the same objects; `sign` states their freshness. */
 export function embeddedTenantPolicies(

@@ -8,6 +8,7 @@ import { ERASURE_SCHEMA } from "./core/erasures.ts";
 import { EXPORT_SCHEMA } from "./core/export-parts.ts";
 import { KEPT_SESSION_SCHEMA } from "./core/kept-sessions.ts";
 import { MOVE_FLOOR, MOVE_MIGRATION, MOVE_SCHEMA } from "./core/move-state.ts";
+import { OPERATOR_GRANT_SCHEMA } from "./core/operator-grants.ts";
 import { PIN_FLOOR, PIN_MIGRATION, PIN_SCHEMA } from "./core/pins.ts";
 import { POLICY_KEY_SCHEMA } from "./core/policy-keys.ts";
 import { SUBJECT_KEY_SCHEMA } from "./core/subject-keys.ts";
@@ -91,4 +92,5 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { id: PIN_MIGRATION, floor: PIN_FLOOR, sql: PIN_SCHEMA },
   { id: 11, floor: 6, sql: [...KEPT_SESSION_SCHEMA, ...EXPORT_SCHEMA] },
   { id: 12, floor: 6, sql: BEGUN_SCHEMA },
+  { id: 13, floor: 6, sql: OPERATOR_GRANT_SCHEMA },
 ];

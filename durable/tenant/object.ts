@@ -1,14 +1,20 @@
 import { DurableObject } from "cloudflare:workers";
 import type { TenantId } from "../../shared/contracts/ids.ts";
+import type { Attribution } from "../../shared/contracts/ledger.ts";
 import type { EventSink } from "../../shared/contracts/ports/event-sink.ts";
-import type { TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
+import type { NewKey, TenantStore } from "../../shared/contracts/ports/tenant-store.ts";
 import type { RowsCursor } from "../../shared/contracts/tenant-move.ts";
 import type { StatementSigner } from "../../shared/crypto/policy-statement.ts";
 import type { DurableState } from "../runtime/durable-object.ts";
 import { DurableObjectShell, shellHost } from "../runtime/durable-object-shell.ts";
 import type { LogParts } from "../runtime/log/parts.ts";
 import type { PolicyLayerStore } from "../runtime/policy-layers.ts";
-import { embeddedTenantPolicies, embeddedTenantStore } from "./embedded.ts";
+import {
+  embeddedOperatorGrants,
+  embeddedTenantPolicies,
+  embeddedTenantStore,
+  type OperatorGrants,
+} from "./embedded.ts";
 import { type TenantMoving, tenantMoving } from "./moving.ts";
 import { tenantObjectClass } from "./object-class.ts";
 
@@ -45,6 +51,7 @@ export class TenantObject extends DurableObject {
   readonly #store: TenantStore;
   readonly #policies: PolicyLayerStore;
   readonly #moving: TenantMoving;
+  readonly #operators: OperatorGrants;
   readonly #tenant: TenantId;
 
   constructor(ctx: DurableState, env: unknown, { sink, log = null, sign }: TenantParts) {
@@ -56,6 +63,7 @@ export class TenantObject extends DurableObject {
     // The port's own code over the single object that this is.
     const host = shellHost(shell);
     this.#moving = tenantMoving(host, of);
+    this.#operators = embeddedOperatorGrants(host, of);
     this.#store = embeddedTenantStore(host, of);
     this.#policies = embeddedTenantPolicies(host, of, sign)(this.#tenant);
   }
@@ -203,6 +211,9 @@ export class TenantObject extends DurableObject {
   }
   listBundles(...args: PolicyArgs<"list">) {
     return this.#policies.list(...args);
+  }
+  grantOperator(by: Attribution, key: Omit<NewKey, "cell_operator">) {
+    return this.#operators.grant(this.#tenant, by, key);
   }
   moveLeave(...args: MovingArgs<"leave">) {
     return this.#moving.leave(this.#tenant, ...args);

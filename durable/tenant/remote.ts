@@ -4,6 +4,7 @@ import { batchesByName } from "../runtime/call-batches.ts";
 import type { DurableNamespace } from "../runtime/durable-object.ts";
 import type { PolicyLayerStore } from "../runtime/policy-layers.ts";
 import { remoteCall } from "../runtime/remote-call.ts";
+import type { OperatorGrants } from "./embedded.ts";
 import type { TenantObject } from "./object.ts";
 import { shedding } from "./shedding.ts";
 
@@ -65,6 +66,11 @@ export function remoteTenantStore(objects: DurableNamespace<TenantObject>): Tena
     ledger: (tenant, ...args) => remoteCall(object(tenant).ledger(...args)),
   };
 }
+
+/** The grants of whoever deploys the cell, over the same objects. */
+export const remoteOperatorGrants = (objects: DurableNamespace<TenantObject>): OperatorGrants => ({
+  grant: (tenant, by, key) => remoteCall(objects.getByName(tenant).grantOperator(by, key)),
+});
 
 /** The tenants' layers of the policy port over their Durable Objects. */
 export const remoteTenantPolicies =

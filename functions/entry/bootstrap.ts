@@ -67,6 +67,14 @@ export function firstKeys(api: Pick<FirstKey, "kid" | "digest">, admin: Pick<Fir
   ];
 }
 
+/** A further key of the cell's operators, under a subject of its own: nobody approves for who lost theirs. */
+export function operatorKey(key: Pick<FirstKey, "kid" | "digest">, name: string): Omit<FirstKey, "cell_operator"> {
+  const [, first] = firstKeys(key, key);
+  if (first === undefined) throw new Error("a cell has no first administrator");
+  const { cell_operator: _, ...operator } = first;
+  return { ...operator, name, subject: `key:${key.kid}` };
+}
+
 type Store = Pick<Deps, "tenants" | "cellStore" | "keyring" | "control" | "cell">;
 
 /** Provisions every tenant that the configuration names and the cell does not have yet; repeating it changes nothing. */

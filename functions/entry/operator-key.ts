@@ -15,7 +15,7 @@ import { randomIds } from "../adapters/ids/random.ts";
 import { secretKeyring } from "../adapters/keyring/secret.ts";
 import type { CellInfo } from "../context.ts";
 import { mint } from "../v1/keys/mint.ts";
-import { cellAttribution, firstKeys } from "./bootstrap.ts";
+import { cellAttribution, operatorKey } from "./bootstrap.ts";
 import { ROOT_KEY_FILE, rootSecret } from "./home.ts";
 
 export type NoOperatorKey = { reason: "no_cell" } | { reason: "no_tenant" } | { reason: "ledger_halted" };
@@ -39,18 +39,8 @@ export async function makeOperatorKey(
     if (!existsSync(path)) return err({ reason: "no_tenant" });
     const ids = randomIds(systemClock);
     const keyring = await secretKeyring([rootSecret(home, ids.bytes)], systemClock);
-    const minted = mint(
-      { ids, keyring, cell: { ...cell, jurisdiction: cell.region, endpoint: "", loopback: true } },
-      tenant,
-    );
-    const [, first] = firstKeys(minted, minted);
-    if (first === undefined) throw new Error("a cell has no first administrator");
-    const { cell_operator: _, ...key } = {
-      ...first,
-      name: "operator, made at the machine",
-      subject: `key:${minted.kid}`,
-    };
-    const granted = await granting(path, cell, key);
+    const minted = mint({ ids, keyring, cell }, tenant);
+    const granted = await granting(path, cell, operatorKey(minted, "operator, made at the machine"));
     return granted.ok ? ok(minted.text) : granted;
   } finally {
     lock.release();

@@ -9,7 +9,7 @@ import { remoteSessionStore } from "../../durable/session/remote.ts";
 import { taskObjectClass } from "../../durable/task/object-class.ts";
 import { remoteTaskStore } from "../../durable/task/remote.ts";
 import { tenantObjectClass } from "../../durable/tenant/object-class.ts";
-import { remoteTenantPolicies, remoteTenantStore } from "../../durable/tenant/remote.ts";
+import { remoteOperatorGrants, remoteTenantPolicies, remoteTenantStore } from "../../durable/tenant/remote.ts";
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { BatchRunner } from "../../shared/contracts/ports/batch-store.ts";
 import type { ControlDb } from "../../shared/contracts/ports/control-db.ts";
@@ -37,13 +37,14 @@ import type { Handler } from "../app.ts";
 import type { MovingParts } from "../cells/moving/parts.ts";
 import { snapshotCompiler } from "../config/compiler.ts";
 import type { StorePlacement } from "../evidence/task-predicate.ts";
-import { firstKeys, provisionTenants } from "./bootstrap.ts";
+import { cellAttribution, firstKeys, provisionTenants } from "./bootstrap.ts";
 import { cellParts, ledgerParts } from "./cell-parts.ts";
 import { directoryOf } from "./cells-env.ts";
 import { composeCell } from "./compose.ts";
 import { Degradation } from "./degradation.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { logSink } from "./log-sink.ts";
+import { grantBoundOperator } from "./operator-binding.ts";
 import { otlpExporters } from "./otlp.ts";
 import { enginesLie } from "./residency.ts";
 import { STANDARD_CONFIG } from "./standard-config.ts";
@@ -214,6 +215,11 @@ export async function composeIsolate(env: WorkerdEnv): Promise<IsolateCell> {
         tenant: first?.tenant ?? "",
         keys: first ? firstKeys(first.api, first.admin) : [],
       });
+      if (env.BAILIWICK_OPERATOR_KEY !== undefined)
+        await grantBoundOperator(remoteOperatorGrants(placed(env, env.TENANT)), env.BAILIWICK_OPERATOR_KEY, {
+          by: cellAttribution(cell, snapshot.digest, "operator-key"),
+          telemetry,
+        });
     },
     upkeep(context) {
       if (directory?.due) context.waitUntil(directory.refresh());

@@ -63,6 +63,11 @@ describe("the bindings of a Workers-style cell", () => {
     ["something else in a namespace's place", { CELL: "canary" }, "CELL"],
     ["configuration that is no JSON", { BAILIWICK_CONFIG_JSON: "{canary" }, "BAILIWICK_CONFIG_JSON"],
     ["a bootstrap without keys", { BAILIWICK_BOOTSTRAP: '{"tenant":"canary"}' }, "BAILIWICK_BOOTSTRAP"],
+    [
+      "an operator's key in place of its digest",
+      { BAILIWICK_OPERATOR_KEY: '{"tenant":"ops","kid":"0123456789ab","digest":"canary"}' },
+      "BAILIWICK_OPERATOR_KEY",
+    ],
     ["an unknown jurisdiction", { BAILIWICK_JURISDICTION: "canary" }, "BAILIWICK_JURISDICTION"],
     ["an endpoint that is no web address", { BAILIWICK_ENDPOINT: "file:///canary" }, "BAILIWICK_ENDPOINT"],
     ["half a limiter", { UPSTASH_REDIS_REST_URL: "https://canary.example.com" }, "UPSTASH_REDIS_REST_TOKEN"],

@@ -48,6 +48,9 @@ const PublicKeyPart = z.strictObject({ kid: KeyId, digest: z.string().regex(/^[0
 /** The first tenant and its first two keys: digests, never a secret. */
 const Bootstrap = z.strictObject({ tenant: TenantId, api: PublicKeyPart, admin: PublicKeyPart });
 
+/** A further key of the cell's operators, likewise. */
+const OperatorKey = PublicKeyPart.extend({ tenant: TenantId });
+
 const Env = z.object({
   TENANT: objects<TenantObject>(),
   SESSION: objects<SessionObject>(),
@@ -68,6 +71,7 @@ const Env = z.object({
   BAILIWICK_ROOT_SECRET: z.string().transform(rootSecret),
   BAILIWICK_CONFIG_JSON: z.string().default("{}").transform(json).pipe(z.record(z.string(), z.string())),
   BAILIWICK_BOOTSTRAP: z.string().transform(json).pipe(Bootstrap).optional(),
+  BAILIWICK_OPERATOR_KEY: z.string().transform(json).pipe(OperatorKey).optional(),
   BAILIWICK_LOG: z.enum(LOG_LEVELS).default("warn"),
   NEON_DATABASE_URL: secret.optional(),
   NEON_FETCH_ENDPOINT: z.url().optional(),

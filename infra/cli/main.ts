@@ -26,8 +26,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     load: async () => (await import("./keys.ts")).keys,
   },
   operator: {
-    summary: "make a new operator's key in the home of an embedded cell that does not run",
-    usage: "operator [--home DIR] [--tenant ID] [--cell ID]   (docs/runbook.md)",
+    summary: "make a new operator's key: in the home of an embedded cell that does not run, or for a Workers cell",
+    usage:
+      "operator [--home DIR] [--tenant ID] [--cell ID] | operator --root FILE --cell ID --tenant ID --binding FILE   (docs/runbook.md)",
     load: async () => (await import("./operator.ts")).operator,
   },
   tenant: {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -13,6 +13,7 @@ import { rootSecret, writeKeys } from "../../functions/entry/home.ts";
 import { mint } from "../../functions/v1/keys/mint.ts";
 import { TenantId } from "../../shared/contracts/ids.ts";
 import { apiKeyDigest, parseApiKey } from "../../shared/crypto/api-key.ts";
+import { encodeBase64url } from "../../shared/crypto/base64url.ts";
 import { Refused, Usage } from "./command.ts";
 import { operator } from "./operator.ts";
 
@@ -33,7 +34,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
-async function run(words: string) {
+async function run(words: string, input = "") {
   const said = { out: "", err: "" };
   const code = await operator(words.split(" ").filter(Boolean), {
     out(text) {
@@ -42,7 +43,7 @@ async function run(words: string) {
     err(text) {
       said.err += text;
     },
-    input: async () => "",
+    input: async () => input,
     variable: () => undefined,
   });
   return { code, ...said };
@@ -130,11 +131,39 @@ describe("npx bailiwick operator", () => {
     await expect(run(`--home ${join(home, "nowhere")}`)).rejects.toThrow("there is no home");
   });
 
-  it.each(["extra", "--hom a", "--tenant .", "--cell ."])(
-    "refuses the words %j, so that a slip makes no key",
-    async (words) => {
-      await leftHome();
-      await expect(run(`--home ${home} ${words}`)).rejects.toThrow(Usage);
-    },
-  );
+  it("makes a key for a Workers cell under its root secret, and a binding that tells no more than its digest", async () => {
+    const secret = encodeBase64url(ids.bytes(32));
+    const [root, binding] = [join(home, "root"), join(home, "operator.json")];
+    writeFileSync(root, `${secret}\n`);
+    const { code, out, err } = await run(`--root ${root} --cell eu9 --tenant ops --binding ${binding}`);
+    const text = out.trim();
+    const key = parseApiKey(text);
+    if (!key.ok) throw new Error("no key");
+    expect([code, out, err]).toEqual([
+      0,
+      expect.stringMatching(/^bw_eu9_ops_\w+\n$/),
+      expect.stringContaining("BAILIWICK_OPERATOR_KEY"),
+    ]);
+    const told = { tenant: "ops", kid: key.value.kid, digest: apiKeyDigest(text) };
+    expect(JSON.parse(readFileSync(binding, "utf8"))).toEqual(told);
+    const given = await run(`--root - --cell eu9 --tenant ops --binding ${binding}`, secret);
+    expect(given.out).toMatch(/^bw_eu9_ops_/);
+    expect(given.out).not.toBe(out);
+    await expect(run(`--root - --cell eu9 --tenant ops --binding ${binding}`, "short")).rejects.toThrow("32 bytes");
+    await expect(run("--root - --cell eu9 --tenant ops", secret)).rejects.toThrow(Usage);
+    await expect(run(`--root ${home}/none --cell eu9 --tenant ops --binding ${binding}`)).rejects.toThrow(Refused);
+  });
+
+  it.each([
+    "extra",
+    "--hom a",
+    "--tenant .",
+    "--cell .",
+    "--root -",
+    "--binding b",
+    "--root - --cell a --tenant b --binding c",
+  ])("refuses the words %j, so that a slip makes no key", async (words) => {
+    await leftHome();
+    await expect(run(`--home ${home} ${words}`)).rejects.toThrow(Usage);
+  });
 });

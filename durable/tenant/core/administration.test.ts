@@ -135,6 +135,24 @@ describe("keys", () => {
     expectInvariants(t);
   });
 
+  it("gives an operator's key once, however long ago it was revoked, so that nobody brings one back by asking again", () => {
+    const t = openTenant();
+    const { cell_operator: _, ...key } = newKey({ kid: kidOf(10_000), roles: ["admin", "operator"] });
+    const by = attribution({ subject: "machine:cell", credential: "machine" });
+    expect(grantOperator(t.sql, t.env, by, newKey({ ...key, kid: kidOf(9_999) })).ok).toBe(true);
+    expect(grantOperator(t.sql, t.env, by, key).ok).toBe(true);
+    expect(revokeKey(t.sql, t.env, operator(), kidOf(10_000)).ok).toBe(true);
+    // So many dead keys behind it that its row is forgotten.
+    for (let n = 0; n <= LIMITS.keysPerTenantMax; n++) {
+      createKey(t.sql, t.env, operator(), newKey({ kid: kidOf(n + 2) }));
+      revokeKey(t.sql, t.env, operator(), kidOf(n + 2));
+    }
+    createKey(t.sql, t.env, operator(), newKey({ kid: kidOf(9_998) }));
+    expect(lookup(t.sql, kidOf(10_000)).key).toBeNull();
+    expect(grantOperator(t.sql, t.env, by, key)).toEqual({ ok: false, error: { reason: "exists" } });
+    expect(lookup(t.sql, kidOf(10_000)).key).toBeNull();
+  });
+
   it("gives a successor everything but a longer life, and rotates a key once", () => {
     const t = openTenant();
     createKey(

@@ -224,32 +224,6 @@ function isLast(sql: Sql, nowMs: number, { kid: caller }: Access, { kid, cell_op
   return found("kid = ?") && !found("kid <> ?");
 }
 
-/**
- * A key of the cell's operators, made where the cell's state lies, for a cell whose operators have none left. Suspension,
- * lock and the bound of keys do not stand in its way; a ledger that does not agree with its archive does. Recorded as
- * every key is.
- */
-export function grantOperator(
-  sql: Sql,
-  env: CoreEnv,
-  by: Change["by"],
-  key: Omit<NewKey, "cell_operator">,
-): Result<KeyView, ChangeRefusal | { reason: "exists" }> {
-  const gate = readGate(sql, null);
-  const versions = { credential: 0, state: gate.state_version, policy: gate.policy_version };
-  return changing<KeyView, { reason: "exists" }>(
-    sql,
-    env,
-    { access: { kid: null, versions }, by },
-    "key:write",
-    (ledger) => {
-      if (keyRow(sql, key.kid)) return err({ reason: "exists" });
-      return ok(insertKey(sql, env.now, ledger, by, { ...key, cell_operator: true, made_by: [by.subject] }));
-    },
-    () => true,
-  );
-}
-
 function ledgerKey(
   sql: Sql,
   ledger: LedgerWriter,

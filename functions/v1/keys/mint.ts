@@ -8,7 +8,10 @@ const SECRET_BYTES = 32;
 const KID_CHARS = 12;
 
 /** A new key of a tenant: its names, its whole text to show once, and the digest to keep. */
-export function mint(deps: Pick<Deps, "ids" | "keyring" | "cell">, tenant: TenantId): MintedApiKey {
+export function mint(
+  deps: Pick<Deps, "ids" | "keyring"> & { cell: Pick<Deps["cell"], "id"> },
+  tenant: TenantId,
+): MintedApiKey {
   const [macKey] = deps.keyring.macKeys();
   if (!macKey) throw new ProblemError("misconfigured");
   const kid = deps.ids.base62(KID_CHARS) as KeyId; // safe because: twelve base62 characters are the id's pattern
