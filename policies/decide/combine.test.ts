@@ -53,6 +53,8 @@ describe("routes, so that no candidate is used that a layer did not approve", ()
   it("lets a denied candidate stay denied although it is allowed too", () => {
     const route = { allow: [{ locality: "api" as const }], deny: [{ region: "us" }] };
     expect(routed(answer("ROUTE", { route }))).toEqual(["near:large"]);
+    const several = { deny: [{ region: "us" }, { tier: 0 }, { provider: "elsewhere" }] };
+    expect(routed(answer("ROUTE", { route: several }))).toEqual(["near:large"]);
   });
 
   it("leaves what both layers approve, and denies when nothing remains", () => {
@@ -161,6 +163,27 @@ describe("obligations, so that the union is at least as strict as each layer", (
   ])("keeps %s", (_, a, b, expected) => {
     expect(merged([a], [b])).toEqual([expected]);
     expect(merged([a, b])).toEqual([expected]);
+    // Disclaimers stand in the order given; nothing else depends on who said it first.
+    if (expected.id !== "disclaimer") expect(merged([b], [a])).toEqual([expected]);
+  });
+
+  it.each<[string, Obligation[]]>([
+    ["retained content", [{ id: "retain_content", params: {} }]],
+    ["forbidden content", [{ id: "forbid_content", params: {} }]],
+    [
+      "no tools, on the cell's pools",
+      ["require_local" as const, "forbid_tools" as const].map((id) => ({ id, params: {} })),
+    ],
+  ])("keeps %s as it is stated, by one layer or by both", (_, stated) => {
+    expect(merged(stated, [])).toEqual(stated);
+    expect(merged(stated, stated)).toEqual(stated);
+  });
+
+  it("joins disclaimers up to what their header holds, to the last character", () => {
+    const said = (text: string): Obligation => ({ id: "disclaimer", params: { text } });
+    const whole = `${"a".repeat(200)} | ${"b".repeat(53)}`;
+    expect(merged([said("a".repeat(200))], [said("b".repeat(53))])).toEqual([said(whole)]);
+    expect(merged([said("a".repeat(200))], [said("b".repeat(54))])).toEqual({ reason: "obligation_conflict" });
   });
 
   it.each<[string, Obligation[], Obligation[]]>([

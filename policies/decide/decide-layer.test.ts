@@ -35,9 +35,11 @@ describe("each way in which a policy can fail denies, so that nothing that goes 
     ["does not end", { probe: "endless" }, "policy_step_limit"],
     ["answers no object", { probe: "document", document: ["ALLOW"] }, "document_invalid"],
   ])("a policy that %s", (_, input, code) => {
-    const { answer, failure } = ask(input);
+    const { answer, failure, timeless } = ask(input);
     expect(answer).toEqual({ decision: "DENY", reasons: [code], obligations: [] });
     expect(failure?.code).toBe(code);
+    // What was a failure once may not be one again: nobody remembers it.
+    expect(timeless).toBe(false);
   });
 
   it("a plan without the entry point", () => {
@@ -62,6 +64,14 @@ describe("each way in which a policy can fail denies, so that nothing that goes 
   it("a policy under narrower limits than it needs", () => {
     const { answer } = decideLayer(probe, value({ probe: "facts" }), 0n, { steps: 3 });
     expect(answer.reasons).toEqual(["policy_step_limit"]);
+  });
+
+  it("and its author is told what it was", () => {
+    const detail = (input: unknown, policy = probe) => ask(input, policy).failure?.detail;
+    expect(detail({ probe: "nothing" })).toBe("data.bailiwick.decision is undefined");
+    expect(detail({ probe: "endless" })).toBe("steps");
+    expect(detail({ probe: "builtin", text: "x" })).toBe("invalid syntax");
+    expect(detail({}, { plan: { entrypoints: new Map(), rules: [] }, data: new OObject() })).toBe("bailiwick/decision");
   });
 });
 
@@ -108,6 +118,59 @@ describe("documents that are no decision deny, so that a misspelt demand is neve
     ],
   ])("%s", (_, document, code) => {
     expect(states(document).answer).toEqual({ decision: "DENY", reasons: [code], obligations: [] });
+  });
+
+  it("takes each demand under the verb that enforces it", () => {
+    const acr = { values: ["mfa"], max_age_s: 300 };
+    const approval = { approvers: 2, role: "admin", edit: true };
+    for (const document of [
+      { decision: "REQUIRE_STEP_UP", reasons: ["weak"], acr },
+      { decision: "REQUIRE_STEP_UP", reasons: ["weak"], acr, approval },
+      { decision: "REQUIRE_HITL", reasons: ["risk"], approval },
+      { decision: "THROTTLE", reasons: ["busy"], throttle: { limit: "calls_a_minute" } },
+    ])
+      expect(states(document)).toMatchObject({ answer: { ...document, obligations: [] }, failure: null });
+  });
+
+  it("keeps what each candidate is used under beside its route, entry by entry", () => {
+    const route = {
+      deny: [{ region: "us" }],
+      obligations: [
+        {
+          match: { locality: "api" },
+          obligations: [{ id: "redact_input" }, { id: "pin_model", params: { model: "m" } }],
+        },
+        { match: {}, obligations: [] },
+      ],
+    };
+    expect(states({ decision: "ROUTE", reasons: [], route }).answer).toEqual({
+      ...{ decision: "ROUTE", reasons: [], obligations: [] },
+      route: {
+        deny: [{ region: "us" }],
+        obligations: [
+          {
+            match: { locality: "api" },
+            obligations: [
+              { id: "redact_input", params: {} },
+              { id: "pin_model", params: { model: "m" } },
+            ],
+          },
+          { match: {}, obligations: [] },
+        ],
+      },
+    });
+  });
+
+  it.each([
+    ["what is misplaced", { ...allow, acr: { values: ["mfa"] } }, "acr does not belong to ALLOW"],
+    ["a misplaced approval", { ...allow, approval: {} }, "approval does not belong to ALLOW"],
+    ["a misplaced limit", { ...allow, throttle: { limit: "x" } }, "throttle does not belong to ALLOW"],
+    ["the unknown obligation", { ...allow, obligations: [{ id: "be_nice" }] }, "be_nice"],
+    ["where it does not parse", { ...allow, limits: { budget_nusd: -1 } }, /^limits\.budget_nusd: .+/],
+    ["what is no object", ["ALLOW"], "not an object"],
+    ["what is too large to be read", { ...allow, ttl_s: Array.from({ length: 30_000 }, () => 1) }, "too large"],
+  ])("tells the policy's author %s", (_, document, detail) => {
+    expect(states(document).failure?.detail).toMatch(typeof detail === "string" ? new RegExp(`^${detail}$`) : detail);
   });
 
   it("takes a document as it is stated, with its defaults", () => {

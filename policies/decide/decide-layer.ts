@@ -5,6 +5,9 @@ import { OObject, type Value } from "../engine/value.ts";
 import { DENIALS, type Denial, denial, type LayerAnswer } from "./answer.ts";
 import { readDocument } from "./read-document.ts";
 
+/** The entry point as Rego spells it. */
+const RULE = `data.${POLICY_ENTRYPOINT.replaceAll("/", ".")}`;
+
 /** A policy with the data it is evaluated over; both are shared by evaluations and never changed. */
 export interface LayerPolicy {
   plan: Plan;
@@ -62,7 +65,7 @@ function ask(
   });
   if (!evaluated.ok) return failed(codeOf(evaluated.error), detailOf(evaluated.error), 0);
   const { value, spent_steps, timeless } = evaluated.value;
-  if (value === undefined) return failed(DENIALS.undefined, `data.${POLICY_ENTRYPOINT} is undefined`, spent_steps);
+  if (value === undefined) return failed(DENIALS.undefined, `${RULE} is undefined`, spent_steps);
   const document = readDocument(value);
   if (!document.ok) return failed(document.error.code, document.error.detail, spent_steps);
   return { answer: document.value, failure: null, spent_steps, timeless };

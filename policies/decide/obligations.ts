@@ -2,10 +2,9 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { Obligation, ObligationId } from "../../shared/contracts/policy/obligations.ts";
 import { err, ok, type Result } from "../../shared/contracts/result.ts";
 
-/** Obligations that cannot be kept together; `ids` are those at odds. */
+/** Obligations that cannot be kept together. */
 export interface ObligationConflict {
   reason: "obligation_conflict";
-  ids: ObligationId[];
 }
 
 type Params<Id extends ObligationId> = Extract<Obligation, { id: Id }>["params"];
@@ -55,12 +54,11 @@ export function mergeObligations(
       const known = merged.get(obligation.id);
       // One that stands alone is merged with itself, so that equal demands always read the same.
       const both = mergePair(known ?? obligation, obligation);
-      if (both === undefined) return err({ reason: "obligation_conflict", ids: [obligation.id] });
+      if (both === undefined) return err({ reason: "obligation_conflict" });
       merged.set(obligation.id, both);
     }
   }
-  if (merged.has("retain_content") && merged.has("forbid_content"))
-    return err({ reason: "obligation_conflict", ids: ["retain_content", "forbid_content"] });
+  if (merged.has("retain_content") && merged.has("forbid_content")) return err({ reason: "obligation_conflict" });
   return ok(ORDER.flatMap((id) => merged.get(id) ?? []));
 }
 

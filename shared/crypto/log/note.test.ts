@@ -154,10 +154,20 @@ describe("notes", () => {
       goNote.replace("answer", "an\ud800swer"),
       `${goNote}\n${peterLine.replace("—", "+")}`,
       `${goNote}trailing`,
+      goNote.replace("AM=\n", "AM= more\n"),
+      goNote.replace(/ x08.*\n$/, "\n"),
     ];
     for (const note of whole) expect(openNote(note, [parsed(peter)]), JSON.stringify(note)).toEqual(fault("malformed"));
     expect(openNote(Uint8Array.of(0xff, ...utf8(goNote)), [parsed(peter)])).toEqual(fault("malformed"));
     expect(openNote(Uint8Array.of(0xef, 0xbb, 0xbf, ...utf8(goNote)), [parsed(peter)]).ok).toBe(false);
+  });
+
+  it("need the empty line before their signatures, so that a signature over nothing vouches for no text", () => {
+    const key = signer("example.com/log", 1);
+    const signature = { name: key.name, keyId: noteKeyId(key.name, 1, key.publicKey), signature: key.sign(utf8("")) };
+    const line = formatNote("x\n", [signature]).slice("x\n\n".length);
+    expect(openNote(`x${line}`, [key])).toEqual(fault("malformed"));
+    expect(openNote(signNote("\n", [key]), [key])).toMatchObject({ ok: true, value: { text: "\n" } });
   });
 
   it("are bounded in size and signatures, so that nobody makes a verifier work for hours", () => {
@@ -165,6 +175,7 @@ describe("notes", () => {
     expect(openNote(goNote + unknown.repeat(99), [parsed(peter)]).ok).toBe(true);
     expect(openNote(goNote + unknown.repeat(100), [parsed(peter)])).toEqual(fault("too_many_signatures"));
     expect(openNote("x".repeat(LIMITS.noteBytesMax + 1), [])).toEqual(fault("too_large"));
+    expect(openNote("x".repeat(LIMITS.noteBytesMax), [])).toEqual(fault("malformed"));
   });
 
   it("are made only of what a note can carry", () => {
@@ -174,5 +185,10 @@ describe("notes", () => {
     expect(() => signNote("x\n", [])).toThrow(RangeError);
     expect(() => signNote("x\n", [{ ...key, name: "a b" }])).toThrow(RangeError);
     expect(() => formatNote("x\n", [{ name: "a", keyId: "00", signature: new Uint8Array(64) }])).toThrow(RangeError);
+    const lines = Array.from({ length: LIMITS.noteSignaturesMax + 1 }, (_, n) => ({
+      ...{ name: `witness-${n}`, keyId: "00000000", signature: new Uint8Array(64) },
+    }));
+    expect(() => formatNote("x\n", lines)).toThrow(RangeError);
+    expect(openNote(formatNote("x\n", lines.slice(1)), [])).toEqual(fault("no_trusted_signature"));
   });
 });
