@@ -89,9 +89,7 @@ describe("what a call used", () => {
   it("is taken from a bucket that was full meanwhile, also where its row is gone, so that slow calls are not free", () => {
     for (const rowGone of [false, true]) {
       const t = openTenant();
-      t.admit(
-        admitRequest(taskId(1), NOON, { rates: [tokens], tokens: 10, deadline: at(NOON + 4 * 3_600_000) }),
-      );
+      t.admit(admitRequest(taskId(1), NOON, { rates: [tokens], tokens: 10, deadline: at(NOON + 4 * 3_600_000) }));
       t.env.now += 2 * 3_600_000;
       if (rowGone) while (sweep(t.sql, t.env));
       expect(t.sql.get("SELECT count(*) AS n FROM bucket")?.n).toBe(rowGone ? 0 : 1);

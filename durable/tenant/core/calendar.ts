@@ -8,9 +8,9 @@ export const dayOf = (ms: number): number => Math.floor(ms / DAY_MS);
 export const dayText = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10);
 /** Throws on text that is no calendar day. */
 export function parseDay(text: string): number {
-  const ms = Date.parse(`${text}T00:00:00.000Z`);
-  if (Number.isNaN(ms)) throw new RangeError("not a UTC day");
-  return dayOf(ms);
+  const day = dayOf(Date.parse(`${text}T00:00:00.000Z`));
+  if (Number.isNaN(day) || dayText(day) !== text) throw new RangeError("not a UTC day");
+  return day;
 }
 
 /** Periods of one kind never share a number with periods of another, so a budget may change its period. */

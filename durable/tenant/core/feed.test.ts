@@ -94,6 +94,23 @@ describe("events", () => {
     expect(sums).toEqual({ requests: 20, cost: 16 * 1_450_000 + 4 * 2_000_000 });
   });
 
+  it("say of a task what its opening said, also when that was delivered long before its end", async () => {
+    const t = openTenant();
+    t.admit(admitRequest(taskId(1), NOON, { model: "chat-large" }));
+    for (let n = 2; n < 700; n++) t.admit(admitRequest(taskId(n), NOON));
+    t.settle(settleRequest(taskId(1)));
+    const { rows, sink } = collector();
+    await deliverFeed(handleOf(t), sink);
+    const told = lifecycles(rows);
+    expect(told).toHaveLength(700);
+    expect(told.at(-1)).toMatchObject({
+      event: "closed",
+      key: KID,
+      task: { id: taskId(1), model: "chat-large", workspace: "default" },
+      billing: { model: "chat-large", cost_nusd: 1_450_000 },
+    });
+  });
+
   it("wait for the next start once the host ends, so that a long backlog never holds up a shutdown", async () => {
     const t = openTenant();
     for (let n = 0; n < 300; n++) t.admit(admitRequest(taskId(n), NOON));

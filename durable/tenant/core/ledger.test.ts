@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
+import type { LedgerKind } from "../../../shared/contracts/ledger.ts";
 import { expectInvariants, NOON, openTenant } from "../../../test/support/tenant-core.ts";
-import { access, admitRequest, attribution, settleRequest, taskId } from "../../../test/support/tenant-fixtures.ts";
-import { ledgerPage, record } from "../core.ts";
+import {
+  access,
+  admitRequest,
+  attribution,
+  KID,
+  settleRequest,
+  taskId,
+} from "../../../test/support/tenant-fixtures.ts";
+import { ledgerPage, record, revokeKey } from "../core.ts";
 
 describe("ledger", () => {
   it("is canonical whatever the edge attaches, so that anybody can recompute its hashes", () => {
@@ -87,6 +95,48 @@ describe("ledger", () => {
     expect(t.kinds().filter((kind) => kind === "data.changed").length).toBe(1);
     expect(() => record(t.sql, t.env, { ...entry, kind: "task.closed" })).toThrow(RangeError);
     expectInvariants(t);
+  });
+
+  it("records an outcome as it was told, and otherwise as the kind says, so that no refusal reads as a success", () => {
+    const t = openTenant();
+    const recorded = (kind: LedgerKind, outcome?: "success" | "failure" | "pending") => {
+      const members = { kind, action: "a:b", by: attribution(), detail: {}, dedupe: `${kind} ${outcome}` };
+      record(t.sql, t.env, outcome === undefined ? members : { ...members, outcome });
+      return t.entries().at(-1)?.outcome;
+    };
+    expect([recorded("authentication.failed"), recorded("call.refused")]).toEqual(["failure", "failure"]);
+    expect([recorded("data.changed"), recorded("data.read")]).toEqual(["success", "success"]);
+    expect([recorded("data.changed", "pending"), recorded("data.changed", "failure")]).toEqual(["pending", "failure"]);
+    expect(recorded("call.refused", "success")).toBe("success");
+  });
+
+  it("takes from outside no entry that only the object's own steps may write, so that nobody's word is taken for its own", () => {
+    const t = openTenant();
+    const from = t.entries().length;
+    for (const kind of [
+      "task.opened",
+      "task.corrected",
+      "ledger.halted",
+      "ledger.resumed",
+      "tenant.provisioned",
+    ] as const)
+      expect(() => record(t.sql, t.env, { kind, action: "a:b", by: attribution(), detail: {}, dedupe: kind })).toThrow(
+        RangeError,
+      );
+    expect(t.entries()).toHaveLength(from);
+  });
+
+  it("is not read by a key that was revoked, whatever its edge still knows of it", () => {
+    const t = openTenant();
+    const operator = {
+      access: access({ kid: null, versions: { credential: 0, state: 1, policy: 1 } }),
+      by: attribution(),
+    };
+    revokeKey(t.sql, t.env, operator, KID);
+    expect(ledgerPage(t.sql, t.env, access(), { from: 0, limit: 1 })).toEqual({
+      ok: false,
+      error: { reason: "unknown_credential" },
+    });
   });
 
   it("answers pages with size and head of one instant, so a reader can follow the chain to its end", () => {

@@ -158,6 +158,17 @@ describe("a tenant that leaves", () => {
     expect(late()).toMatchObject({ ok: true, value: { corrected: true } });
   });
 
+  it("is neither live nor moving where its phase cannot be read: whatever asks is told so", async () => {
+    const { lab } = await frozen(3);
+    lab.sql.run("UPDATE move SET phase = 'flying'");
+    for (const asks of [
+      () => moveOf(lab.sql),
+      () => lookup(lab.sql, null),
+      () => stay(lab.sql, lab.env, attribution()),
+    ])
+      expect(asks).toThrow("the phase of a move is unreadable");
+  });
+
   it("is opened by no older release while it moves, because that would admit", async () => {
     const { lab } = await frozen(3);
     const older = TENANT_MIGRATIONS.filter(({ id }) => id < 9);
