@@ -15,10 +15,7 @@ type Tenant = ReturnType<typeof openTenant>;
 function drawn(t: Tenant, rates: readonly RateBucket[], units = 0) {
   const drawing = draw(t.sql, t.env.now, rates, units);
   if (!drawing.ok) return drawing;
-  t.sql.transaction(() => {
-    drawing.write();
-    return { ok: true };
-  });
+  drawing.write();
   return drawing;
 }
 const remaining = (t: Tenant, rate: RateBucket) => peek(t.sql, t.env.now, [rate])[0]?.remaining;

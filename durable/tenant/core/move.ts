@@ -63,30 +63,33 @@ export function leave(
   });
 }
 
-export type FreezeRefusal =
-  | { reason: "not_leaving" }
-  | { reason: "busy"; tasks: number; retry_after_ms: number }
-  | { reason: "unpublished"; retry_after_ms: number };
+type NotStill = { reason: "not_leaving" } | { reason: "busy"; tasks: number; retry_after_ms: number };
+export type FreezeRefusal = NotStill | { reason: "unpublished"; retry_after_ms: number };
 
 /** From here on the rows do not change. Nothing may be running, and the whole ledger published. */
 export function freeze(sql: Sql, env: CoreEnv): Result<FrozenTenant, FreezeRefusal> {
-  return sql.transaction((): Result<FrozenTenant, FreezeRefusal> => {
-    const move = moveOf(sql);
-    if (move === null || (move.phase !== "leaving" && move.phase !== "frozen")) return err({ reason: "not_leaving" });
-    const tasks = sql.get<{ n: number }>(`SELECT count(*) AS n FROM task WHERE state = ${TASK.open}`)?.n ?? 0;
-    if (tasks > 0) return err({ reason: "busy", tasks, retry_after_ms: LIMITS.movedRetryMs });
-    const { size } = headOf(sql);
-    const checkpoint = checkpointRow(sql);
-    const { origin, fault } = logRow(sql);
-    if (checkpoint.size !== size || origin === null || fault !== null) {
-      askPublication(sql, size);
-      return err({ reason: "unpublished", retry_after_ms: publicationWaitMs(sql, env.now, size) });
-    }
-    if (move.phase === "leaving") writeMove(sql, { ...move, phase: "frozen" });
-    const row = sql.get<{ data_key: string }>("SELECT data_key FROM tenant");
-    if (!row) throw new Error("the tenant's row is missing");
-    return ok({ move: { ...move, phase: "frozen" }, origin, size, root: checkpoint.root, data_key: row.data_key });
-  });
+  const frozen = sql.transaction(() => freezePublished(sql));
+  if (frozen.ok) return frozen;
+  if (frozen.error.reason !== "unpublished") return err(frozen.error);
+  // A step of its own: whatever a refusal's transaction wrote is undone.
+  const { size } = headOf(sql);
+  askPublication(sql, size);
+  return err({ reason: "unpublished", retry_after_ms: publicationWaitMs(sql, env.now, size) });
+}
+
+function freezePublished(sql: Sql): Result<FrozenTenant, NotStill | { reason: "unpublished" }> {
+  const move = moveOf(sql);
+  if (move === null || (move.phase !== "leaving" && move.phase !== "frozen")) return err({ reason: "not_leaving" });
+  const tasks = sql.get<{ n: number }>(`SELECT count(*) AS n FROM task WHERE state = ${TASK.open}`)?.n ?? 0;
+  if (tasks > 0) return err({ reason: "busy", tasks, retry_after_ms: LIMITS.movedRetryMs });
+  const { size } = headOf(sql);
+  const checkpoint = checkpointRow(sql);
+  const { origin, fault } = logRow(sql);
+  if (checkpoint.size !== size || origin === null || fault !== null) return err({ reason: "unpublished" });
+  if (move.phase === "leaving") writeMove(sql, { ...move, phase: "frozen" });
+  const row = sql.get<{ data_key: string }>("SELECT data_key FROM tenant");
+  if (!row) throw new Error("the tenant's row is missing");
+  return ok({ move: { ...move, phase: "frozen" }, origin, size, root: checkpoint.root, data_key: row.data_key });
 }
 
 /** The archive that is whole: only about the newest one may the tenant be given up. */
