@@ -7,10 +7,12 @@ import { ROOT } from "../../infra/local/command.mjs";
 import { AREAS } from "./areas.ts";
 import { tried } from "./collected.ts";
 import { type Mutant, outcomeOf } from "./outcome.ts";
+import { trySql } from "./sql-run.ts";
 
 const USAGE = `npm run mutate -- <area> [options]
   areas: ${Object.keys(AREAS).join(", ")}
   --only <file>       a file of the area to change, or lines of it (a.ts:10-20), instead of all
+  --sql               changes the statements in its texts, which Stryker takes as one
   --tests <pattern>   tests that must notice, instead of the area's: fewer are faster; may be given more than once
   --minutes 60        ends after this time with what was tried until then, and exit code 2`;
 
@@ -18,6 +20,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     only: { type: "string" },
+    sql: { type: "boolean", default: false },
     tests: { type: "string", multiple: true },
     minutes: { type: "string", default: "60" },
     help: { type: "boolean" },
@@ -31,17 +34,24 @@ if (name === undefined || area === undefined || values.help) {
 }
 
 /** One file of an area has a result of its own. */
-const label = values.only === undefined ? name : `${name}.${basename(values.only, ".ts")}`;
+const label = `${name}${values.only === undefined ? "" : `.${basename(values.only, ".ts")}`}${values.sql ? ".sql" : ""}`;
 const started = Date.now();
 const scratch = mkdtempSync(join(tmpdir(), "bailiwick-mutation-"));
 const tests = values.tests ?? area.tests;
 process.env.BAILIWICK_MUTATION_TESTS = JSON.stringify(tests);
+const over = new AbortController();
 const limit = setTimeout(() => {
+  over.abort();
   console.error(`not done after ${values.minutes} minutes: what was tried until now is reported`);
   finish(tried, false);
 }, Number(values.minutes) * 60_000);
+const mutate = values.only === undefined ? [...area.mutate] : [values.only, "!**/*.test.ts"];
+if (values.sql) {
+  await trySql(mutate, scratch, tried, over.signal);
+  finish(tried, true);
+}
 const stryker = new Stryker({
-  mutate: values.only === undefined ? [...area.mutate] : [values.only, "!**/*.test.ts"],
+  mutate,
   testRunner: "vitest",
   plugins: ["@stryker-mutator/vitest-runner", new URL("./collected.ts", import.meta.url).pathname],
   concurrency: 1,

@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { nanoUsd } from "../../../shared/contracts/money.ts";
+import type { BudgetRecord } from "../../../shared/contracts/ports/tenant-store.ts";
+import { expectInvariants, NOON, openTenant } from "../../../test/support/tenant-core.ts";
+import {
+  admitRequest,
+  attribution,
+  budget,
+  budgetId,
+  KID,
+  kidOf,
+  settleRequest,
+  taskId,
+} from "../../../test/support/tenant-fixtures.ts";
+import { sweep } from "../core.ts";
+
+const DAY_MS = 86_400_000;
+const ANY: BudgetRecord["scope"] = { workspace: null, project: null, environment: null, kid: null };
+const spans = (t: ReturnType<typeof openTenant>) =>
+  t.sql.all("SELECT budget, spent_nusd AS spent, held_nusd AS held FROM budget_span ORDER BY budget, span");
+
+describe("a budget", () => {
+  it.each([
+    ["workspace", "default", "other"],
+    ["project", "default", "other"],
+    ["environment", "default", "other"],
+    ["kid", KID, kidOf(2)],
+  ] as const)("of a %s counts the calls of that one, and nobody else's", (scope, own, other) => {
+    const of = (name: string) =>
+      openTenant({ budgets: [budget({ scope: { ...ANY, [scope]: name }, limit_nusd: nanoUsd(0) })] });
+    expect(of(own).admit(admitRequest(taskId(1), NOON))).toMatchObject({ error: { reason: "budget_exhausted" } });
+    const t = of(other);
+    expect(t.admit(admitRequest(taskId(1), NOON))).toMatchObject({ ok: true, value: { hard: false, warnings: [] } });
+    expect(spans(t)).toEqual([]);
+  });
+
+  it("of several members counts only what matches them all", () => {
+    const scope = { ...ANY, workspace: "default", project: "web", environment: "live" };
+    const t = openTenant({ budgets: [budget({ scope, limit_nusd: nanoUsd(0) })] });
+    const admitted = (n: number, by: object) => t.admit(admitRequest(taskId(n), NOON, { by: attribution(by) })).ok;
+    expect(admitted(1, { project: "web" })).toBe(true);
+    expect(admitted(2, { environment: "live" })).toBe(true);
+    expect(admitted(3, { workspace: "research", project: "web", environment: "live" })).toBe(true);
+    expect(admitted(4, { project: "web", environment: "live" })).toBe(false);
+  });
+
+  it("is measured by its own sums, not by those of another or of another day", () => {
+    const scope = { ...ANY, workspace: "research" };
+    const t = openTenant({
+      budgets: [
+        budget({ limit_nusd: nanoUsd(9_000_000) }),
+        budget({ id: budgetId(2), scope, limit_nusd: nanoUsd(3_000_000) }),
+      ],
+    });
+    const research = attribution({ workspace: "research" });
+    t.admit(admitRequest(taskId(1), NOON));
+    expect(t.admit(admitRequest(taskId(2), NOON, { by: research })).ok).toBe(true);
+    expect(t.admit(admitRequest(taskId(3), NOON, { by: research }))).toMatchObject({ error: { budget: budgetId(2) } });
+    t.env.now += DAY_MS;
+    expect(t.admit(admitRequest(taskId(4), t.env.now, { by: research })).ok).toBe(true);
+    expect(spans(t)).toEqual([
+      { budget: budgetId(1), spent: 0, held: 4_000_000 },
+      { budget: budgetId(1), spent: 0, held: 2_000_000 },
+      { budget: budgetId(2), spent: 0, held: 2_000_000 },
+      { budget: budgetId(2), spent: 0, held: 2_000_000 },
+    ]);
+    t.settle(settleRequest(taskId(2)));
+    expect(spans(t)).toEqual([
+      { budget: budgetId(1), spent: 1_450_000, held: 2_000_000 },
+      { budget: budgetId(1), spent: 0, held: 2_000_000 },
+      { budget: budgetId(2), spent: 1_450_000, held: 0 },
+      { budget: budgetId(2), spent: 0, held: 2_000_000 },
+    ]);
+    expectInvariants(t);
+  });
+
+  it("takes a call to its last nano-dollar, and not one more", () => {
+    const t = openTenant({ budgets: [budget({ limit_nusd: nanoUsd(4_000_000) })] });
+    t.admit(admitRequest(taskId(1), NOON));
+    expect(t.admit(admitRequest(taskId(2), NOON, { hold_nusd: nanoUsd(2_000_001) })).ok).toBe(false);
+    expect(t.admit(admitRequest(taskId(3), NOON)).ok).toBe(true);
+    expect(t.admit(admitRequest(taskId(4), NOON, { hold_nusd: nanoUsd(1) })).ok).toBe(false);
+    expect(t.admit(admitRequest(taskId(5), NOON, { hold_nusd: nanoUsd(0) })).ok).toBe(true);
+  });
+
+  it("is corrected in the period of the call alone when a late settlement costs less than was charged", () => {
+    const t = openTenant({ budgets: [budget(), budget({ id: budgetId(2), period: "month" })] });
+    t.admit(admitRequest(taskId(1), NOON));
+    t.admit(admitRequest(taskId(2), NOON));
+    t.settle(settleRequest(taskId(2)));
+    t.env.now += DAY_MS;
+    sweep(t.sql, t.env);
+    t.admit(admitRequest(taskId(3), t.env.now));
+    t.settle(settleRequest(taskId(1), { cost_nusd: nanoUsd(500_000) }));
+    expect(spans(t)).toEqual([
+      { budget: budgetId(1), spent: 1_950_000, held: 0 },
+      { budget: budgetId(1), spent: 0, held: 2_000_000 },
+      { budget: budgetId(2), spent: 1_950_000, held: 2_000_000 },
+    ]);
+    expectInvariants(t);
+  });
+});
