@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import { ok } from "../../shared/contracts/result.ts";
 import { type ObjectsHome, objectsHome } from "../../test/support/objects-home.ts";
 import type { EmbeddedHost } from "./embedded-host.ts";
@@ -134,6 +135,48 @@ describe("an answer of an embedded object", { timeout: 60_000 }, () => {
     ]);
   });
 
+  it("that cannot be given tells why, so that an operator finds the disk behind it", async () => {
+    await host.provision(notes, "a", () => ok(null));
+    disk.fails = "a.sqlite-wal";
+    const refused = host.call(notes, "a", add(1));
+    await expect(refused).rejects.toMatchObject({ name: "ObjectUnavailable", cause: { message: "EIO" } });
+  });
+
+  it("in a crowd waits for the alarm that a call before it set, and is neither lost nor kept with it when that fails", async () => {
+    await host.provision(notes, "a", () => ok(null));
+    const crowd = (from: number) => {
+      const first = host.call(notes, "a", wake(`${from}`, 1_000 * (10 - from / 1_000)));
+      const others = Array.from({ length: LIMITS.tickCallsMax + 40 }, (_, n) => host.call(notes, "a", add(from + n)));
+      return Promise.allSettled([first, ...others]).then((all) => all.slice(1).map(({ status }) => status));
+    };
+    expect(new Set(await crowd(1_000))).toEqual(new Set(["fulfilled"]));
+    disk.fails = "alarms.sqlite-wal";
+    const told = await crowd(2_000);
+    const written = told.flatMap((status, n) => (status === "fulfilled" ? [2_000 + n] : []));
+    expect([told[0], told.at(-1), written.length]).toEqual(["rejected", "fulfilled", 41]);
+    disk.fails = null;
+    expect((await host.call(notes, "a", keys))?.filter((k) => k >= 2_000)).toEqual(written);
+  });
+
+  it("costs one sync while an alarm waits that is not earlier than before", async () => {
+    await host.provision(notes, "a", (sql, env) => ok(wake("a", 60_000)(sql, env)));
+    disk.synced = [];
+    await host.call(notes, "a", add(1));
+    await host.call(notes, "a", wake("b", 70_000));
+    expect(disk.synced).toEqual([LOG, LOG]);
+  });
+
+  it("to a read comes when the new schema that it met is on disk too", async () => {
+    await host.provision(notes, "a", (sql) => ok(add(1)(sql)));
+    await host.close();
+    const more = { id: 2, sql: ["CREATE TABLE more (k)"] };
+    const grown: ObjectClass = { ...notes, migrations: [...notes.migrations, more] };
+    host = home.open({ files, classes: [grown] });
+    disk.synced = [];
+    expect(await host.call(grown, "a", keys)).toEqual([1]);
+    expect(disk.synced).toContain(LOG);
+  });
+
   it("that promises work wakes the object for it without a further call, and an earlier promise before a later one", async () => {
     await host.provision(notes, "a", (sql, env) => ok(wake("late", 3_600_000)(sql, env)));
     await host.call(notes, "a", wake("early", 20));
@@ -184,6 +227,17 @@ describe("a log that cannot be copied into its database", { timeout: 60_000 }, (
     disk.fails = null;
     expect(await host.call(notes, "a", keys)).toEqual([1]);
   });
+});
+
+it("an alarm of an object whose file is gone is looked at once, and not for ever", { timeout: 60_000 }, async () => {
+  await host.provision(notes, "a", (sql, env) => ok(wake("a", 1_000)(sql, env)));
+  await host.close();
+  rmSync(join(home.path, "objects", "note", "a.sqlite"));
+  host = home.open({ files });
+  expect(host.expected(notes, 2_000, 10)).toEqual(["a"]);
+  home.clock.advance(2_000);
+  for (let n = 0; n < 3; n++) await host.runDueAlarms();
+  expect([host.expected(notes, 0, 10), swept.woken]).toEqual([[], ["a"]]);
 });
 
 describe("what a call erased", { timeout: 60_000 }, () => {

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { LIMITS } from "../../shared/contracts/limits.ts";
 import { loadPlan, type Plan } from "../engine/evaluate.ts";
 import { fromJson } from "../engine/json.ts";
+import type { Machine } from "../engine/machine.ts";
 import { OObject, type Value } from "../engine/value.ts";
 import { decideLayer, type LayerPolicy, withFacts } from "./decide-layer.ts";
 import { explainLayer } from "./explain-layer.ts";
@@ -214,5 +216,21 @@ describe("what a decision rests on", () => {
     expect(rules).toEqual(["data.bailiwick.decision", "data.bailiwick.held"]);
     expect(truncated).toBe(false);
     expect(explainLayer(probe, value({ probe: "facts", refused: true }), 7n).rules).toEqual(["data.bailiwick.refused"]);
+  });
+
+  it("lists as many rules as fit an answer, each once, and says that there were more", () => {
+    const many = (count: number): LayerPolicy => {
+      const run = (machine: Machine) => {
+        for (let n = 0; n < 2 * count; n++) machine.trace?.(["data", `r${n % count}`]);
+      };
+      return { plan: { entrypoints: new Map([["bailiwick/decision", run]]), rules: [] }, data: new OObject() };
+    };
+    for (const [held, listed, more] of [
+      [LIMITS.policyRulesTracedMax, LIMITS.policyRulesTracedMax, false],
+      [LIMITS.policyRulesTracedMax + 1, LIMITS.policyRulesTracedMax, true],
+    ] as const) {
+      const { rules, truncated } = explainLayer(many(held), value({}), 7n);
+      expect([rules.length, new Set(rules).size, truncated]).toEqual([listed, listed, more]);
+    }
   });
 });

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { nanoUsd } from "../../../shared/contracts/money.ts";
-import type { BudgetRecord } from "../../../shared/contracts/ports/tenant-store.ts";
+import type { NanoUsd } from "../../../shared/contracts/ids.ts";
+import { NANO_USD_MAX, nanoUsd } from "../../../shared/contracts/money.ts";
+import type { BudgetRecord, Change } from "../../../shared/contracts/ports/tenant-store.ts";
 import { expectInvariants, NOON, openTenant } from "../../../test/support/tenant-core.ts";
 import {
+  access,
   admitRequest,
   attribution,
   budget,
@@ -12,7 +14,7 @@ import {
   settleRequest,
   taskId,
 } from "../../../test/support/tenant-fixtures.ts";
-import { sweep } from "../core.ts";
+import { deleteBudget, listBudgets, putBudget, sweep } from "../core.ts";
 
 const DAY_MS = 86_400_000;
 const ANY: BudgetRecord["scope"] = { workspace: null, project: null, environment: null, kid: null };
@@ -98,5 +100,60 @@ describe("a budget", () => {
       { budget: budgetId(2), spent: 1_950_000, held: 2_000_000 },
     ]);
     expectInvariants(t);
+  });
+});
+
+describe("a change of a budget", () => {
+  const change: Change = { access: access(), by: attribution({ subject: "finance" }) };
+  const scope = { ...ANY, workspace: "research", kid: KID };
+  const last = (t: ReturnType<typeof openTenant>) => {
+    const { kind, outcome, action, subject, detail } = t.entries().at(-1) ?? {};
+    return { kind, outcome, action, subject, detail };
+  };
+
+  it("answers that budget as it is now, and is an entry that says all of it", () => {
+    const t = openTenant({ budgets: [budget({ id: budgetId(0), hard: false })] });
+    const { id, period, limit_nusd } = budget();
+    putBudget(t.sql, t.env, change, budget({ scope }), null);
+    for (const [hard, version] of [
+      [true, 2],
+      [false, 3],
+    ] as const) {
+      const view = { id, scope, period, limit_nusd, hard, version };
+      expect(putBudget(t.sql, t.env, change, budget({ scope, hard }), null)).toMatchObject({ value: view });
+      expect(last(t)).toEqual({
+        ...{ kind: "budget.changed", outcome: "success", action: "budget:write", subject: "finance" },
+        detail: { budget: view },
+      });
+      expect(listBudgets(t.sql, t.env, access())).toMatchObject({
+        value: [{ id: budgetId(0), scope: ANY, hard: false }, view],
+      });
+    }
+    deleteBudget(t.sql, t.env, change, id);
+    expect(last(t)).toEqual({
+      ...{ kind: "budget.deleted", outcome: "success", action: "budget:write", subject: "finance" },
+      detail: { budget: { id } },
+    });
+    expectInvariants(t);
+  });
+
+  it("of a locked tenant is refused and on record under its action", () => {
+    for (const attempt of [
+      (t: ReturnType<typeof openTenant>, by: Change) => putBudget(t.sql, t.env, by, budget(), null),
+      (t: ReturnType<typeof openTenant>, by: Change) => deleteBudget(t.sql, t.env, by, budgetId(1)),
+    ]) {
+      const t = openTenant({ budgets: [budget()] });
+      t.sql.run("UPDATE tenant SET locked = 1");
+      expect(attempt(t, change)).toEqual({ ok: false, error: { reason: "locked" } });
+      expect(last(t)).toMatchObject({ kind: "call.refused", outcome: "failure", action: "budget:write" });
+    }
+  });
+
+  it("takes no limit that is no amount of money, and writes nothing of it", () => {
+    const t = openTenant();
+    // safe because: it is to be refused
+    for (const limit of [0.5, Number.NaN, NANO_USD_MAX + 1])
+      expect(() => putBudget(t.sql, t.env, change, budget({ limit_nusd: limit as NanoUsd }), null)).toThrow(RangeError);
+    expect(listBudgets(t.sql, t.env, access())).toEqual({ ok: true, value: [] });
   });
 });

@@ -118,6 +118,14 @@ describe("the last key that makes keys", () => {
   });
 });
 
+describe("a key that can make keys", () => {
+  it.each([["*"], ["key:*"], ["key:write"]])("is one with the scope %s, and the last of them stays", (scope) => {
+    const t = openTenant({ keys: [newKey({ granted: [scope] }), newKey({ kid: kidOf(2), granted: ["key:read"] })] });
+    expect(revokeKey(t.sql, t.env, byKey, KID)).toEqual(refused("last_key"));
+    expect(revokeKey(t.sql, t.env, byKey, kidOf(2)).ok).toBe(true);
+  });
+});
+
 describe("the makers of a key", () => {
   const made = (t: Tenant, n: number, by: Change["by"], made_by?: string[]) =>
     createKey(t.sql, t.env, { ...byToken(), by, ...(made_by && { made_by }) }, newKey({ kid: kidOf(n) }));
