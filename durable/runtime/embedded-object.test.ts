@@ -142,6 +142,13 @@ describe("an answer of an embedded object", { timeout: 60_000 }, () => {
     await expect(refused).rejects.toMatchObject({ name: "ObjectUnavailable", cause: { message: "EIO" } });
   });
 
+  it("comes to each of a crowd, however many ticks that takes", async () => {
+    await host.provision(notes, "a", () => ok(null));
+    const crowd = Array.from({ length: 2 * LIMITS.tickCallsMax + 1 }, (_, n) => host.call(notes, "a", add(n)));
+    await Promise.all(crowd);
+    expect(await host.call(notes, "a", keys)).toHaveLength(crowd.length);
+  });
+
   it("in a crowd waits for the alarm that a call before it set, and is neither lost nor kept with it when that fails", async () => {
     await host.provision(notes, "a", () => ok(null));
     const crowd = (from: number) => {

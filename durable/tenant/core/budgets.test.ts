@@ -137,6 +137,32 @@ describe("a change of a budget", () => {
     expectInvariants(t);
   });
 
+  it.each<[string, Partial<ReturnType<typeof budget>>]>([
+    ["workspace", { scope: { ...ANY, workspace: "other" } }],
+    ["project", { scope: { ...ANY, project: "other" } }],
+    ["environment", { scope: { ...ANY, environment: "other" } }],
+    ["key", { scope: { ...ANY, kid: kidOf(2) } }],
+    ["period", { period: "month" }],
+    ["limit", { limit_nusd: nanoUsd(5) }],
+    ["hardness", { hard: false }],
+  ])("replaces its %s, so that what was written is what holds", (_, members) => {
+    const t = openTenant({ budgets: [budget()] });
+    const replaced = putBudget(t.sql, t.env, change, budget(members), 1);
+    expect(replaced).toMatchObject({ ok: true, value: { ...budget(members), version: 2 } });
+    expect(listBudgets(t.sql, t.env, access())).toMatchObject({ value: [budget(members)] });
+  });
+
+  it("that deletes one leaves the others as they are, with what is held on them, in order of their ids", () => {
+    const t = openTenant({ budgets: [3, 1, 2].map((n) => budget({ id: budgetId(n) })) });
+    t.admit(admitRequest(taskId(1), NOON));
+    deleteBudget(t.sql, t.env, change, budgetId(2));
+    t.settle(settleRequest(taskId(1)));
+    expect(listBudgets(t.sql, t.env, access())).toMatchObject({
+      value: [1, 3].map((n) => ({ id: budgetId(n), spent_nusd: 1_450_000, held_nusd: 0 })),
+    });
+    expectInvariants(t);
+  });
+
   it("of a locked tenant is refused and on record under its action", () => {
     for (const attempt of [
       (t: ReturnType<typeof openTenant>, by: Change) => putBudget(t.sql, t.env, by, budget(), null),
