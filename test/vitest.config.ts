@@ -18,6 +18,7 @@ export const HEAVY = [
   "test/contract/deployment.test.ts",
   "test/contract/control-db.*.test.ts",
   "test/contract/tessera-fsck.test.ts",
+  "test/contract/large-log.test.ts",
   "test/contract/infrastructure.test.ts",
   "test/contract/verifiers-agree.test.ts",
   "test/contract/job-queue.{sqs,runtimes}.test.ts",

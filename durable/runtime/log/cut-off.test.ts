@@ -70,6 +70,10 @@ describe("a turn that fails", () => {
     lab.append(4);
     await lab.settle();
     expect((await checkArchive(store, PREFIX, `${LOG_ORIGIN}/${TENANT}`, LAB_SIGNER)).sizes).toEqual([begun, lab.size]);
+    lab.append(2);
+    lab.around = (what, call) => (what === "sign" ? away() : call());
+    await expect(run(lab.handle)).rejects.toThrow(EffectPostponed);
+    expect(lab.unpublished).toBe(2);
   });
 
   it("ends only when every write on its way has ended, so that nothing is written behind its end", async () => {

@@ -196,6 +196,9 @@ describe("the archive as witness", () => {
     const sinceMs = lab.state.halted?.since_ms;
     for (let at = 0; at < 3; at++) await lab.alarm();
     expect(lab.state.halted).toMatchObject({ fault: "checkpoint_replaced", since_ms: sinceMs });
+    // Who watches how much waits sees it grow while nothing is signed.
+    expect(lab.unpublished).toBe(lab.size - 600);
+    expect(lab.unpublished).toBeGreaterThan(0);
     expect(lab.env.now - (sinceMs ?? 0)).toBe(3 * LIMITS.logRecheckMs);
     store.tamper(PREFIX + HISTORY, note);
     await lab.settle();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AskedOfRun } from "../../../shared/contracts/approval.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { answering, asked, DIGEST, decided, given, idOf, LIFE_MS } from "../../../test/support/core-approvals.ts";
 import { policyInput } from "../../../test/support/policy-input.ts";
 import { openTenant, type TestTenant } from "../../../test/support/tenant-core.ts";
@@ -187,6 +188,32 @@ describe("a run of what was approved", () => {
   });
 });
 
+describe("a request that was refused often", () => {
+  it("waits once, however many of it there were, so that no approver answers the same question twice", () => {
+    const t = openTenant();
+    for (let n = 1; n <= 20; n++) {
+      asked(t, n);
+      decided(t, n, { verdict: "reject" });
+      t.env.now++;
+    }
+    expect([asked(t, 21).id, asked(t, 22).id]).toEqual([idOf(21), idOf(21)]);
+  });
+
+  it("counts against the bound of what waits only while it does", () => {
+    const t = openTenant();
+    const own = (n: number) => ({ subject: { kind: "operation" as const, digest: n.toString(16).padStart(64, "0") } });
+    t.sql.enter();
+    for (let n = 1; n <= LIMITS.approvalsPendingMax; n++) asked(t, n, own(n));
+    t.sql.leave();
+    expect(() => asked(t, 2_000, own(2_000))).toThrow("limit");
+    decided(t, 1, { digest: own(1).subject.digest });
+    expect(asked(t, 2_000, own(2_000)).state).toBe("pending");
+    expect(() => asked(t, 2_001, own(2_001))).toThrow("limit");
+    t.env.now += LIFE_MS;
+    expect(asked(t, 2_001, own(2_001)).state).toBe("pending");
+  });
+});
+
 describe("whoever reads approvals", () => {
   it("is refused once their access has changed, so that a revoked key learns of none", () => {
     const t = openTenant();
@@ -222,5 +249,22 @@ describe("whoever reads approvals", () => {
       return page.ok ? page.value.next : page.error.reason;
     };
     expect([next(1), next(3), next(4), next(5), next(2, idOf(3))]).toEqual([idOf(4), idOf(2), null, null, null]);
+  });
+
+  it("sees each in one state: what waits, what ran out unheard, and what was decided although its hour is over", () => {
+    const t = openTenant();
+    for (const n of [1, 2, 3]) asked(t, n, { subject: { kind: "operation", digest: `${n}`.repeat(64) } });
+    decided(t, 1, { digest: "1".repeat(64) });
+    decided(t, 2, { digest: "2".repeat(64), verdict: "reject" });
+    const ids = () =>
+      (["pending", "approved", "rejected", "expired"] as const).map((state) => {
+        const page = listApprovals(t.sql, t.env, access(), { state, subject: null, before: null, limit: 9 });
+        return page.ok ? page.value.approvals.map(({ id }) => id) : page.error.reason;
+      });
+    expect(ids()).toEqual([[idOf(3)], [idOf(1)], [idOf(2)], []]);
+    t.env.now += LIFE_MS - 1;
+    expect(ids()).toEqual([[idOf(3)], [idOf(1)], [idOf(2)], []]);
+    t.env.now++;
+    expect(ids()).toEqual([[], [idOf(1)], [idOf(2)], [idOf(3)]]);
   });
 });

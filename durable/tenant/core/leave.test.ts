@@ -3,12 +3,20 @@ import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { LogLab } from "../../../test/support/log-lab.ts";
 import { MemoryObjectStore } from "../../../test/support/memory-object-store.ts";
 import { openTenant } from "../../../test/support/tenant-core.ts";
-import { admitRequest, attribution, settleRequest, taskId } from "../../../test/support/tenant-fixtures.ts";
+import {
+  access,
+  admitRequest,
+  attribution,
+  budgetId,
+  settleRequest,
+  taskId,
+} from "../../../test/support/tenant-fixtures.ts";
 import { logRow } from "../../runtime/log/state.ts";
 import { dropEverything, migrate } from "../../runtime/migrate.ts";
 import type { Sql } from "../../runtime/sql.ts";
 import {
   arrive,
+  deleteBudget,
   freeze,
   leave,
   lookup,
@@ -157,6 +165,15 @@ describe("a tenant is frozen", () => {
     });
     t.settle(settleRequest(taskId(1)));
     expect(freeze(t.sql, t.env)).toMatchObject({ error: { reason: "unpublished" } });
+  });
+
+  it("and refuses a change as any halted tenant does, without an entry, which nobody would carry to its new home", async () => {
+    const lab = await frozen();
+    const size = lab.size;
+    const { versions } = lookup(lab.sql, null).state;
+    const change = { access: access({ kid: null, versions: { credential: 0, ...versions } }), by };
+    expect(deleteBudget(lab.sql, lab.env, change, budgetId(1))).toMatchObject({ error: { reason: "ledger_halted" } });
+    expect(lab.size).toBe(size);
   });
 
   it("and takes an archive for that very move alone", async () => {

@@ -40,9 +40,15 @@ describe("refusals", () => {
       { task: null, detail: { first: before, repeats: 2 } },
       { task: taskId(9), detail: { reason: "role_missing" } },
     ]);
+    t.env.now += 9_999;
+    refuse(t.sql, t.env, access(), refusal(10));
+    expect(t.entries().length).toBe(before + 3);
+    t.env.now += 1;
+    sweep(t.sql, t.env);
+    expect(t.entries().slice(before + 3)).toMatchObject([{ task: null, detail: { first: before + 2, repeats: 1 } }]);
     t.env.now += 10_000;
     sweep(t.sql, t.env);
-    expect(t.entries().length).toBe(before + 3);
+    expect(t.entries().length).toBe(before + 4);
     expectInvariants(t);
   });
 
@@ -54,6 +60,13 @@ describe("refusals", () => {
     refuse(t.sql, t.env, access(), refusal(3, { action: "keys:create" }));
     refuse(t.sql, t.env, access(), refusal(4, { reason: "scope_missing" }));
     expect(t.entries().length).toBe(before + 4);
+  });
+
+  it("keeps the beginning of a long reason, because the ledger is no place for free text", () => {
+    const t = openTenant();
+    for (let n = 0; n < 2; n++) refuse(t.sql, t.env, access(), refusal(n, { reason: `${"r".repeat(128)}${n}` }));
+    expect(t.entries().at(-1)?.detail).toEqual({ reason: "r".repeat(128) });
+    expect(t.sql.get("SELECT repeats FROM coalesced")?.repeats).toBe(1);
   });
 
   it("is decided again when the edge's versions are stale, so nobody is refused under an old policy", () => {

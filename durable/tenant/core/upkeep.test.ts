@@ -4,6 +4,7 @@ import { expectInvariants, NOON, openTenant } from "../../../test/support/tenant
 import {
   access,
   admitRequest,
+  at,
   attribution,
   bucket,
   budget,
@@ -58,6 +59,38 @@ describe("upkeep", () => {
     expect([count(t, "task"), count(t, "task WHERE state = 0"), count(t, "hold")]).toEqual([1, 1, 1]);
     expect(task(t.sql, t.env, access(), taskId(1))).toEqual({ ok: false, error: { reason: "not_found" } });
     expectInvariants(t);
+  });
+
+  it("forgets the old beside the young: an open task, young keys and what a late settlement corrects stay as they are", () => {
+    const t = openTenant({ budgets: [budget()] });
+    const month = 30 * 24 * HOUR;
+    const endOf = (n: number) => {
+      const seen = task(t.sql, t.env, access(), taskId(n));
+      return seen.ok ? seen.value.status : seen.error.reason;
+    };
+    t.admit({ ...keyed(1, NOON), deadline: at(NOON + month) });
+    t.admit(keyed(2, NOON));
+    t.settle(settleRequest(taskId(2)));
+    t.env.now = NOON + month - HOUR;
+    t.admit(keyed(3, t.env.now));
+    t.settle(settleRequest(taskId(3), { result: "stored" }));
+    t.admit(keyed(4, t.env.now));
+    t.env.now = NOON + month;
+    sweepAll(t);
+    expect([1, 2, 3, 4].map(endOf)).toEqual([null, "not_found", "OK", "ERROR"]);
+    expect(t.sql.all("SELECT task FROM hold ORDER BY task")).toHaveLength(2);
+    const again = { ...keyed(3, t.env.now), task: taskId(9) };
+    expect(t.admit(again)).toMatchObject({ value: { kind: "replay", task: taskId(3) } });
+    const { idempotency } = keyed(4, 0);
+    expect(t.admit(admitRequest(taskId(8), t.env.now, { idempotency }))).toMatchObject({
+      error: { reason: "outcome_unknown", task: taskId(4) },
+    });
+    expect(t.settle(settleRequest(taskId(4)))).toMatchObject({ value: { corrected: true } });
+    expect(t.settle(settleRequest(taskId(1))).ok).toBe(true);
+    expect(t.sql.all("SELECT spent_nusd AS spent, held_nusd AS held FROM budget_span ORDER BY span")).toEqual([
+      { spent: 2 * 1_450_000, held: 0 },
+      { spent: 2 * 1_450_000, held: 0 },
+    ]);
   });
 
   it("forgets full buckets, old dedupes and periods that are over, so nothing grows with time alone", () => {
