@@ -106,6 +106,9 @@ describe("a checkpoint in the archive", () => {
     const opened = await keys.open(utf8(note), OURS, "it");
     const other = utf8((await signed(OTHER)).dsse);
     expect(await faultOf(keys.envelopeOver(other, opened, "it"))).toEqual(["forked", "it is over another checkpoint"]);
+    const stranger = testSigner(2).signer;
+    const strange = await stranger.signCheckpoint({ origin: OURS, size: 7, root: Buffer.alloc(32).toString("base64") });
+    expect((await faultOf(keys.openEnvelope(utf8(strange.dsse), "it")))[0]).toBe("checkpoint_unsigned");
     const statement = dsse.replace("vnd.bailiwick.checkpoint", "vnd.bailiwick.statement");
     for (const text of [statement, "{}", "no json"])
       expect(await faultOf(keys.openEnvelope(utf8(text), "it"))).toEqual([

@@ -202,10 +202,12 @@ describe("a tenant that arrives", () => {
     expect(rows(target.sql)).toEqual(rows(lab.sql));
     expect(rows(lab.sql).find(({ table }) => table === "ledger")?.rows.length).toBeGreaterThan(100);
     expect(release(lab.sql, MANIFEST).ok).toBe(true);
+    const { state, policy } = lookup(target.sql, null).state.versions;
     expect(settleIn(target.sql, target.env, receiptOf(tenant), attribution({ cell: "eu2" }))).toEqual({
       ok: true,
       value: null,
     });
+    expect(lookup(target.sql, null).state.versions).toEqual({ state: state + 1, policy: policy + 1 });
     expect(lookup(target.sql, null).state).toMatchObject({ suspended: false, data_key: "bmV3" });
     target.append(300);
     await target.settle();
