@@ -66,6 +66,11 @@ describe("a budget", () => {
       { budget: budgetId(2), spent: 0, held: 2_000_000 },
       { budget: budgetId(2), spent: 0, held: 2_000_000 },
     ]);
+    expect(
+      listBudgets(t.sql, t.env, access({ kid: null, versions: { credential: 0, state: 1, policy: 1 } })),
+    ).toMatchObject({
+      value: [2_000_000, 2_000_000].map((held_nusd) => ({ spent_nusd: 0, held_nusd })),
+    });
     t.settle(settleRequest(taskId(2)));
     expect(spans(t)).toEqual([
       { budget: budgetId(1), spent: 1_450_000, held: 2_000_000 },
@@ -155,10 +160,11 @@ describe("a change of a budget", () => {
   it("that deletes one leaves the others as they are, with what is held on them, in order of their ids", () => {
     const t = openTenant({ budgets: [3, 1, 2].map((n) => budget({ id: budgetId(n) })) });
     t.admit(admitRequest(taskId(1), NOON));
+    putBudget(t.sql, t.env, change, budget({ id: budgetId(4) }), null);
     deleteBudget(t.sql, t.env, change, budgetId(2));
     t.settle(settleRequest(taskId(1)));
     expect(listBudgets(t.sql, t.env, access())).toMatchObject({
-      value: [1, 3].map((n) => ({ id: budgetId(n), spent_nusd: 1_450_000, held_nusd: 0 })),
+      value: [1, 3, 4].map((n) => ({ id: budgetId(n), spent_nusd: n === 4 ? 0 : 1_450_000, held_nusd: 0 })),
     });
     expectInvariants(t);
   });
