@@ -16,7 +16,7 @@ import {
   taskId,
 } from "../../../test/support/tenant-fixtures.ts";
 import type { ObjectHandle } from "../../runtime/object-class.ts";
-import { change, nextDue, rotateKey, sweep, usage } from "../core.ts";
+import { change, feedIsDue, nextDue, rotateKey, sweep, usage } from "../core.ts";
 import { deliverFeed } from "../object-class.ts";
 
 const handleOf = (t: ReturnType<typeof openTenant>): ObjectHandle => ({
@@ -158,6 +158,23 @@ describe("events", () => {
     expect(rows.length).toBe(122);
     // Nothing is left to deliver: what is due next is not the feed.
     expect(nextDue(t.sql, true)).toBe(nextDue(t.sql, false));
+  });
+
+  it("are due while one waits and its receiver is not backed off from, so that no alarm runs for nothing", async () => {
+    const t = openTenant();
+    const { sink } = collector();
+    const due = () => feedIsDue(t.sql, t.env.now);
+    expect(due()).toBe(true);
+    const down = { deliver: async () => Promise.reject(new Error("receiver is down")) };
+    await expect(deliverFeed(handleOf(t), down)).rejects.toThrow("receiver is down");
+    t.env.now += LIMITS.outboxRetryMsMin - 1;
+    expect(due()).toBe(false);
+    t.env.now += 1;
+    expect(due()).toBe(true);
+    await deliverFeed(handleOf(t), sink);
+    expect(due()).toBe(false);
+    t.admit(admitRequest(taskId(1), t.env.now));
+    expect(due()).toBe(true);
   });
 
   it("are tried at least once a minute however long the outage lasts, so that read models catch up soon after it", async () => {

@@ -3,6 +3,7 @@ import type { LayerPolicy } from "../../../policies/decide/decide-layer.ts";
 import { fromJson } from "../../../policies/engine/json.ts";
 import type { Machine } from "../../../policies/engine/machine.ts";
 import { OObject } from "../../../policies/engine/value.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
 import { POLICY_ENTRYPOINT } from "../../../shared/contracts/policy/document.ts";
 import { policyInput } from "../../../test/support/policy-input.ts";
 import { type AskedLayers, askLayers, type Watcher } from "./ask-layers.ts";
@@ -91,4 +92,16 @@ it("remembers no failure, so a policy that once ran out of steps is asked again"
   };
   const ask = () => askLayers(layers(policy), policyInput(), BASIS, 1, watcher, remembered).decision;
   expect([ask().decision, ask().decision]).toEqual(["DENY", "ALLOW"]);
+});
+
+it("remembers no input longer than its bound, so that what is kept of all callers fits the memory of an edge", () => {
+  const remembered = new RememberedOutcomes();
+  const sized = (chars: number) => {
+    const bare = { ...policyInput(), classification: "" };
+    return { ...bare, classification: "x".repeat(chars - JSON.stringify(bare).length) };
+  };
+  const [fits, beyond] = [LIMITS.policyOutcomeInputCharsMax, LIMITS.policyOutcomeInputCharsMax + 1].map(sized);
+  if (!fits || !beyond) throw new Error("no inputs");
+  expect(remembered.of(fits)).toBe(remembered.of(fits));
+  expect(remembered.of(beyond)).not.toBe(remembered.of(beyond));
 });
