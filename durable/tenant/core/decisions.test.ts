@@ -146,6 +146,35 @@ describe("the ring of decisions", () => {
   });
 });
 
+describe("a decision that neither admission nor refusal keeps", () => {
+  const redacted = { id: "redact_output", outcome: "applied", note: null } as const;
+  const failed = { id: "retain_content", outcome: "failed", note: "away" } as const;
+  const told = (t: TestTenant, n: number) => {
+    const kept = decision(t.sql, t.env, access(), decisionId(n));
+    return kept.ok ? kept.value.obligations : kept.error.reason;
+  };
+
+  it("says how its obligations ended, and again what they came to when it is told again", () => {
+    const t = openTenant();
+    keepAlone(t.sql, t.env, access(), { ...recorded(1), obligations: [redacted] });
+    expect(told(t, 1)).toEqual([redacted]);
+    keepAlone(t.sql, t.env, access(), { ...recorded(1), obligations: [redacted, failed] });
+    expect([told(t, 1), idsOf(t)]).toEqual([[redacted, failed], [decisionId(1)]]);
+    keepAlone(t.sql, t.env, access(), recorded(1));
+    expect(told(t, 1)).toEqual([redacted, failed]);
+  });
+
+  it("is kept only for who has access now, and only as long as the ring keeps any", () => {
+    const t = openTenant();
+    const stale = access({ versions: { credential: 2, state: 1, policy: 1 } });
+    expect(keepAlone(t.sql, t.env, stale, recorded(1))).toMatchObject({ error: { reason: "stale" } });
+    const sized = (n: number, chars: number) => recorded(n, "x".repeat(chars));
+    expect(() => keepAlone(t.sql, t.env, access(), sized(2, LIMITS.decisionRecordBytesMax + 1))).toThrow(RangeError);
+    expect(keepAlone(t.sql, t.env, access(), sized(3, LIMITS.decisionRecordBytesMax))).toEqual({ ok: true, value: null });
+    expect(page(t, 1)).toMatchObject({ decisions: [{ id: decisionId(3) }], more: false });
+  });
+});
+
 describe("a settled decision", () => {
   const redacted = { id: "redact_output", outcome: "applied", note: "3 spans" } as const;
   const failed = { id: "retain_content", outcome: "failed", note: null } as const;
@@ -168,6 +197,18 @@ describe("a settled decision", () => {
     });
     expect(idsOf(t)).toHaveLength(3);
     expectInvariants(t);
+  });
+
+  it("names what was decided on the way although it owed nothing, and loses nothing to a settlement that says nothing", () => {
+    const t = openTenant();
+    admitted(t, 1);
+    settledBy(t, 1, { decisions: [recorded(7)] });
+    expect(decision(t.sql, t.env, access(), decisionId(1))).toMatchObject({
+      value: { obligations: null, further: [decisionId(7)] },
+    });
+    admitted(t, 2, { decision: { ...recorded(2), obligations: [redacted] } });
+    settledBy(t, 2);
+    expect(decision(t.sql, t.env, access(), decisionId(2))).toMatchObject({ value: { obligations: [redacted] } });
   });
 
   it("is told of late settlements too", () => {

@@ -11,7 +11,7 @@ import {
   settleRequest,
   taskId,
 } from "../../../test/support/tenant-fixtures.ts";
-import { revokeKey, usage } from "../core.ts";
+import { revokeKey, sweep, usage } from "../core.ts";
 import { addUsage } from "./usage.ts";
 
 type Tenant = ReturnType<typeof openTenant>;
@@ -93,6 +93,19 @@ describe("the usage of a tenant", () => {
     t.sql.leave();
     const many = { group_by: ["workspace" as const], from: "2024-01-01", to: "2025-01-01", limit: 1_000_000 };
     expect(asked(t, many)).toHaveLength(LIMITS.usageRowsMax + 1);
+  });
+
+  it("counts each call of a day, and a correction as none", () => {
+    const t = openTenant();
+    for (let n = 0; n < 3; n++) {
+      t.admit(admitRequest(taskId(n), NOON));
+      if (n > 0) t.settle(settleRequest(taskId(n)));
+    }
+    t.env.now += 3_600_000;
+    sweep(t.sql, t.env);
+    expect(asked(t, { group_by: ["day"] })).toMatchObject([{ requests: 3, cost_nusd: 4_900_000, tokens_in: 420 }]);
+    t.settle(settleRequest(taskId(0)));
+    expect(asked(t, { group_by: ["day"] })).toMatchObject([{ requests: 3, cost_nusd: 4_350_000, tokens_in: 630 }]);
   });
 
   it("is not told to a key that was revoked", () => {
