@@ -170,7 +170,10 @@ describe("a decision that neither admission nor refusal keeps", () => {
     expect(keepAlone(t.sql, t.env, stale, recorded(1))).toMatchObject({ error: { reason: "stale" } });
     const sized = (n: number, chars: number) => recorded(n, "x".repeat(chars));
     expect(() => keepAlone(t.sql, t.env, access(), sized(2, LIMITS.decisionRecordBytesMax + 1))).toThrow(RangeError);
-    expect(keepAlone(t.sql, t.env, access(), sized(3, LIMITS.decisionRecordBytesMax))).toEqual({ ok: true, value: null });
+    expect(keepAlone(t.sql, t.env, access(), sized(3, LIMITS.decisionRecordBytesMax))).toEqual({
+      ok: true,
+      value: null,
+    });
     expect(page(t, 1)).toMatchObject({ decisions: [{ id: decisionId(3) }], more: false });
   });
 });

@@ -104,3 +104,38 @@ describe("a key that a tenant registers", () => {
     expect(ids(t)).toEqual(["a", "b"]);
   });
 });
+
+describe("a bundle of a tenant", () => {
+  it("is in force with the next version, which every edge that decided before it is behind, and on record with its layer", () => {
+    const t = openTenant();
+    put(t, "a");
+    const before = policyState(t.sql).version;
+    keep(t, 1, "a");
+    expect(policyState(t.sql).version).toBe(before);
+    const { revision, digest } = storable(1);
+    expect(t.entries().at(-1)).toMatchObject({
+      ...{ kind: "policy.bundle_stored", outcome: "success", action: "policy:write" },
+      detail: { layer: "tenant", bundle: { revision, digest, signed_by: "a" } },
+    });
+    expect(activate(t, 1)).toMatchObject({ value: { version: before + 1, active: { revision }, keys: [{ id: "a" }] } });
+    expect(policyState(t.sql)).toMatchObject({ version: before + 1, active: { revision } });
+    expect(t.entries().at(-1)).toMatchObject({
+      ...{ kind: "policy.activated", outcome: "success", action: "policy:activate" },
+      detail: { layer: "tenant", version: before + 1 },
+    });
+  });
+
+  it("is refused under a compliance lock, on record under what was tried", () => {
+    const t = openTenant();
+    put(t, "a");
+    keep(t, 1, "a");
+    t.sql.run("UPDATE tenant SET locked = 1");
+    for (const [attempt, action] of [
+      [() => keep(t, 2, "a"), "policy:write"],
+      [() => activate(t, 1), "policy:activate"],
+    ] as const) {
+      expect(attempt()).toEqual({ ok: false, error: { reason: "locked" } });
+      expect(t.entries().at(-1)).toMatchObject({ kind: "call.refused", action });
+    }
+  });
+});
