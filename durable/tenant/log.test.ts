@@ -4,8 +4,10 @@ import type { OutboxRow, TenantStore } from "../../shared/contracts/ports/tenant
 import { decodeBase64 } from "../../shared/crypto/log/base64.ts";
 import { leafHash, verifyInclusion } from "../../shared/crypto/log/tree.ts";
 import { utf8 } from "../../shared/crypto/utf8.ts";
+import { asked, decided, LIFE_MS } from "../../test/support/core-approvals.ts";
 import { LogLab, PREFIX, TENANT } from "../../test/support/log-lab.ts";
 import { MemoryObjectStore } from "../../test/support/memory-object-store.ts";
+import type { TestTenant } from "../../test/support/tenant-core.ts";
 import { access, admitRequest, attribution, settleRequest, taskId } from "../../test/support/tenant-fixtures.ts";
 import { ArchiveDamaged } from "../runtime/log/archived-read.ts";
 import { refuse, sweep } from "./core.ts";
@@ -178,5 +180,32 @@ describe("entries that were pruned", () => {
     lab.sql.run("UPDATE tenant SET feed_seq = ?", first);
     await deliverFeed(lab.handle, { deliver: async (_tenant, some) => void rows.push(...some) }, lab.parts);
     expect(rows.map(({ type }) => type).filter((type) => type.includes("lifecycle")).length).toBe(2);
+  });
+
+  it("leave what waits for its end: a request for approval and a window of refusals are closed by what opened them", async () => {
+    const { lab } = open();
+    // safe because: of a tenant, approvals are asked for over its database and clock alone
+    const t = lab as unknown as TestTenant;
+    asked(t, 1);
+    asked(t, 2, { subject: { kind: "operation", digest: "b".repeat(64) } });
+    decided(t, 1);
+    for (let n = 0; n < 3; n++)
+      refuse(lab.sql, lab.env, access(), { by: attribution(), task: taskId(n), action: "a:b", reason: "denied" });
+    const opened = lab.size;
+    lab.append(900);
+    await lab.settle();
+    expect(lab.state.pruned).toBe(512);
+    expect(lab.kinds().slice(0, 2)).toEqual(["approval.requested", "call.refused"]);
+    lab.env.now += LIFE_MS;
+    while (sweep(lab.sql, lab.env));
+    const rows = lab.sql.all<{ body: string }>("SELECT body FROM ledger WHERE seq >= ?", opened + 900);
+    expect(rows.map(({ body }) => JSON.parse(body)).map(({ kind, subject }) => [kind, subject])).toEqual(
+      expect.arrayContaining([
+        ["approval.expired", "asker"],
+        ["call.refused", "service:demo"],
+      ]),
+    );
+    await lab.settle();
+    expect(lab.sql.all("SELECT seq FROM ledger WHERE seq < 512")).toEqual([]);
   });
 });
