@@ -212,6 +212,11 @@ describe("a settled decision", () => {
     admitted(t, 2, { decision: { ...recorded(2), obligations: [redacted] } });
     settledBy(t, 2);
     expect(decision(t.sql, t.env, access(), decisionId(2))).toMatchObject({ value: { obligations: [redacted] } });
+    settledBy(t, 2, { obligations: [failed] });
+    admitted(t, 3);
+    settledBy(t, 3, { obligations: [failed] });
+    admitted(t, 4);
+    expect(idsOf(t)).toEqual([4, 3, 2, 7, 1].map(decisionId));
   });
 
   it("is told of late settlements too", () => {

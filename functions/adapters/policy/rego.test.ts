@@ -55,6 +55,15 @@ describe("a decision", () => {
     await decide({ operation: "probe.facts" });
     await settle();
     expect((await decide({ operation: "probe.facts" })).decision.reasons).toEqual(["tenant_acme_operators"]);
+    activate("acme", await probeBundle({ tenant: "acme", revision: 4, name: "own" }), 4);
+    clock.advance(LIMITS.policyRenewMs);
+    await decide({ operation: "probe.facts" });
+    await settle();
+    const { layers } = await decide({ operation: "probe.facts" });
+    expect(layers.map(({ layer, revision }) => [layer, revision])).toEqual([
+      ["cell", 1],
+      ["tenant", 4],
+    ]);
   });
 
   it("is the canary's for its share of the actors, each actor always on the same side", async () => {
