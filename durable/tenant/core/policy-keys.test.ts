@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { Change } from "../../../shared/contracts/ports/tenant-store.ts";
+import { registeredKeysDigest } from "../../../shared/crypto/registered-keys-digest.ts";
 import { storable, target } from "../../../test/support/policy-fixtures.ts";
 import { expectInvariants, openTenant } from "../../../test/support/tenant-core.ts";
 import { access, attribution } from "../../../test/support/tenant-fixtures.ts";
@@ -45,9 +46,11 @@ describe("a key that a tenant registers", () => {
     put(t, "a");
     expect(policyState(t.sql)).toMatchObject({ version: before.version + 2, keys: [{ id: "a" }, { id: "b" }] });
     expect(t.entries().at(-1)).toMatchObject({
-      kind: "policy.key_registered",
-      action: "policy:write",
-      detail: { key: { algorithm: "EdDSA", id: "a" }, version: before.version + 2 },
+      ...{ kind: "policy.key_registered", outcome: "success", action: "policy:write" },
+      detail: {
+        ...{ layer: "tenant", retired: [], version: before.version + 2 },
+        key: { algorithm: "EdDSA", id: "a", digest: registeredKeysDigest([key("a")]) },
+      },
     });
     expectInvariants(t);
   });
@@ -70,8 +73,12 @@ describe("a key that a tenant registers", () => {
   it("is refused under a compliance lock", () => {
     const t = openTenant();
     t.sql.run("UPDATE tenant SET locked = 1");
-    expect(put(t, "a")).toEqual({ ok: false, error: { reason: "locked" } });
-    expect(remove(t, "a")).toEqual({ ok: false, error: { reason: "locked" } });
+    for (const attempt of [put, remove]) {
+      const from = t.entries().length;
+      t.env.now += 60_000;
+      expect(attempt(t, "a")).toEqual({ ok: false, error: { reason: "locked" } });
+      expect(t.entries().slice(from)).toMatchObject([{ kind: "call.refused", action: "policy:write" }]);
+    }
   });
 
   it("goes when it is removed, and what it signed with it, so that nobody goes back to a bundle nobody can verify", () => {
