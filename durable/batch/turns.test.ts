@@ -121,6 +121,32 @@ describe("whoever drives a batch", () => {
   });
 });
 
+describe("batches side by side", () => {
+  it("end each for itself: one that ends takes no lease, line or name from the others", () => {
+    const { sql, env, made, fence } = running();
+    const [checked, outside] = [batchId(1), batchId(2)];
+    for (const n of [1, 2]) value(createBatch(sql, env, made(n)));
+    const own = value(turn.leaseBatch(sql, env, checked, LIFE_MS)).fence;
+    value(turn.validated(sql, env, checked, own, steps({ done: false })));
+    const other = value(turn.leaseBatch(sql, env, outside, LIFE_MS)).fence;
+    value(turn.validated(sql, env, outside, other, steps()));
+    const lines = [{ line: 1, offset: 0, length: 49 }];
+    value(turn.takeLines(sql, env, outside, other, { place: { offset: 50, line: 1 }, lines, done: false }));
+
+    const done = { usage: USED, output: 0, errors: null };
+    value(turn.settleLines(sql, env, ID, fence, { ...done, lines: [1, 2].map((line) => ({ line, ok: true })) }));
+    value(turn.finalizing(sql, env, ID, fence));
+    value(turn.finishBatch(sql, env, ID, fence, { has_output: true, has_errors: false }));
+
+    for (const id of [checked, outside])
+      expect(turn.leaseBatch(sql, env, id, LIFE_MS)).toEqual(refused("leased", { retry_after_ms: LIFE_MS }));
+    const again = steps({ place: { offset: 200, line: 3 }, ids: [{ line: 3, hash: "a" }] });
+    expect(value(turn.validated(sql, env, checked, own, again)).status).toBe("failed");
+    env.now += LIFE_MS;
+    expect(value(turn.leaseBatch(sql, env, outside, LIFE_MS)).lines).toMatchObject([{ line: 1, attempt: 0 }]);
+  });
+});
+
 describe("the lines of a batch", () => {
   it("are counted as what became of them, with what they used, and their parts are numbered on", () => {
     const { sql, env, fence, lease } = running();
