@@ -7,7 +7,7 @@ import { openMemorySql } from "../runtime/node-sql.ts";
 import type { CoreEnv } from "../runtime/sql.ts";
 import { nextTimer } from "../runtime/timers.ts";
 import { activeBatches, batch, batches, cancelBatch, createBatch, forgetBatch } from "./batches.ts";
-import { beginFile, file, files, keepFile } from "./files.ts";
+import { beginFile, dropFile, file, files, keepFile, removedFile } from "./files.ts";
 import { BATCH_MIGRATIONS } from "./migrations.ts";
 import { dueBatchWork } from "./object-class.ts";
 import * as turn from "./turn.ts";
@@ -144,6 +144,40 @@ describe("batches side by side", () => {
     expect(value(turn.validated(sql, env, checked, own, again)).status).toBe("failed");
     env.now += LIFE_MS;
     expect(value(turn.leaseBatch(sql, env, outside, LIFE_MS)).lines).toMatchObject([{ line: 1, attempt: 0 }]);
+  });
+});
+
+describe("files side by side", () => {
+  const kept = (name: string) => ({ purpose: "batch" as const, bytes: 7, name, expires_ms: null });
+  const rows = (sql: ReturnType<typeof open>["sql"]) =>
+    sql.all("SELECT id, state, name FROM file ORDER BY id").map(({ id, state, name }) => [id, state, name]);
+
+  it("are kept and removed each for itself, so that no upload is seen before it is whole, and no content stays without its row", () => {
+    const { sql, env } = open();
+    for (const n of [1, 2, 3, 4]) value(beginFile(sql, env, { id: fileId(n), workspace: "w" }));
+    for (const n of [1, 3, 4]) value(keepFile(sql, env, fileId(n), kept(`n${n}`)));
+    expect(file(sql, env, fileId(2))).toEqual(refused("not_found"));
+    expect(value(keepFile(sql, env, fileId(1), kept("another"))).name).toBe("n1");
+    for (const n of [1, 3]) value(dropFile(sql, env, fileId(n)));
+    for (const n of [1, 2, 4]) removedFile(sql, fileId(n));
+    expect(rows(sql)).toEqual([
+      [fileId(2), "pending", ""],
+      [fileId(3), "gone", "n3"],
+      [fileId(4), "kept", "n4"],
+    ]);
+  });
+
+  it("count against their bound until they are gone, uploads on their way included", () => {
+    const { sql, env } = open();
+    sql.enter();
+    for (let n = 1; n <= LIMITS.filesPerTenantMax; n++) value(beginFile(sql, env, { id: fileId(n), workspace: "w" }));
+    sql.leave();
+    const more = () => beginFile(sql, env, { id: fileId(0), workspace: "w" });
+    expect(more()).toEqual(refused("limit"));
+    value(keepFile(sql, env, fileId(1), kept("n")));
+    expect(more()).toEqual(refused("limit"));
+    value(dropFile(sql, env, fileId(1)));
+    expect(more().ok).toBe(true);
   });
 });
 
