@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import type { WorkspacePin } from "../../../shared/contracts/workspace-pin.ts";
 import { NOON, openTenant, type TestTenant } from "../../../test/support/tenant-core.ts";
 import {
+  access,
   admitRequest,
   attribution,
   KID,
@@ -9,11 +11,22 @@ import {
   settleRequest,
   taskId,
 } from "../../../test/support/tenant-fixtures.ts";
-import { migrate } from "../../runtime/migrate.ts";
+import { migrate, SchemaTooNew } from "../../runtime/migrate.ts";
 import { openMemorySql } from "../../runtime/node-sql.ts";
 import { dumpRows } from "../../runtime/object-rows.ts";
 import type { Sql } from "../../runtime/sql.ts";
-import { arrive, complete, discard, holdsEntries, leave, lookup, moveOf, writePart } from "../core.ts";
+import {
+  arrive,
+  change,
+  complete,
+  discard,
+  holdsEntries,
+  leave,
+  lookup,
+  moveOf,
+  settleIn,
+  writePart,
+} from "../core.ts";
 import { TENANT_MIGRATIONS } from "../migrations.ts";
 import { isWritten } from "./arrive.ts";
 
@@ -68,6 +81,29 @@ describe("what a tenant brings along", () => {
     const sql = written(t);
     expect(sql.all("SELECT * FROM move_part")).toEqual([]);
     expect(moveOf(sql)).toMatchObject({ phase: "arriving", manifest: MANIFEST, applied: 1 });
+  });
+});
+
+describe("a tenant that settled in", () => {
+  it("keeps older releases away from its pins as it did at home, and has its arrival on record", () => {
+    const t = openTenant();
+    const to: WorkspacePin = { privacy: "local-only", jurisdictions: ["eu"], providers: null };
+    const pin = { workspace: "research", to };
+    expect(change(t.sql, t.env, { access: access(), by }, { pin }).ok).toBe(true);
+    const sql = written(t);
+    sql.run("UPDATE move SET phase = 'arrived'");
+    const receipt = { move: MOVE.id, from: MOVE.from, to: MOVE.to, manifest: MANIFEST, size: 3, root: "", version: 1 };
+    expect(settleIn(sql, env, receipt, by)).toEqual({ ok: true, value: null });
+    expect(() =>
+      migrate(
+        sql,
+        TENANT_MIGRATIONS.filter(({ id }) => id < 10),
+      ),
+    ).toThrow(SchemaTooNew);
+    const last = sql.get<{ body: string }>("SELECT body FROM ledger ORDER BY seq DESC LIMIT 1");
+    expect(JSON.parse(last?.body ?? "null")).toMatchObject({
+      ...{ kind: "tenant.arrived", outcome: "success", action: "tenant:create" },
+    });
   });
 });
 
