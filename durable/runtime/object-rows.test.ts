@@ -49,6 +49,12 @@ describe("rows of an archive that are placed in an object", () => {
     expect(ids(sql)).toEqual(["stays"]);
   });
 
+  it("are dumped with their timers last, so that no alarm finds a timer without what it is for", () => {
+    const sql = object();
+    sql.run("CREATE TABLE _timers (kind TEXT PRIMARY KEY)");
+    expect(dumpRows(sql, null, 1_000).tables.map(({ table }) => table)).toEqual(["item", "own", "_timers"]);
+  });
+
   it("are dumped again as they were placed, without the mark and without what is the object's own", () => {
     const sql = object();
     place(sql, "m", rows("a"));

@@ -32,7 +32,8 @@ export interface DumpOrder {
   /** What is this object's own, and not dumped. */
   never?: readonly string[];
 }
-const IN_ORDER: DumpOrder = { first: [], last: [] };
+/** Timers come last: what they are for stands there before the alarm that it wakes. */
+const IN_ORDER: DumpOrder = { first: [], last: ["_timers"] };
 
 /** The id of the schema's newest applied step. */
 export const schemaOf = (sql: Sql): number =>
@@ -163,6 +164,11 @@ export function placeRows(
     }
     return restoreRows(sql, tables);
   });
+}
+
+/** Of an object that an archive does not have: what stands here of anything else goes. */
+export function removeRows(sql: Sql, archive: string): void {
+  if (placedOf(sql) !== archive) dropEverything(sql);
 }
 
 function placedOf(sql: Sql): string | null {

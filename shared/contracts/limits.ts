@@ -647,6 +647,8 @@ export const LIMITS = {
   callbackSignatureMs: 5 * MINUTE,
   /** Looked at again after this while a suspension, a lock or an outage holds a callback back. */
   callbackPostponeMs: MINUTE,
+  /** Looked at again after this while the tenant is on its way between cells, or lives in another one. */
+  elsewhereRetryMs: MINUTE,
   /** Waited for where as many callbacks are under way as may be, and as long again by chance. */
   callbackNoRoomMs: 5 * SECOND,
   /** Callbacks under way at once, of one process and of one tenant in it: slow receivers hold up nobody else's. */

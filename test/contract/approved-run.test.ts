@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { approvalByTask } from "../../durable/tenant/core/approvals.ts";
-import { decideApproval, keepAlone, lookup, requestApproval, runApproval } from "../../durable/tenant/core.ts";
+import { decideApproval, freeze, keepAlone, leave, lookup, requestApproval, runApproval } from "../../durable/tenant/core.ts";
 import { randomIds } from "../../functions/adapters/ids/random.ts";
 import type { Deps } from "../../functions/context.ts";
 import { createLifecycle } from "../../functions/entry/lifecycle.ts";
@@ -15,6 +15,7 @@ import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { StoredResult } from "../../shared/contracts/ports/task-store.ts";
 import type { Change } from "../../shared/contracts/ports/tenant-store.ts";
 import { err, ok } from "../../shared/contracts/result.ts";
+import type { MovePhase } from "../../shared/contracts/tenant-move.ts";
 import { createTelemetry } from "../../shared/telemetry/create-telemetry.ts";
 import { TestClock } from "../support/objects-home.ts";
 import { openTenant } from "../support/tenant-core.ts";
@@ -48,6 +49,8 @@ async function approvedRun() {
   const payloads = new Map<string, Uint8Array>();
   const ends: unknown[] = [];
   const lease = { attempts: 0 };
+  /** Where the tenant stands on its way to another cell; null: it is not known here. */
+  const elsewhere: { phase: MovePhase | "live" | null } = { phase: "live" };
   const deps = {
     cell: {
       id: "local",
@@ -96,7 +99,13 @@ async function approvedRun() {
       putResult: async (_tenant: string, task: string, result: StoredResult) => void results.set(task, result),
     },
     tenants: {
-      lookup: async (_tenant: string, kid: string | null) => ok(lookup(t.sql, kid)),
+      lookup: async (_tenant: string, kid: string | null) => {
+        const { phase } = elsewhere;
+        if (phase === "live") return ok(lookup(t.sql, kid));
+        if (phase === null) return err({ reason: "unknown_tenant" });
+        const { state, key } = lookup(t.sql, kid);
+        return ok({ key, state: { ...state, suspended: true, move: { phase, to: "other" } } });
+      },
       approvalOfTask: async (_tenant: string, ...args: Rest<typeof approvalByTask>) => {
         meanwhile.shift()?.();
         return approvalByTask(t.sql, t.env, ...args);
@@ -188,13 +197,43 @@ async function approvedRun() {
     return found.value;
   };
   const newPolicy = () => t.sql.run("UPDATE tenant SET policy_version = policy_version + 1");
-  return { t, run: () => runner.run(TENANT, TASK), record, ends, newPolicy, lease };
+  return { t, run: () => runner.run(TENANT, TASK), record, ends, newPolicy, lease, elsewhere };
 }
 const stale = () => {
   throw new StaleAccess("stale");
 };
 
 describe("an approved run", () => {
+  it.each(["leaving", "frozen", "left", "arrived", null] as const)(
+    "stays approved and is not begun while its tenant is on its way between cells (%s), and is carried out where it lives",
+    async (phase) => {
+      const { run, record, ends, elsewhere } = await approvedRun();
+      elsewhere.phase = phase;
+      await run();
+      expect([effects, record().state]).toEqual([0, "approved"]);
+      const retry_ms = phase === "leaving" ? LIMITS.approvalRunRetryMs : LIMITS.elsewhereRetryMs;
+      expect(ends).toEqual([{ done: false, retry_ms }]);
+      elsewhere.phase = "live";
+      await run();
+      expect([effects, record().state]).toEqual([1, "done"]);
+      expect(ends.at(-1)).toEqual({ done: true });
+    },
+  );
+
+  it("has its end before its tenant is frozen for a move, so that what was done is never told as unknown elsewhere", async () => {
+    const { t, run, record } = await approvedRun();
+    let frozen: unknown;
+    tries = [
+      () => {
+        leave(t.sql, t.env, { id: "0".repeat(26), from: "local", to: "other", listed: false }, attribution());
+        frozen = freeze(t.sql, t.env);
+      },
+    ];
+    await run();
+    expect(frozen).toMatchObject({ error: { reason: "busy", tasks: 1 } });
+    expect(record().state).toBe("done");
+  });
+
   it("that is stale between its beginning and its effect is decided again at once, because nothing was done", async () => {
     const { run, record, ends } = await approvedRun();
     tries = [stale];

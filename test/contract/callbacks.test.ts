@@ -301,6 +301,48 @@ describe("before anybody is told", () => {
     },
   );
 
+  /** The task's object is copied before its tenant is live, and stays where the tenant left. */
+  it.each([
+    ["frozen", "frozen"],
+    ["gone to another cell", "left"],
+    ["not live here yet", "arrived"],
+    ["not known here", null],
+  ] as const)("whose tenant is %s tells nobody, and waits for whoever has it", async (_what, phase) => {
+    const task = await heldBack();
+    const { tenants, tasks } = cell.deps;
+    const { lookup } = tenants;
+    const { callback } = tasks;
+    const seen = (wanted: (state: string, reason: string | null) => boolean) =>
+      eventually(
+        () => tasks.detached(cell.tenant, task),
+        (found) => found.ok && wanted(found.value.callback?.state ?? "", found.value.callback?.reason ?? null),
+      );
+    cell.faults.tenants.lookup = async (...asked) => {
+      const found = await lookup(...asked);
+      if (!found.ok || phase === null) return { ok: false, error: { reason: "unknown_tenant" } };
+      const { state, key } = found.value;
+      // What left has no data key any more.
+      const data_key = phase === "left" ? "" : state.data_key;
+      return { ok: true, value: { key, state: { ...state, data_key, suspended: true, move: { phase, to: "other" } } } };
+    };
+    await again(task);
+    expect(await seen((_state, reason) => reason !== null)).toMatchObject({
+      value: { callback: { state: "waiting", attempts: 0, reason: "tenant_state" } },
+    });
+    // What is too late is its ledger's to say, where there is one; else nobody asks for ever.
+    cell.faults.tasks.callback = async (...asked) => {
+      const pending = await callback(...asked);
+      return pending.ok ? { ok: true, value: { ...pending.value, expires_ms: 0 } } : pending;
+    };
+    await again(task);
+    const nobodys = phase === null || phase === "left";
+    const late = nobodys ? { state: "failed", reason: "expired" } : { state: "waiting", reason: "tenant_state" };
+    expect(await seen((state) => !nobodys || state !== "waiting")).toMatchObject({ value: { callback: late } });
+    delete cell.faults.tenants.lookup;
+    expect(receiver.received).toEqual([]);
+    expect(await ledger("callback.ended")).toEqual([]);
+  });
+
   it("the credential is read again: a revoked key tells nobody anything", async () => {
     const task = await heldBack();
     await cell.revoke();

@@ -63,6 +63,14 @@ export function movedRowsContract(name: string, host: () => { rows: MovedRows; s
       expect(await whole(`${one}-moved`)).toEqual(await whole(two));
     });
 
+    it("has nothing of an object that an archive lacks, whatever stood there, and makes none for it", async () => {
+      const one = await inhabited(2);
+      expect((await host().rows.place(`${tenant}:${one}`, "archive", [])).ok).toBe(true);
+      expect((await whole(one)).ok).toBe(false);
+      expect((await host().rows.place(`${tenant}:${one}-never`, "archive", [])).ok).toBe(true);
+      expect(await host().rows.dump(`${tenant}:${one}-never`, null, 1_000)).toBeNull();
+    });
+
     it("has nothing of an object that was never made, and makes none by looking", async () => {
       expect(await host().rows.dump(`${tenant}:never`, null, 1_000)).toBeNull();
     });

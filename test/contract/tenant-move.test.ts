@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { storedLog } from "../../functions/cells/moving/check-log.ts";
+import type { Deps } from "../../functions/context.ts";
+import { cancelMove } from "../../functions/v1/tenants/leave.ts";
 import { TenantId } from "../../shared/contracts/ids.ts";
 import { open } from "../../shared/crypto/open.ts";
 import { sha256Hex } from "../../shared/crypto/sha256.ts";
@@ -9,6 +11,7 @@ import { verifyLogFolder } from "../../shared/evidence/log-folder.ts";
 import {
   by,
   directory,
+  exported,
   FILE,
   inhabited,
   KEY,
@@ -26,6 +29,14 @@ import {
 import { admitRequest, settleRequest, taskId } from "../support/tenant-fixtures.ts";
 
 describe("a tenant between two cells", () => {
+  /** Everything that the store of a cell has of the tenant but its log, which is locked. */
+  const left = async ({ store }: Place): Promise<string[]> => {
+    const keys = await Promise.all(
+      ["files/", "batches/", "imports/", "imports-called-off/"].map((prefix) => store.list(prefix, { limit: 1_000 })),
+    );
+    return keys.flatMap((page) => page.keys);
+  };
+
   it("arrives with its content under this cell's own key, is live in one cell at every step, and its log verifies across the move", {
     timeout: 120_000,
   }, async () => {
@@ -143,6 +154,87 @@ describe("a tenant between two cells", () => {
     expect(await from.moves.leave(TENANT, "us1", by)).toMatchObject({ error: { reason: "misplaced" } });
   });
 
+  it("is told from another archive that is whole here, before any part of it is sent, so that nobody takes one for the other", {
+    timeout: 120_000,
+  }, async () => {
+    const { from, to, archive, input } = await leaving();
+    await stage(to, archive.parts);
+    value(await to.moves.import(TENANT, input));
+    value(await from.moves.cancel(TENANT, by));
+    value(await from.moves.leave(TENANT, "eu2", by));
+    await published(from);
+    const again = await exported(from);
+    const other = { ...input, manifest: again.manifest };
+    expect(await to.moves.import(TENANT, other)).toMatchObject({ error: { reason: "exists" } });
+  });
+
+  it("leaves no part behind where it is called off that a tenant which left comes back", { timeout: 120_000 }, async () => {
+    const { from, archive } = await leaving();
+    from.directory = directory(2, { eu1: "eu2" });
+    value(await from.moves.release(TENANT, sha256Hex(utf8(archive.manifest)), by));
+    await stage(from, archive.parts);
+    expect(await from.moves.cancel(TENANT, by)).toMatchObject({ error: { reason: "left" } });
+    expect((await from.store.list(`imports/${TENANT}/`, { limit: 10 })).keys).toEqual([]);
+  });
+
+  it("brings nothing back that was destroyed since an import of it was called off, so that what is erased stays erased", {
+    timeout: 120_000,
+  }, async () => {
+    const { from, to, archive, input } = await leaving();
+    await stage(to, archive.parts);
+    value(await to.moves.import(TENANT, input));
+    for (const at of [to, from]) value(await at.moves.cancel(TENANT, by));
+    value(await from.sessions.destroy(TENANT, SESSION));
+    await from.restart();
+    value(await from.moves.leave(TENANT, "eu2", by));
+    await published(from);
+    const again = await exported(from);
+    await stage(to, again.parts);
+    value(await to.moves.import(TENANT, { ...input, manifest: again.manifest }));
+    const manifest = sha256Hex(utf8(again.manifest));
+    for (const at of [from, to]) at.directory = directory(2, { eu1: "eu2" });
+    const receipt = value(await from.moves.release(TENANT, manifest, by));
+    value(await to.moves.activate(TENANT, { receipt, keys: from.keys }, by));
+    const page = { after: null, limit: 100, order: "asc" } as const;
+    expect(await to.sessions.items(TENANT, SESSION, page)).toMatchObject({ ok: false });
+  });
+
+  it("takes no part of an archive once it is live, so that one which comes late does not stay", {
+    timeout: 120_000,
+  }, async () => {
+    const at = await place("eu1", "eu", 1);
+    await inhabited(at);
+    const part = new Uint8Array(100);
+    expect(await at.moves.stage(TENANT, sha256Hex(part), part)).toMatchObject({ error: { reason: "exists" } });
+    expect((await at.store.list(`imports/${TENANT}/`, { limit: 10 })).keys).toEqual([]);
+  });
+
+  it("leaves no part behind when its operator calls the move off over HTTP, begun or not, and says that nothing is there", {
+    timeout: 120_000,
+  }, async () => {
+    const { to, archive, input } = await leaving();
+    const off = () =>
+      cancelMove.execute(
+        { moves: to.moves } as unknown as Deps, // safe because: the operation touches nothing else
+        {
+          ...{ params: { tenant_id: TENANT }, actor: { cell_operator: true }, tenant: { id: "operators" }, by },
+        } as unknown as Parameters<typeof cancelMove.execute>[1], // safe because: as above
+      );
+    await stage(to, archive.parts);
+    await expect(off()).rejects.toMatchObject({ slug: "not-found" });
+    expect(await left(to)).toEqual([]);
+    await stage(to, archive.parts);
+    value(await to.moves.import(TENANT, input));
+    to.before.remove = () => {
+      throw new Error("the process died");
+    };
+    await expect(off()).rejects.toThrow("the process died");
+    to.before.remove = () => {};
+    await to.restart();
+    await expect(off()).rejects.toMatchObject({ slug: "not-found" });
+    expect(await left(to)).toEqual([]);
+  });
+
   it("leaves no part of its archive behind where the import never began and the move is called off", {
     timeout: 120_000,
   }, async () => {
@@ -154,14 +246,6 @@ describe("a tenant between two cells", () => {
     expect(await staged()).toBe(0);
     expect(await to.moves.cancel(TENANT, by)).toMatchObject({ ok: false });
   });
-
-  /** Everything that the store of a cell has of the tenant but its log, which is locked. */
-  const left = async ({ store }: Place): Promise<string[]> => {
-    const keys = await Promise.all(
-      ["files/", "batches/", "imports/", "imports-called-off/"].map((prefix) => store.list(prefix, { limit: 1_000 })),
-    );
-    return keys.flatMap((page) => page.keys);
-  };
 
   it("leaves no content behind where its import is called off, begun or whole, and comes whole with the next one", {
     timeout: 120_000,

@@ -37,6 +37,38 @@ describe("a task whose object's answer to being left to its run is lost", () => 
   });
 });
 
+describe("a task of a tenant that is on its way between cells", () => {
+  it.each(["frozen", "left", "arrived", null] as const)(
+    "is not begun, ended or logged as a failure (%s), and is carried out where the tenant lives",
+    async (phase) => {
+      const { task, answer } = await queued(cell, false);
+      const { lookup } = cell.deps.tenants;
+      cell.faults.tenants.lookup = async (...asked) => {
+        const found = await lookup(...asked);
+        if (!found.ok || phase === null) return { ok: false, error: { reason: "unknown_tenant" } };
+        const { state, key } = found.value;
+        const data_key = phase === "left" ? "" : state.data_key;
+        return {
+          ok: true,
+          value: { key, state: { ...state, data_key, suspended: true, move: { phase, to: "other" } } },
+        };
+      };
+      expect(await (await taken(cell, task)).over).toBe("lost");
+      const held = await cell.deps.tasks.detached(cell.tenant, task);
+      expect(held).toMatchObject({ value: { phase: "queued", attempts: 0, end: null } });
+      expect([cell.upstreamCalls, cell.settled, cell.logged.filter((line) => line.includes("task.run"))]).toEqual([
+        [],
+        [],
+        [],
+      ]);
+      delete cell.faults.tenants.lookup;
+      expect(await (await taken(cell, task)).over).toBe("done");
+      expect((await answer).status).toBe(200);
+      expect(cell.upstreamCalls).toHaveLength(1);
+    },
+  );
+});
+
 describe("a provider's run whose settlement did not get through", () => {
   it("is not done again, so that nobody is billed twice for one task", async () => {
     cell.faults.tenants.settle = async () => {

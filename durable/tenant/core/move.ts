@@ -80,7 +80,10 @@ export function freeze(sql: Sql, env: CoreEnv): Result<FrozenTenant, FreezeRefus
 function freezePublished(sql: Sql): Result<FrozenTenant, NotStill | { reason: "unpublished" }> {
   const move = moveOf(sql);
   if (move === null || (move.phase !== "leaving" && move.phase !== "frozen")) return err({ reason: "not_leaving" });
-  const tasks = sql.get<{ n: number }>(`SELECT count(*) AS n FROM task WHERE state = ${TASK.open}`)?.n ?? 0;
+  const open = sql.get<{ n: number }>(`SELECT count(*) AS n FROM task WHERE state = ${TASK.open}`)?.n ?? 0;
+  // An approved run has its end only once that is recorded, which is behind its task's.
+  const runs = sql.get<{ n: number }>("SELECT count(*) AS n FROM approval WHERE state = 'running'")?.n ?? 0;
+  const tasks = open + runs;
   if (tasks > 0) return err({ reason: "busy", tasks, retry_after_ms: LIMITS.movedRetryMs });
   const { size } = headOf(sql);
   const checkpoint = checkpointRow(sql);

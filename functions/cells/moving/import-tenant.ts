@@ -77,6 +77,9 @@ export async function importTenant(
   if (known?.phase === "arrived" && known.manifest === manifest) return state(digests.length);
   if (at.ok && (known === null || known.phase === "leaving" || known.phase === "frozen"))
     return refused("exists", "a tenant of this name lives here");
+  // Told before anything is sent: what stands here is another archive's, however whole.
+  if (known?.phase !== "left" && known !== null && known.manifest !== manifest)
+    return refused("exists", "another archive of it is being written");
   const staged = new Staged(parts.store, tenant);
   const missing = await staged.missing(digests);
   if (missing.length > 0) return state(0, missing);

@@ -75,7 +75,11 @@ export class PartMaker {
     if (dumped === null) {
       // One that is only named was perhaps never made, and one that expired before it was begun is not the tenant's any
       // more; what goes away in between would be half.
-      if (cursor === null && object.class !== "tenant") return ok(behind);
+      // The archive says so: where the tenant goes, or comes back to, something of it may still stand.
+      if (cursor === null && object.class !== "tenant") {
+        this.#writer.add({ kind: "rows", ...object, tables: [] });
+        return ok(behind);
+      }
       return refused("changed", `a ${object.class} went away while it was copied`);
     }
     this.#writer.add({ kind: "rows", ...object, tables: dumped.tables });

@@ -68,7 +68,11 @@ export function tenantMoves(parts: MovingParts): TenantMoves {
         return alone(tenant, () => callOff(parts, tenant));
       const move = at.value;
       if (move === null) return refused("not_moving", "it is not on its way");
-      if (move.phase === "left") return refused("left", "it was given up here: the move can only go on");
+      if (move.phase === "left") {
+        // Parts may lie here of an archive that it was to come back with.
+        await new Staged(parts.store, tenant).remove();
+        return refused("left", "it was given up here: the move can only go on");
+      }
       if (directoryTo(tenant, move.from, move.to).ok)
         return refused("directory", `the directory names ${move.to}: sign one that takes it back first`);
       const stays = await objects.stay(tenant, by);
@@ -110,6 +114,9 @@ export function tenantMoves(parts: MovingParts): TenantMoves {
 
     async stage(tenant, sha256, bytes) {
       if (sha256Hex(bytes) !== sha256) return refused("not_verified", "the part is not what its name says");
+      const at = await objects.state(tenant);
+      // One that comes late would lie here for ever.
+      if (at.ok && at.value === null) return refused("exists", "a tenant of this name lives here");
       await new Staged(parts.store, tenant).put(sha256, bytes);
       return ok(null);
     },

@@ -14,6 +14,7 @@ import { governed, refuseState } from "../governed.ts";
 import type { Identified } from "../identify.ts";
 import { parseInput } from "../input.ts";
 import type { Operation } from "../operation.ts";
+import { actsHere } from "../unattended/acts-here.ts";
 import { answered } from "../unattended/answered.ts";
 import { authority } from "../unattended/authority.ts";
 import { incomingOf } from "../unattended/incoming-of.ts";
@@ -54,6 +55,11 @@ export function approvalRunner(
       const { fence, attempts } = leased.value;
       const leave = deps.lifecycle.enter();
       try {
+        if (!(await actsHere(deps, tenant))) {
+          // Whoever has the tenant carries it out; here it may stay.
+          await deps.tasks.endRun(tenant, task, fence, { done: false, retry_ms: LIMITS.elsewhereRetryMs });
+          return;
+        }
         const runOnce = async () => {
           const run = await prepared(deps, byId, tenant, task);
           return typeof run === "string" ? { run: null, ended: run } : { run, ended: await carryOut(deps, run) };
@@ -109,6 +115,8 @@ async function prepared(
     return "over";
   }
   if (record.state !== "approved") return "over";
+  // Nothing is begun for a tenant that leaves.
+  if (state.move !== undefined) return "later";
   const opened = await openWaiting(deps, state, record);
   const operation = byId.get(record.operation);
   if (!opened.ok || !operation) {

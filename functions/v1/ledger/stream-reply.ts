@@ -17,7 +17,8 @@ export function streamReply(
   pieces: AsyncGenerator<Piece>,
   headers: Record<string, string>,
 ): Reply {
-  if (running >= LIMITS.exportsAtOnceMax)
+  const running = runningIn(deps.lifecycle);
+  if (running.count >= LIMITS.exportsAtOnceMax)
     throw new ProblemError("overloaded", { detail: "Enough exports are under way.", retryAfterMs: 5_000 });
   const endMs = deps.clock.now() + LIMITS.exportMsMax;
   const { promise: over, resolve } = Promise.withResolvers<"ok" | "error">();
@@ -26,13 +27,13 @@ export function streamReply(
   let ended = false;
   const begin = (): void => {
     if (leave !== null || ended) return;
-    running++;
+    running.count++;
     leave = deps.lifecycle.enter();
   };
   const end = (outcome: "ok" | "error"): void => {
     if (ended) return;
     ended = true;
-    if (leave !== null) running--;
+    if (leave !== null) running.count--;
     leave?.();
     resolve(outcome);
   };
@@ -76,5 +77,11 @@ export function streamReply(
   };
 }
 
-/** Exports of this isolate. */
-let running = 0;
+/** Exports of each isolate, which has one lifecycle. */
+const RUNNING = new WeakMap<Deps["lifecycle"], { count: number }>();
+
+function runningIn(lifecycle: Deps["lifecycle"]): { count: number } {
+  const running = RUNNING.get(lifecycle) ?? { count: 0 };
+  RUNNING.set(lifecycle, running);
+  return running;
+}

@@ -21,6 +21,7 @@ import { NO_INPUT } from "../input.ts";
 import { type Operation, operation, value } from "../operation.ts";
 import { unwrap } from "../refusals.ts";
 import { taskEnvelope } from "../tasks/envelope.ts";
+import { actsFor } from "./acts-here.ts";
 import { authority } from "./authority.ts";
 import { incomingOf } from "./incoming-of.ts";
 
@@ -96,8 +97,12 @@ async function tryOnce(
   pending: PendingCallback,
 ): Promise<void> {
   const found = await deps.tenants.lookup(tenant, null);
-  if (!found.ok) throw new Error(`the tenant of ${task} is gone`);
-  const { state } = found.value;
+  const state = found.ok ? found.value.state : null;
+  if (state === null || !actsFor(state)) {
+    const left = state === null || state.move?.phase === "left";
+    await deps.tasks.endCallback(tenant, task, pending.attempts, notHere(deps, pending, left));
+    return;
+  }
   const dataKey = await deps.keyring.openDataKey(tenant, state.data_key);
   const call = await openCallback(dataKey, tenant, task, pending.sealed);
   const incoming = incomingOf(deps, task, {
@@ -135,6 +140,15 @@ async function tryOnce(
     throw thrown;
   }
 }
+
+/**
+ * Of a tenant that this cell does not act for: whoever has it tells, and records the end. What stays here of one that left
+ * (`left`), or that did not come after all, is nobody's to record: its time is over in silence.
+ */
+const notHere = ({ clock }: Pick<Deps, "clock">, pending: PendingCallback, left: boolean): CallbackEnd =>
+  left && clock.now() >= pending.expires_ms
+    ? { state: "failed", last_status: pending.last_status, reason: "expired" }
+    : postponed(pending, "tenant_state", LIMITS.elsewhereRetryMs);
 
 /** What would be tried again after its time is given up now. */
 function inTime(deps: Pick<Deps, "clock">, pending: PendingCallback, end: CallbackEnd): CallbackEnd {

@@ -14,6 +14,7 @@ import { governed, type Occasion, refuseState } from "../governed.ts";
 import type { Identified } from "../identify.ts";
 import { parseInput } from "../input.ts";
 import type { Operation } from "../operation.ts";
+import { actsFor } from "./acts-here.ts";
 import { type Answer, answered, isEventStream } from "./answered.ts";
 import { authority } from "./authority.ts";
 import { settleUnrun, tellProblem } from "./end-task.ts";
@@ -41,6 +42,9 @@ export class NotBegun extends Error {
   override readonly name = "NotBegun";
 }
 
+/** The tenant is on its way between cells, or lives in another one: whoever has it carries its tasks out. */
+export class NotHere extends NotBegun {}
+
 /** The task is settled and its log was not ended: the task is taken up again for that alone. */
 class NotEnded extends Error {
   override readonly name = "NotEnded";
@@ -62,7 +66,7 @@ export async function carryOut(
 ): Promise<void> {
   const { tenant, task, leased, stop } = carried;
   const found = await deps.tenants.lookup(tenant, null);
-  if (!found.ok) throw new Error(`the tenant of ${task} is gone`);
+  if (!found.ok || !actsFor(found.value.state)) throw new NotHere(`the tenant of ${task} does not live here now`);
   const { state } = found.value;
   const dataKey = await deps.keyring.openDataKey(tenant, state.data_key);
   const call = await openCall(deps, dataKey, state, task);

@@ -8,7 +8,7 @@ import type { Deps } from "../../context.ts";
 import { Fenced } from "../../detached/write-log.ts";
 import { ProblemError } from "../../problem.ts";
 import type { Operation } from "../operation.ts";
-import { carryOut, NotBegun } from "./carry-out.ts";
+import { carryOut, NotBegun, NotHere } from "./carry-out.ts";
 
 export interface RunHostParts {
   channels: WorkerChannels;
@@ -61,6 +61,9 @@ class GivenUp extends Fenced {}
 /** After what passes by itself. */
 const RETRY_MS = 1_000;
 
+const retryOf = (cause: unknown): number =>
+  cause instanceof GivenUp ? 0 : cause instanceof NotHere ? LIMITS.elsewhereRetryMs : RETRY_MS;
+
 /**
  * Carries detached tasks out through the seam: the requester's credential is read again, tenant and policy are asked live,
  * admission answers what it answered first, and everything that the operation replies goes into the task's log. One that
@@ -93,7 +96,7 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
     const attempted = !(cause instanceof NotBegun);
     // If this does not arrive, the lease ends by itself.
     await deps.tasks
-      .releaseTask(tenant, task, fence, { retry_ms: cause instanceof GivenUp ? 0 : RETRY_MS, attempted })
+      .releaseTask(tenant, task, fence, { retry_ms: retryOf(cause), attempted })
       .catch((failure: unknown) => deps.telemetry.log.warn("task.release", { task, cause: String(failure) }));
   }
 
