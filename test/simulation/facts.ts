@@ -27,8 +27,10 @@ export interface Prompt {
 
 /** A change that was acknowledged, and until when it was certainly in force. */
 export interface Acknowledged {
-  kind: "revoked" | "suspended" | "local-only" | "denied" | "frozen";
+  kind: "revoked" | "suspended" | "local-only" | "denied" | "away";
   tenant: TenantName;
+  /** In which cell; absent: in every one. */
+  cell?: string;
   /** The revoked key. */
   kid: string | null;
   fromMs: number;
@@ -92,9 +94,11 @@ const covers = ({ tenant, scope, object }: ErasureFact, kept: KeptResponse): boo
 export class Facts {
   readonly prompts = new Map<string, Prompt>();
   readonly acknowledged: Acknowledged[] = [];
+  /** Keys that somebody wanted revoked, told or not. */
+  readonly revoking = new Set<string>();
   readonly batches: BatchFacts[] = [];
-  /** Fences given out, by task, and what was written under which. */
-  readonly fences = new Map<string, number>();
+  /** Fences given out in a cell to a tenant that lives there, by task. */
+  readonly #fences = new Map<string, Map<string, number>>();
   /** When a task was leased last. */
   readonly leasedMs = new Map<string, number>();
   /** Sizes and heads of ledgers as their tenants saw them. */
@@ -107,6 +111,18 @@ export class Facts {
   readonly kept = new Map<string, KeptResponse>();
   readonly erasures: ErasureFact[] = [];
   #prompts = 0;
+
+  fencesIn(cell: string, tenant: string): Map<string, number> {
+    const name = `${cell} ${tenant}`;
+    const fences = this.#fences.get(name) ?? new Map<string, number>();
+    this.#fences.set(name, fences);
+    return fences;
+  }
+
+  /** The tenant comes with its tasks as they were where it was: theirs count on from there. */
+  arrives(cell: string, tenant: string): void {
+    this.#fences.delete(`${cell} ${tenant}`);
+  }
 
   prompt(of: Omit<Prompt, "id" | "sentMs" | "tasks" | "answers">): Prompt {
     const prompt: Prompt = { ...of, id: `q${++this.#prompts}`, sentMs: [], tasks: new Set(), answers: [] };
@@ -134,7 +150,7 @@ export class Facts {
   /** Whether this was in force, by acknowledgement, all the time from `sentMs` to `nowMs`. */
   inForce(
     kind: Acknowledged["kind"],
-    of: { tenant: string; kid: string | null },
+    of: { tenant: string; kid: string | null; cell?: string },
     sentMs: number,
     nowMs: number,
   ): boolean {
@@ -143,6 +159,7 @@ export class Facts {
         fact.kind === kind &&
         fact.tenant === of.tenant &&
         (fact.kid === null || fact.kid === of.kid) &&
+        (fact.cell === undefined || fact.cell === of.cell) &&
         fact.fromMs < sentMs &&
         nowMs < fact.untilMs,
     );

@@ -23,6 +23,7 @@ async function run(from: number, count: number, alone: boolean): Promise<number>
   const cpuBegan = process.cpuUsage();
   const defect = given("defect");
   const slow = flag("slow");
+  const moves = flag("moves");
   let failed = 0;
   let done = 0;
   let events = 0;
@@ -35,13 +36,15 @@ async function run(from: number, count: number, alone: boolean): Promise<number>
       failed++;
       print(lines.slice(alone ? 0 : -LINES).join("\n"));
       for (const { invariant, detail } of violations) print(`seed ${seed}: ${invariant}: ${detail}`);
-      print(`replay: npm run simulate -- --seed ${seed}${slow ? " --slow" : ""}${defect ? ` --defect ${defect}` : ""}`);
+      print(
+        `replay: npm run simulate -- --seed ${seed}${slow ? " --slow" : ""}${moves ? " --moves" : ""}${defect ? ` --defect ${defect}` : ""}`,
+      );
     } else if (alone)
       print(`${lines.join("\n")}\nseed ${seed}: ${outcome.events} events, ${JSON.stringify(met)}, history ${digest}`);
     if (!alone && done % 25 === 0) print(`… ${done} of ${count}`);
   };
   const threads = number("threads") ?? Math.min(THREADS_MAX, availableParallelism());
-  await runSeeds({ from, count, threads, defect, slow, first: flag("first") }, tell);
+  await runSeeds({ from, count, threads, defect, slow, moves, first: flag("first") }, tell);
   const seconds = (performance.now() - began) / 1_000;
   const cpu = process.cpuUsage(cpuBegan);
   const cpuS = (cpu.user + cpu.system) / 1_000_000 / done;

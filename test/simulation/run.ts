@@ -8,6 +8,8 @@ export interface RunOptions {
   threads: number;
   defect: string | null;
   slow: boolean;
+  /** Whether a tenant moves in every seed. */
+  moves: boolean;
   /** Whether nothing is begun any more after the first seed that failed. */
   first: boolean;
 }
@@ -22,7 +24,7 @@ const SEEDS_A_THREAD = 250;
  * others ran beside it or before it.
  */
 export async function runSeeds(options: RunOptions, tell: (outcome: Outcome) => void): Promise<void> {
-  const { from, count, defect, slow, first } = options;
+  const { from, count, defect, slow, moves, first } = options;
   const end = from + count;
   const waiting = new Map<number, Outcome>();
   let next = from;
@@ -40,7 +42,7 @@ export async function runSeeds(options: RunOptions, tell: (outcome: Outcome) => 
     while (!over && next < end) await life();
   };
   const life = (): Promise<void> => {
-    const data: ThreadData = { defect, slow };
+    const data: ThreadData = { defect, slow, moves };
     const worker = new Worker(new URL("./thread.ts", import.meta.url), {
       workerData: data,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },

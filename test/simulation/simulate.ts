@@ -4,12 +4,16 @@ import { EnvironmentId, ProjectId, TenantId, WorkspaceId } from "../../shared/co
 import { LIMITS } from "../../shared/contracts/limits.ts";
 import type { NewKey } from "../../shared/contracts/ports/tenant-store.ts";
 import { type Credential, Facts } from "./facts.ts";
+import { Homes } from "./invariants/homes.ts";
 import { judge } from "./invariants/judge.ts";
 import { unrest } from "./invariants/quiet.ts";
 import { watchBudgets, watchEngines, watchReceiver } from "./invariants/watch.ts";
 import { SimulatedCell } from "./parts/cell.ts";
-import { configuration, TENANTS, type TenantName } from "./parts/config.ts";
+import { CELL, configuration, OPERATORS, OTHER, TENANTS, type TenantName } from "./parts/config.ts";
 import type { Edge } from "./parts/edge.ts";
+import { Engines } from "./parts/engines.ts";
+import { Directory } from "./parts/moves.ts";
+import { Receiver } from "./parts/receiver.ts";
 import { approver, finishVerdicts, guardedAsker, toldTask } from "./workload/approvals.ts";
 import { Caller } from "./workload/caller.ts";
 import { chaos } from "./workload/chaos.ts";
@@ -17,7 +21,7 @@ import { chatter } from "./workload/chatter.ts";
 import { eraser, rememberer } from "./workload/content.ts";
 import { crowd, crowdInPeace } from "./workload/crowd.ts";
 import { mover } from "./workload/moves.ts";
-import { administrator, batcher, type People } from "./workload/others.ts";
+import { administrator, batcher, type People, revokes } from "./workload/others.ts";
 import { firstPolicy, policyMaker } from "./workload/policies.ts";
 import { type Violation, World } from "./world/world.ts";
 
@@ -42,14 +46,24 @@ export interface Outcome {
  * One whole life of a cell under one seed: set up, used while everything fails, left in peace, judged. `slow`: another life,
  * in which answers take seconds, one of two edges goes on while the other one stops in the middle of them, and does so often.
  */
-export async function simulate(seed: number, slow = false): Promise<Outcome> {
+export async function simulate(seed: number, slow = false, alwaysMoves = false): Promise<Outcome> {
   const world = new World(seed);
   // Longer than a lease.
   if (slow) world.lateMsMax = 60_000;
   const facts = new Facts();
   const { random } = world;
   const crowded = random.chance(slow ? 0.15 : 0.1);
-  const moves = random.chance(slow ? 0.15 : 0.07);
+  const moves = random.chance(slow ? 0.15 : 0.07) || alwaysMoves;
+  const share = moves
+    ? { directory: new Directory(world), engines: new Engines(world, slow), receiver: new Receiver(world) }
+    : null;
+  const homes = new Homes(world);
+  const watch: ConstructorParameters<typeof SimulatedCell>[3] = (at, of, name, sql) => {
+    if (of.name !== "tenant") return;
+    watchBudgets(world, name, sql);
+    // Operators' own tenants have the same name in each cell, and nothing to do with each other.
+    if (name !== OPERATORS || at === cell) homes.watch(at, name, sql);
+  };
   const cell = new SimulatedCell(
     world,
     {
@@ -68,42 +82,46 @@ export async function simulate(seed: number, slow = false): Promise<Outcome> {
       crowded,
     },
     facts,
-    (of, name, sql) => {
-      if (of.name === "tenant") watchBudgets(world, name, sql);
-    },
+    watch,
+    CELL,
+    share,
   );
+  const cells: [SimulatedCell, ...SimulatedCell[]] = [cell];
+  // A lean one: it has what it takes to live there, and nobody lives there yet.
+  const lean = { edges: 1, workers: 1, slots: 4 };
+  if (share !== null) cells.push(new SimulatedCell(world, { ...cell.shape, ...lean }, facts, watch, OTHER, share));
   cell.receiver.onTold = (told) => watchReceiver(world, facts, told);
   cell.engines.onStart = (generation) => watchEngines(world, facts, generation, cell.engines.generations);
-  const caller = new Caller(cell, facts);
+  const caller = new Caller(cells, facts);
   let over = false;
   const begin = async (): Promise<void> => {
     world.faults = false;
-    await cell.start();
-    const people = await settle(cell);
+    for (const one of cells) await one.start();
+    const people = await settle(cells);
     if (cell.shape.governed) for (const tenant of TENANTS) await firstPolicy(caller, people.admins[tenant]);
     world.faults = true;
     world.note("— everything may fail —");
-    const disturbing = chaos(caller);
+    const disturbing = Promise.all(cells.map((one) => chaos(caller, one)));
     const deciding = cell.shape.governed
       ? TENANTS.map((tenant) => approver(caller, people.admins[tenant], () => world.faults))
       : [];
-    await Promise.all(callers(caller, people));
+    await Promise.all(callers(caller, people, share?.directory ?? null));
     world.faults = false;
     world.note("— nothing fails any more —");
     await Promise.all([disturbing, ...deciding]);
     for (const tenant of TENANTS) await finishVerdicts(caller, people.admins[tenant]);
-    await rest(cell);
+    await rest(cells);
     if (cell.shape.crowded && world.violations.length === 0) {
       await crowdInPeace(caller, people.admins[world.random.pick(TENANTS)], CROWD_IN_PEACE);
-      await rest(cell);
+      await rest(cells);
     }
-    if (world.violations.length === 0) await judge(cell, facts, caller, people);
+    if (world.violations.length === 0) await judge(caller, people, homes);
     over = true;
   };
   try {
     await world.run(begin, () => over, EVENTS_MAX);
   } finally {
-    cell.close();
+    for (const one of cells) one.close();
   }
   const answers = [...facts.prompts.values()].reduce((sum, prompt) => sum + prompt.answers.length, 0);
   return {
@@ -115,7 +133,7 @@ export async function simulate(seed: number, slow = false): Promise<Outcome> {
   };
 }
 
-function callers(caller: Caller, people: People): Promise<void>[] {
+function callers(caller: Caller, people: People, directory: Directory | null): Promise<void>[] {
   const { shape } = caller.cell;
   const { random } = caller.cell.world;
   const working: Promise<void>[] = [];
@@ -128,8 +146,10 @@ function callers(caller: Caller, people: People): Promise<void>[] {
       if (shape.governed) working.push(guardedAsker(caller, first));
     }
   }
+  // Not the tenant of the operators' own keys.
+  const leaves = random.pick(TENANTS.filter((name) => name !== OPERATORS));
   if (shape.keeps) {
-    const tenant = random.pick(TENANTS);
+    const tenant = directory === null ? random.pick(TENANTS) : leaves;
     for (const key of people.keys[tenant]) working.push(rememberer(caller, key, 3 + random.below(3)));
     working.push(eraser(caller, people.admins[tenant], people.keys[tenant], 1 + random.below(3)));
   }
@@ -137,18 +157,22 @@ function callers(caller: Caller, people: People): Promise<void>[] {
     const [first] = people.keys[random.pick(TENANTS)];
     if (first) working.push(crowd(caller, first, 8 + random.below(8)));
   }
-  // Not the tenant of the operator's own key.
-  if (shape.moves) working.push(mover(caller, people.operator, random.pick(["beta", "gamma"])));
+  if (directory !== null) {
+    working.push(mover(caller, people, leaves, directory));
+    // What is revoked before is revoked behind it.
+    if (random.chance(0.4)) working.push(caller.pause(1_000, 60_000).then(() => revokes(caller, people, leaves)));
+  }
   if (shape.governed) working.push(policyMaker(caller, people.admins[random.pick(TENANTS)], 1 + random.below(2)));
   working.push(administrator(caller, people, random.pick(TENANTS), 1 + random.below(3)));
   return working;
 }
 
 /** Waits until nothing is open, held, leased or on its way; it must not take longer than the cell's own bounds add up to. */
-async function rest(cell: SimulatedCell): Promise<void> {
-  const { world } = cell;
+async function rest(cells: readonly [SimulatedCell, ...SimulatedCell[]]): Promise<void> {
+  const [{ world }] = cells;
+  const found = () => cells.flatMap(unrest);
   const until = world.now() + REST_MS;
-  for (let left = unrest(cell); left.length > 0; left = unrest(cell)) {
+  for (let left = found(); left.length > 0; left = found()) {
     if (world.now() > until)
       return world.violated("without faults everything comes to rest", left.slice(0, 12).join("; "));
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -161,13 +185,11 @@ const scopes = {
 };
 
 /** Tenants with their keys and a hard budget each, made before anything may fail. */
-async function settle(cell: SimulatedCell): Promise<People> {
+async function settle(cells: readonly [SimulatedCell, ...SimulatedCell[]]): Promise<People> {
+  const [cell, ...others] = cells;
+  for (const other of cells) await configured(other);
   const edge = cell.edges[0];
   if (!edge) throw new Error("no edge was started");
-  await edge.deps.cellStore.activate(
-    configuration(cell.shape.crowded).current().digest,
-    configuration(cell.shape.crowded).active().files,
-  );
   const made = Object.fromEntries(
     await Promise.all(TENANTS.map(async (name) => [name, await tenant(cell, edge, name)])),
   );
@@ -175,12 +197,24 @@ async function settle(cell: SimulatedCell): Promise<People> {
     // safe because: every tenant was made
     Object.fromEntries(TENANTS.map((name) => [name, pick(made[name])])) as Record<TenantName, T>;
   const admins = part(({ admin }) => admin);
-  return { operator: admins.alpha, admins, keys: part(({ keys }) => keys) };
+  const operators = new Map([[cell, admins[OPERATORS]]]);
+  for (const other of others) {
+    const [first] = other.edges;
+    if (!first) throw new Error("no edge was started");
+    operators.set(other, (await tenant(other, first, OPERATORS)).admin);
+  }
+  return { operators, admins, keys: part(({ keys }) => keys) };
+}
+
+async function configured(cell: SimulatedCell): Promise<void> {
+  const config = configuration(cell.place, cell.shape.crowded);
+  await cell.edges[0]?.deps.cellStore.activate(config.current().digest, config.active().files);
 }
 
 async function tenant(cell: SimulatedCell, { deps }: Edge, name: TenantName) {
   const id = TenantId.parse(name);
-  const config = configuration(cell.shape.crowded).current().tenants[name];
+  const snapshot = configuration(cell.place, cell.shape.crowded).current();
+  const config = snapshot.tenants[name];
   if (!config) throw new Error(`no tenant ${name}`);
   const [admin, ...apps] = Array.from({ length: 1 + 1 + cell.world.random.below(2) }, () => mint(deps, id));
   if (!admin) throw new Error("no key was minted");
@@ -188,7 +222,7 @@ async function tenant(cell: SimulatedCell, { deps }: Edge, name: TenantName) {
   const keys: NewKey[] = [
     {
       ...{ ...common, kid: admin.kid, digest: admin.digest, name: "admin", subject: `user:admin-of-${name}` },
-      ...{ roles: ["admin", "operator", "approver"], cell_operator: name === "alpha" },
+      ...{ roles: ["admin", "operator", "approver"], cell_operator: name === OPERATORS },
     },
     ...apps.map(
       ({ kid, digest }, at): NewKey => ({
@@ -197,7 +231,7 @@ async function tenant(cell: SimulatedCell, { deps }: Edge, name: TenantName) {
       }),
     ),
   ];
-  const by = cellAttribution(deps.cell, configuration(cell.shape.crowded).current().digest, "simulation");
+  const by = cellAttribution(deps.cell, snapshot.digest, "simulation");
   const done = await deps.tenants.provision(id, {
     settings: { name: config.name, privacy: config.privacy, content: config.content, transit: config.transit },
     data_key: await deps.keyring.createDataKey(id),
@@ -209,7 +243,7 @@ async function tenant(cell: SimulatedCell, { deps }: Edge, name: TenantName) {
     ...{ tenant: name, kid, text },
     subject: keys.find((key) => key.kid === kid)?.subject ?? "nobody",
   });
-  const caller = new Caller(cell, new Facts());
+  const caller = new Caller([cell], new Facts());
   const budget = await caller.settled(credential(admin), "POST", "/v1/budgets", {
     ...{ period: "month", limit_usd: cell.world.random.pick(BUDGETS_USD), hard: true },
   });

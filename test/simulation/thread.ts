@@ -8,10 +8,16 @@ import "./world/virtual-time.ts";
 export interface ThreadData {
   defect: string | null;
   slow: boolean;
+  /** Whether a tenant moves in every seed. */
+  moves: boolean;
 }
 
 /** Loads the product, with the defect in it if there is one, and gives back what runs a seed of it. */
-export async function ready(name: string | null, slow: boolean): Promise<(seed: number) => Promise<Outcome>> {
+export async function ready(
+  name: string | null,
+  slow: boolean,
+  moves: boolean,
+): Promise<(seed: number) => Promise<Outcome>> {
   const defect = DEFECTS.find((one) => one.name === name);
   if (name !== null && defect === undefined) throw new Error(`no defect ${name}`);
   const planting = defect === undefined ? null : (await import("./defects/plant.ts")).plant(defect);
@@ -20,13 +26,13 @@ export async function ready(name: string | null, slow: boolean): Promise<(seed: 
   const { nativeHashing } = await import("../../functions/entry/native-hashing.ts");
   if (planting?.planted() === false) throw new Error(`${name}: its module was never loaded`);
   useHashing(nativeHashing);
-  return (seed) => simulate(seed, slow);
+  return (seed) => simulate(seed, slow, moves);
 }
 
 if (parentPort !== null) {
   const port = parentPort;
   // safe because: `run.ts` starts this thread with them
-  const { defect, slow } = workerData as ThreadData;
-  const simulate = await ready(defect, slow);
+  const { defect, slow, moves } = workerData as ThreadData;
+  const simulate = await ready(defect, slow, moves);
   port.on("message", async (seed: number) => port.postMessage(await simulate(seed)));
 }

@@ -9,6 +9,7 @@ import { err, ok } from "../../shared/contracts/result.ts";
 interface Version {
   bytes: Uint8Array<ArrayBuffer>;
   version: string;
+  atMs: number;
   lockedUntilMs: number | null;
 }
 
@@ -45,7 +46,7 @@ export class MemoryObjectStore implements ObjectStore {
       return err({ reason: "exists" } as const);
     const version = `v${++this.#versions}`;
     const kept = before.filter((old) => this.#locked(old));
-    kept.push({ bytes: bytes.slice(), version, lockedUntilMs: options.lock?.until_ms ?? null });
+    kept.push({ bytes: bytes.slice(), version, atMs: this.#now(), lockedUntilMs: options.lock?.until_ms ?? null });
     this.objects.set(key, kept);
     return ok({ version, etag: version });
   }
@@ -59,8 +60,8 @@ export class MemoryObjectStore implements ObjectStore {
   async head(key: string) {
     const found = this.objects.get(key)?.at(-1);
     if (!found) return err({ reason: "not_found" } as const);
-    const { bytes, version, lockedUntilMs } = found;
-    return ok({ size: bytes.length, version, etag: version, locked_until_ms: lockedUntilMs, modified_ms: 0 });
+    const { bytes, version, atMs, lockedUntilMs } = found;
+    return ok({ size: bytes.length, version, etag: version, locked_until_ms: lockedUntilMs, modified_ms: atMs });
   }
   async list(prefix: string, { after = "", limit }: { after?: string; limit: number }) {
     const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix) && key > after).sort();
@@ -83,7 +84,7 @@ export class MemoryObjectStore implements ObjectStore {
   /** What no lock of a port prevents whoever owns the store from. */
   tamper(key: string, bytes: Uint8Array<ArrayBuffer> | null): void {
     const version = `v${++this.#versions}`;
-    if (bytes) this.objects.set(key, [{ bytes, version, lockedUntilMs: null }]);
+    if (bytes) this.objects.set(key, [{ bytes, version, atMs: this.#now(), lockedUntilMs: null }]);
     else this.objects.delete(key);
   }
 

@@ -11,7 +11,7 @@ export interface Found {
 const FOUND = /^seed (\d+): ([^:]+):/m;
 
 /** Runs seeds with the defect in a process of its own until one finds it. */
-export async function findDefect({ name, slow }: Defect, from: number, seeds: number): Promise<Found> {
+export async function findDefect({ name, slow, moves }: Defect, from: number, seeds: number): Promise<Found> {
   const main = `${import.meta.dirname}/../main.ts`;
   const args = [
     main,
@@ -23,6 +23,7 @@ export async function findDefect({ name, slow }: Defect, from: number, seeds: nu
     String(seeds),
     "--first",
     ...(slow ? ["--slow"] : []),
+    ...(moves ? ["--moves"] : []),
   ];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
@@ -43,7 +44,7 @@ export async function findAll(from: number, seeds: number, print: (line: string)
     const found = await findDefect(defect, from, seeds);
     all &&= found.seed !== null;
     print(
-      `| ${defect.name} | ${defect.harm} | ${found.seed ?? "not found"}${defect.slow ? ", slow" : ""} | ${found.invariant} |`,
+      `| ${defect.name} | ${defect.harm} | ${found.seed ?? "not found"}${defect.slow ? ", slow" : ""}${defect.moves ? ", moves" : ""} | ${found.invariant} |`,
     );
   }
   return all;

@@ -68,11 +68,13 @@ export function checkErasures(
   }
 }
 
-/** Nothing of a destroyed conversation or response lies in any session. */
-export function checkSessions(cell: SimulatedCell, facts: Facts, complain: Complain): void {
-  const gone = facts.erasures.filter(({ scope, toldMs }) => scope !== "subject" && toldMs < Number.POSITIVE_INFINITY);
+/** Nothing of a destroyed conversation or response lies in any session of a tenant that lives here. */
+export function checkSessions(cell: SimulatedCell, tenant: TenantName, facts: Facts, complain: Complain): void {
+  const gone = facts.erasures.filter(
+    (one) => one.tenant === tenant && one.scope !== "subject" && one.toldMs < Number.POSITIVE_INFINITY,
+  );
   for (const [key, db] of cell.disk.databases) {
-    if (!key.startsWith("session/")) continue;
+    if (!key.startsWith(`session/${tenant}:`)) continue;
     const sql = new NodeSql(db);
     if (!isProvisioned(sql)) continue;
     const live = sql.all<{ id: string }>("SELECT id FROM response WHERE gone = 0").map(({ id }) => id);

@@ -20,12 +20,12 @@ export function checkDenials(tenant: TenantName, entries: readonly Entry[], comp
   }
 }
 
-/** A tenant that leaves opens no task until it stays. */
+/** A tenant that leaves opens no task until it stays, or has arrived. */
 export function checkMoves(tenant: TenantName, entries: readonly Entry[], complain: Complain): void {
   let leaving = false;
   for (const { kind, task, seq } of entries) {
     if (kind === "tenant.leaving") leaving = true;
-    if (kind === "tenant.staying") leaving = false;
+    if (kind === "tenant.staying" || kind === "tenant.arrived") leaving = false;
     if (leaving && kind === "task.opened") complain("what leaves admits nothing", `${tenant}: ${task}, entry ${seq}`);
   }
 }

@@ -1,6 +1,7 @@
 import { isProvisioned } from "../../../durable/runtime/migrate.ts";
 import { NodeSql } from "../../../durable/runtime/node-sql.ts";
 import type { SimulatedCell } from "../parts/cell.ts";
+import { TENANTS } from "../parts/config.ts";
 import type { SimulatedDatabase } from "../parts/database.ts";
 
 /** What was found of a database, as long as nothing was committed to it since. */
@@ -9,7 +10,11 @@ const known = new WeakMap<SimulatedDatabase, { commits: number; found: readonly 
 /** Why the cell is not at rest yet: what is still open, held, leased or on its way. Empty: it is. */
 export function unrest(cell: SimulatedCell): string[] {
   const found: string[] = [];
+  for (const key of cell.archive.objects.keys())
+    if (key.startsWith("imports-called-off/")) found.push(`${cell.place.id}: ${key} is not over`);
+  const elsewhere = notHere(cell);
   for (const [key, db] of cell.disk.databases) {
+    if (elsewhere.has(key.slice(key.indexOf("/") + 1).split(":")[0] ?? "")) continue;
     // A transaction that is not synced yet will be, or not: it is no rest.
     if (db.isTransaction) {
       found.push(`${key}: a commit is under way`);
@@ -22,6 +27,20 @@ export function unrest(cell: SimulatedCell): string[] {
   }
   if (cell.queue.size > 0) found.push(`${cell.queue.size} messages are in the queue`);
   return found;
+}
+
+/** Tenants of which something lies here, and that do not live here: nobody goes on with it. */
+function notHere(cell: SimulatedCell): ReadonlySet<string> {
+  if (!cell.shape.moves) return new Set();
+  return new Set(
+    TENANTS.filter((tenant) => {
+      const db = cell.disk.databases.get(`tenant/${tenant}`);
+      if (db === undefined) return true;
+      if (db.isTransaction) return false;
+      const sql = new NodeSql(db);
+      return !isProvisioned(sql) || sql.get("SELECT 1 AS found FROM move WHERE phase = 'left'") !== undefined;
+    }),
+  );
 }
 
 function left(key: string, db: SimulatedDatabase, publishes: boolean): string[] {

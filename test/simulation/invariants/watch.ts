@@ -9,6 +9,9 @@ import type { Told } from "../parts/receiver.ts";
 import type { World } from "../world/world.ts";
 import { watchHeard } from "./content.ts";
 
+/** As long as an edge stands still, a message is late, and a try takes. */
+const TRY_MS_MAX = 180_000;
+
 type Overspent = { id: string; spent: number; held: number; hard_limit: number };
 
 /** After every durable step of a tenant: no hard budget is spent and promised beyond its limit, and no hold is negative. */
@@ -26,10 +29,17 @@ export function watchBudgets(world: World, tenant: string, sql: Sql): void {
 }
 
 /** A port of tasks that notes which fence was given out last, and what an older one was still allowed to write. */
-export function watchedTasks(world: World, facts: Facts, tasks: TaskStore): TaskStore {
-  const { fences } = facts;
-  const wrote = (what: string, task: string, fence: number, outcome: Result<unknown, FenceRefusal>) => {
-    const newest = fences.get(task) ?? 0;
+export function watchedTasks(world: World, facts: Facts, cell: string, tasks: TaskStore): TaskStore {
+  const fencesOf = (tenant: string) => facts.fencesIn(cell, tenant);
+  /** A copy of what lives elsewhere is leased, looked at and left. */
+  const isCopy = (tenant: string) => facts.inForce("away", { tenant, kid: null, cell }, world.now(), world.now());
+  const wrote = (
+    what: string,
+    [tenant, task]: [string, string],
+    fence: number,
+    outcome: Result<unknown, FenceRefusal>,
+  ) => {
+    const newest = fencesOf(tenant).get(task) ?? 0;
     if (outcome.ok && fence < newest)
       world.violated("no write by an old fence", `${task}: ${what} under fence ${fence}, ${newest} was given out`);
   };
@@ -38,9 +48,11 @@ export function watchedTasks(world: World, facts: Facts, tasks: TaskStore): Task
     async leaseTask(tenant, task, options) {
       const leased = await tasks.leaseTask(tenant, task, options);
       if (!leased.ok) return leased;
+      if (isCopy(tenant)) return leased;
       const { fence } = leased.value;
+      const fences = fencesOf(tenant);
       const newest = fences.get(task) ?? 0;
-      world.note(`${task} is leased under fence ${fence}`);
+      world.note(`${task} is leased under fence ${fence} in ${cell}`);
       if (fence <= newest) world.violated("fences only rise", `${task}: fence ${fence} behind ${newest}`);
       fences.set(task, fence);
       facts.leasedMs.set(task, world.now());
@@ -52,22 +64,22 @@ export function watchedTasks(world: World, facts: Facts, tasks: TaskStore): Task
     },
     async appendLog(tenant, task, fence, part) {
       // What was given out before this call began shuts it out.
-      const newest = fences.get(task) ?? 0;
+      const newest = fencesOf(tenant).get(task) ?? 0;
       const outcome = await tasks.appendLog(tenant, task, fence, part);
-      if (fence < newest) wrote("frames", task, fence, outcome);
+      if (fence < newest) wrote("frames", [tenant, task], fence, outcome);
       return outcome;
     },
     async closeLog(tenant, task, fence, end) {
-      const newest = fences.get(task) ?? 0;
+      const newest = fencesOf(tenant).get(task) ?? 0;
       const outcome = await tasks.closeLog(tenant, task, fence, end);
-      if (fence < newest) wrote("an end", task, fence, outcome);
+      if (fence < newest) wrote("an end", [tenant, task], fence, outcome);
       return outcome;
     },
   };
 }
 
 /** Somebody is told of the end of a task: once it has ended, of nothing that it made, and by nobody who may not know. */
-export function watchReceiver(world: World, facts: Facts, { task: id, event, text }: Told): void {
+export function watchReceiver(world: World, facts: Facts, { task: id, cell, event, text }: Told): void {
   const prompt = facts.prompts.get(id);
   const task = String(event.subject);
   const data = isJsonObject(event.data) ? event.data.task : undefined;
@@ -84,6 +96,9 @@ export function watchReceiver(world: World, facts: Facts, { task: id, event, tex
   for (const kind of ["revoked", "suspended"] as const)
     if (facts.inForce(kind, { tenant, kid }, beganMs, world.now()))
       world.violated(`what is ${kind} is told nothing`, `${task} of ${tenant}, key ${kid}`);
+  // A try that was begun before is over by then.
+  if (facts.inForce("away", { tenant, kid, cell }, world.now() - TRY_MS_MAX, world.now()))
+    world.violated("a cell that a tenant left tells nobody of it", `${task} of ${tenant} by ${cell}`);
 }
 
 /** What somebody must approve runs once for each approval that was given, and never without one. */
@@ -116,11 +131,12 @@ export function watchEngines(
   const askedMs = leased ?? prompt.sentMs[0] ?? 0;
   const nowMs = world.now();
   watchHeard(world, facts, generation, askedMs);
-  for (const kind of ["revoked", "suspended", "denied", "frozen"] as const)
-    if (facts.inForce(kind, { tenant: prompt.tenant, kid: prompt.kid }, askedMs, nowMs))
+  const { tenant, kid } = prompt;
+  for (const kind of ["revoked", "suspended", "denied", "away"] as const)
+    if (facts.inForce(kind, { tenant, kid, cell: generation.cell }, askedMs, nowMs))
       world.violated(
         `what is ${kind} never runs`,
-        `${generation.id} for ${prompt.id} of ${prompt.tenant}, key ${prompt.kid}`,
+        `${generation.id} for ${prompt.id} of ${tenant} in ${generation.cell}, key ${kid}`,
       );
   if (generation.lane === "far" && facts.inForce("local-only", { tenant: prompt.tenant, kid: null }, askedMs, nowMs))
     world.violated("a tightened privacy holds at once", `${generation.id} for ${prompt.id} left the cell`);

@@ -16,11 +16,16 @@ const archivePath: Path = {
   failure: (why) => new ObjectStoreUnavailable(why),
 };
 
-/** The object store as one process reaches it: writes whole or absent, answers late, lost or after others. */
-export function archiveFor(world: World, store: MemoryObjectStore, keeper: Process): ObjectStore {
+/** The object store as one process reaches it: writes whole or absent, answers late, lost or after others. `done` is told of what was carried out before the process is. */
+export function archiveFor(
+  world: World,
+  store: MemoryObjectStore,
+  keeper: Process,
+  done: (method: string) => void = () => {},
+): ObjectStore {
   const remote = remotePort<Pick<ObjectStore, "put" | "get" | "head" | "list" | "delete" | "check">>(
     world,
-    archivePath,
+    { ...archivePath, done },
     () => ({ process: keeper, port: store }),
   );
   return {

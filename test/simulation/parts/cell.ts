@@ -11,15 +11,16 @@ import type { Facts } from "../facts.ts";
 import { remotePort, Unreachable } from "../world/network.ts";
 import { Process, type World } from "../world/world.ts";
 import { archiveFor } from "./archive.ts";
-import { configuration } from "./config.ts";
+import { CELL, type CellPlace, configuration } from "./config.ts";
 import { type Edge, type EdgeSurroundings, startEdge } from "./edge.ts";
 import { Engines } from "./engines.ts";
+import type { Directory } from "./moves.ts";
 import { Disk, type OnCommit } from "./objects.ts";
 import { type ObjectsProcess, objectsProcess } from "./objects-process.ts";
 import { queuePath, SimulatedQueue } from "./queue.ts";
 import { ReadModels } from "./read-models.ts";
 import { Receiver } from "./receiver.ts";
-import { cellSigner } from "./signer.ts";
+import { cellSigner, LOG_ORIGIN } from "./signer.ts";
 import { startWorker, type WorkerProcess } from "./worker.ts";
 
 export interface CellShape {
@@ -46,10 +47,21 @@ export interface CellShape {
 
 /** Share of the writes behind which their edge dies. */
 const CUTS = { usual: 0.005, slow: 0.02 } as const;
+/** Share of the writes to and for a tenant on its way behind which all objects of their cell die. */
+const MOVE_CUTS = 0.015;
+const WRITES: ReadonlySet<string> = new Set(["put", "delete"]);
+
+/** What cells that a tenant moves between have in common. */
+export interface CellsShare {
+  directory: Directory;
+  engines: Engines;
+  receiver: Receiver;
+}
 
 /** A whole cell, spread over processes that live and die by themselves, over stores that outlive them. */
 export class SimulatedCell {
   readonly world: World;
+  readonly place: CellPlace;
   readonly shape: CellShape;
   readonly disk = new Disk();
   readonly queue: SimulatedQueue;
@@ -66,27 +78,49 @@ export class SimulatedCell {
   objects: ObjectsProcess | null = null;
   /** Told of an edge that is to die where it is: behind a write, and before it hears of it. */
   onCut: (edge: Process, behind: string) => void = () => {};
+  /** Told that all objects are to die where they are. */
+  onObjectsCut: (behind: string) => void = () => {};
+  /** When a tenant's move was over here last. */
+  movedMs = 0;
+  /** Who is on its way from or to here. */
+  moving: string | null = null;
   readonly #around: EdgeSurroundings;
   readonly #onCommit: OnCommit;
   readonly #facts: Facts;
+  readonly #directory: Directory | null;
+  readonly #prefix: string;
   #keyring: Keyring | null = null;
 
-  constructor(world: World, shape: CellShape, facts: Facts, onCommit: OnCommit) {
+  constructor(
+    world: World,
+    shape: CellShape,
+    facts: Facts,
+    onCommit: (cell: SimulatedCell, ...of: Parameters<OnCommit>) => void,
+    place: CellPlace = CELL,
+    share: CellsShare | null = null,
+  ) {
     this.world = world;
     this.shape = shape;
+    this.place = place;
     this.#facts = facts;
-    this.#onCommit = onCommit;
+    this.#directory = share?.directory ?? null;
+    this.#prefix = place === CELL ? "" : `${place.id} `;
+    this.#onCommit = (of, name, sql) => {
+      onCommit(this, of, name, sql);
+      if (name.split(":")[0] === this.moving) this.#cutObjects(`a commit of ${of.name}/${name}`);
+    };
     this.queue = new SimulatedQueue(world, shape.slow);
-    this.engines = new Engines(world, shape.slow);
-    this.receiver = new Receiver(world);
+    this.engines = share?.engines ?? new Engines(world, shape.slow);
+    this.receiver = share?.receiver ?? new Receiver(world);
     // safe because: the world's time is Unix milliseconds
     this.clock = { now: () => Math.floor(world.now()) as UnixMs };
     this.archive = new MemoryObjectStore(() => world.now());
     this.root = new Uint8Array(32);
     world.fill(this.root);
     this.#around = {
-      ...{ world, clock: this.clock, root: this.root, engines: this.engines, awaited: shape.awaited },
-      config: configuration(shape.crowded),
+      ...{ world, clock: this.clock, root: this.root, engines: this.engines, awaited: shape.awaited, cell: place },
+      config: configuration(place, shape.crowded),
+      directory: share && (() => share.directory.reader()),
       // Elsewhere the queues' depths are not looked at: admission knows the workers' load alone.
       queue: shape.crowded ? this.queue : null,
       keeper: this.keeper,
@@ -95,7 +129,7 @@ export class SimulatedCell {
       objects: () => this.objects,
       receiver: this.receiver,
       archive: () => archiveFor(world, this.archive, this.keeper),
-      signer: shape.publishes ? cellSigner(this.clock) : null,
+      signer: shape.publishes ? cellSigner(this.clock, place.id) : null,
     };
   }
 
@@ -134,23 +168,25 @@ export class SimulatedCell {
       });
     this.objects = objectsProcess({
       ...{ world, disk: this.disk, clock: this.clock, root: this.root, sink, onCommit: this.#onCommit },
-      facts: this.#facts,
+      ...{ facts: this.#facts, cell: this.place, prefix: this.#prefix, directory: this.#directory },
       runner: inEdge<Runner>("runner", ({ runner }) => runner),
       batches: inEdge<BatchRunner>("batches", ({ batches }) => batches),
       queue: { send: (job) => remoteQueue.send(job) },
       ...{ log: this.#log(), keyring },
     });
-    world.note("objects started");
+    world.note(`${this.#prefix}objects started`);
   }
 
   #log(): LogParts | null {
     const { signer } = this.#around;
     if (signer === null) return null;
     return {
-      archive: archiveFor(this.world, this.archive, this.keeper),
+      archive: archiveFor(this.world, this.archive, this.keeper, (method) => {
+        if (this.moving !== null && WRITES.has(method)) this.#cutObjects(`a ${method} of the store`);
+      }),
       signer,
       prefix: (name) => `ledger/${name}/`,
-      origin: (name) => `log.example.com/${name}`,
+      origin: (name) => `${LOG_ORIGIN}/${name}`,
       retention_days: () => 1,
       onHalted: (name, fault) => {
         if (fault !== null) this.world.violated("a published log is never found wrong", `${name}: ${fault}`);
@@ -159,8 +195,13 @@ export class SimulatedCell {
     };
   }
 
+  #cutObjects(behind: string): void {
+    const { world } = this;
+    if (world.faults && world.random.chance(MOVE_CUTS)) world.after(0, world.outside, () => this.onObjectsCut(behind));
+  }
+
   async startEdge(at: number): Promise<void> {
-    const process = new Process(`edge-${at + 1}`);
+    const process = new Process(`${this.#prefix}edge-${at + 1}`);
     const { promise, resolve, reject } = Promise.withResolvers<Edge>();
     const { world } = this;
     const asking = world.current;
@@ -177,10 +218,10 @@ export class SimulatedCell {
   }
 
   startWorker(at: number): void {
-    const name = `worker-${at + 1}`;
+    const name = `${this.#prefix}worker-${at + 1}`;
     this.workers[at] = startWorker(name, {
       ...{ world: this.world, clock: this.clock, queue: this.queue, keeper: this.keeper, engines: this.engines },
-      slots: this.shape.slots,
+      ...{ slots: this.shape.slots, cell: this.place },
       edge: this.anyEdge,
     });
     this.world.note(`${name} started`);

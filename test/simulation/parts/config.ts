@@ -4,9 +4,18 @@ import { snapshotCompiler } from "../../../functions/config/compiler.ts";
 import type { ConfigSource } from "../../../shared/contracts/ports/config-source.ts";
 import { BUNDLE_KEYS_YAML } from "../../support/policy-bundle.ts";
 
-export const CELL = { id: "local", jurisdiction: "local", region: "local" };
+export interface CellPlace {
+  id: string;
+  jurisdiction: string;
+  region: string;
+}
+export const CELL: CellPlace = { id: "local", jurisdiction: "local", region: "local" };
+/** Where a tenant moves to. */
+export const OTHER: CellPlace = { ...CELL, id: "other" };
 export const POOL = "pool";
 export const TENANTS = ["alpha", "beta", "gamma"] as const;
+/** Whose keys operate a cell; a tenant of that name is in each. */
+export const OPERATORS = "alpha";
 export type TenantName = (typeof TENANTS)[number];
 
 const price = "prices: { input: '1', output: '2' }";
@@ -37,19 +46,20 @@ ${TENANTS.map((id) => `  ${id}: { privacy: allow-api, content: store, bundle_key
 /** A pool that lets nobody wait long. */
 const CROWDED: Readonly<Record<string, string>> = { "pools.yml": `pools: { ${POOL}: { max_wait_ms: 4000 } }` };
 
-const compiled = new Map<boolean, ConfigSource>();
+const compiled = new Map<string, ConfigSource>();
 
 /** The configuration of every simulated cell, or of those whose pool is crowded: immutable, so that it is compiled once. */
-export function configuration(crowded: boolean): ConfigSource {
+export function configuration(cell: CellPlace, crowded: boolean): ConfigSource {
+  const name = `${cell.id} ${crowded}`;
   const source =
-    compiled.get(crowded) ??
+    compiled.get(name) ??
     bundledConfigSource(
       Object.fromEntries(
         Object.entries(crowded ? { ...FILES, ...CROWDED } : FILES).map(([name, text]) => [name, parse(text)]),
       ),
-      snapshotCompiler({ cell: CELL, secretsPresent: () => true, variable: () => null }),
+      snapshotCompiler({ cell, secretsPresent: () => true, variable: () => null }),
     );
-  compiled.set(crowded, source);
+  compiled.set(name, source);
   return {
     current: () => source.current(),
     active: () => source.active(),

@@ -10,7 +10,7 @@ const DROP = /^DROP TABLE ("(?:[^"]|"")+")$/;
 /**
  * A database in memory that has the tables of its class from the beginning and counts as provisioned once a migration
  * is noted in it. Schema and prepared statements live on from one simulated object to the next, which saves a third of
- * what objects cost; rows never do.
+ * what objects cost; rows never do, and neither does a table that no migration makes.
  */
 export class SimulatedDatabase extends DatabaseSync {
   readonly of: ObjectClass;
@@ -25,11 +25,15 @@ export class SimulatedDatabase extends DatabaseSync {
     this.of = of;
     this.#steps = new Set(of.migrations.flatMap(({ sql }) => sql).filter((step) => touchOf(step).kind === "schema"));
     this.deserialize(imageOf(of));
-    this.#tables = super
+    this.#tables = this.#named();
+    this.empty();
+  }
+
+  #named(): string[] {
+    return super
       .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
       .all()
       .map(({ name }) => String(name));
-    this.empty();
   }
 
   /** What changes the schema is there already, or becomes the same change of rows; everything else is itself. */
@@ -46,7 +50,9 @@ export class SimulatedDatabase extends DatabaseSync {
     if (text === PROVISIONED) return "SELECT 1 AS found FROM _migrations LIMIT 1";
     if (this.#steps.has(text)) return "SELECT 1 WHERE 0";
     const [, dropped] = DROP.exec(text) ?? [];
-    return dropped === undefined ? text : `DELETE FROM ${dropped}`;
+    return dropped !== undefined && this.#tables.some((table) => dropped === `"${table}"`)
+      ? `DELETE FROM ${dropped}`
+      : text;
   }
 
   /** As if it were new. */
@@ -54,6 +60,7 @@ export class SimulatedDatabase extends DatabaseSync {
     this.commits++;
     if (this.isTransaction) this.prepare("ROLLBACK").run();
     for (const table of this.#tables) this.prepare(`DELETE FROM "${table}"`).run();
+    for (const table of this.#named()) if (!this.#tables.includes(table)) super.prepare(`DROP TABLE "${table}"`).run();
   }
 }
 

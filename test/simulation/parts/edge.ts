@@ -9,6 +9,7 @@ import type { Handler } from "../../../functions/app.ts";
 import type { Deps } from "../../../functions/context.ts";
 import { composeCell } from "../../../functions/entry/compose.ts";
 import { createLifecycle, type ManagedLifecycle } from "../../../functions/entry/lifecycle.ts";
+import type { DirectoryView } from "../../../functions/pipeline/locate/directory-view.ts";
 import type { BatchRunner } from "../../../shared/contracts/ports/batch-store.ts";
 import type { Clock } from "../../../shared/contracts/ports/clock.ts";
 import type { ConfigSource } from "../../../shared/contracts/ports/config-source.ts";
@@ -19,16 +20,20 @@ import { createTelemetry } from "../../../shared/telemetry/create-telemetry.ts";
 import { BUNDLE_SECRET } from "../../support/policy-bundle.ts";
 import { remotePort } from "../world/network.ts";
 import type { Process, World } from "../world/world.ts";
-import { CELL } from "./config.ts";
+import type { CellPlace } from "./config.ts";
 import type { Engines } from "./engines.ts";
 import { type ObjectsProcess, objectsPath } from "./objects-process.ts";
 import { queueFor, type SimulatedQueue } from "./queue.ts";
 import { RECEIVER, type Receiver } from "./receiver.ts";
+import { LOG_ORIGIN } from "./signer.ts";
 
 export const ENROLMENT = "enrolment-of-the-simulated-pool";
 
 export interface EdgeSurroundings {
   world: World;
+  cell: CellPlace;
+  /** Where tenants live, as a process that starts now comes to know it; null in a cell alone. */
+  directory: (() => () => DirectoryView) | null;
   clock: Clock;
   root: Uint8Array;
   objects: () => ObjectsProcess | null;
@@ -55,6 +60,7 @@ const CUTS: Readonly<Record<string, number>> = {
   "tasks.putResult": 4,
   ...{ "sessions.create": 1, "sessions.putResponse": 1, "sessions.deleteResponse": 1 },
   ...{ "sessions.erase": 1, "sessions.destroy": 1 },
+  ...{ "moves.leave": 20, "moves.stage": 5, "moves.import": 10, "moves.release": 20, "moves.activate": 20 },
 };
 
 /** One process that answers `/v1`: the real application, with everything it remembers and has under way. */
@@ -93,7 +99,7 @@ export async function startEdge(process: Process, around: EdgeSurroundings): Pro
   const lifecycle = createLifecycle();
   const archive = around.archive(process);
   const composed = composeCell({
-    cell: { ...CELL, endpoint: "http://cell.example.com", release: "test", loopback: true },
+    cell: { ...around.cell, endpoint: "http://cell.example.com", release: "test", loopback: true },
     ...{ clock, ids, lifecycle, policies, archive, signer: around.signer },
     config: around.config,
     tenants: port("tenants"),
@@ -102,6 +108,7 @@ export async function startEdge(process: Process, around: EdgeSurroundings): Pro
     batches: port("batches"),
     cellStore: port("cellStore"),
     moves: around.signer === null ? null : port("moves"),
+    ...(around.directory === null ? {} : { directory: around.directory() }),
     defer: (work) =>
       void work.catch((cause: unknown) => world.note(`${process.name}: deferred work failed: ${String(cause)}`)),
     keyring: await secretKeyring([around.root], clock),
@@ -109,7 +116,7 @@ export async function startEdge(process: Process, around: EdgeSurroundings): Pro
     controlDb: absentControlDb,
     preauth: memoryRateLimiter({ perMinute: () => 1_000_000, keysMax: 100 }, clock),
     telemetry: createTelemetry({
-      ...{ service: "edge", cell: CELL.id, exporter: null, clock, ids },
+      ...{ service: "edge", cell: around.cell.id, exporter: null, clock, ids },
       sink: (line) => logged(world, process.name, line),
       sample: { ratio: 0, followParent: false },
     }),
@@ -120,14 +127,14 @@ export async function startEdge(process: Process, around: EdgeSurroundings): Pro
       ...(around.queue === null ? {} : { queue: queueFor(world, around.queue, around.keeper) }),
     },
     runsAreAwaited: around.awaited,
-    ledgerOrigin: "log.example.com",
+    ledgerOrigin: LOG_ORIGIN,
     logPrefix: (name) => `ledger/${name}/`,
     egress: {
       tenantMayName: (url) => url.startsWith(RECEIVER),
       tenantGet: () => Promise.reject(new TypeError("nothing of tenants is asked here")),
-      tenantPost: (url, message, { timeout_ms }) => around.receiver.take(url, message, timeout_ms),
+      tenantPost: (url, message, { timeout_ms }) => around.receiver.take(url, message, timeout_ms, around.cell.id),
       operatorFetch: () => Promise.reject(new TypeError("nothing else is asked here")),
-      exchange: fetchedExchange((url, init) => around.engines.fetch(url, init)),
+      exchange: fetchedExchange((url, init) => around.engines.fetch(url, init, around.cell.id)),
     },
     readSecret: () => BUNDLE_SECRET,
     version: "0.0.0",

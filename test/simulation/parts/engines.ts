@@ -12,6 +12,8 @@ export interface Generation {
   /** What else its request said: the prompts of a conversation that it goes on with. */
   heard: readonly string[];
   lane: "near" | "far" | "pool";
+  /** Where whoever asked it is. */
+  cell: string;
   /** Of a pool's generation. */
   task: string | null;
   words: string[];
@@ -50,7 +52,7 @@ export class Engines {
   }
 
   /** `Egress.operatorFetch` of a process of the cell. */
-  async fetch(url: string, init: RequestInit): Promise<Response> {
+  async fetch(url: string, init: RequestInit, cell: string): Promise<Response> {
     const from = this.#world.current;
     const keeper = url.includes("far") ? this.#far : this.#near;
     const body: unknown = JSON.parse(String(init.body));
@@ -66,7 +68,7 @@ export class Engines {
       this.#world,
       () => keeper,
       path,
-      () => this.#answer(body, keeper === this.#far ? "far" : "near"),
+      () => this.#answer(body, keeper === this.#far ? "far" : "near", cell),
     );
     const answer = await abortable(asked, signal);
     const stream = bridged(this.#world, answer.stream, keeper, from);
@@ -77,20 +79,20 @@ export class Engines {
   }
 
   /** The server beside one worker; `lane` says how it may fail. */
-  local(kind: "openai"): LocalEngine {
+  local(kind: "openai", cell: string): LocalEngine {
     return {
       describe: async () => ({
         ...{ kind, version: null, models: [{ id: "pooled", digest: null }] },
         ...{ dialects: ["openai.chat"], continuation: false },
       }),
       load: async () => ({ ready: true, running: 0, waiting: 0, cache: null }),
-      execute: (request, signal) => this.#local(request, signal),
+      execute: (request, signal) => this.#local(request, signal, cell),
     };
   }
 
-  async *#local(request: LocalRequest, signal: AbortSignal) {
+  async *#local(request: LocalRequest, signal: AbortSignal, cell: string) {
     const { body } = request;
-    const generation = this.#begin(body, "pool", request.task);
+    const generation = this.#begin(body, { lane: "pool", task: request.task, cell });
     const fault = this.#fault(0.12);
     await this.#think(fault);
     if (fault === "hang")
@@ -108,7 +110,8 @@ export class Engines {
     }
   }
 
-  #begin(body: JsonObject, lane: Generation["lane"], task: string | null): Generation {
+  #begin(body: JsonObject, by: Pick<Generation, "lane" | "task" | "cell">): Generation {
+    const { lane, task } = by;
     // A conversation ends with what is asked now.
     const marks = [...JSON.stringify(body).matchAll(MARK)];
     const [, tenant = "?", prompt = "?"] = marks.at(-1) ?? [];
@@ -117,7 +120,7 @@ export class Engines {
     const asked = Number(body.max_completion_tokens ?? body.max_tokens ?? 12);
     const count = Math.min(asked, 1 + this.#world.random.below(12));
     const generation: Generation = {
-      ...{ id, tenant, prompt, heard, lane, task, startedMs: this.#world.now(), finished: false },
+      ...{ ...by, id, tenant, prompt, heard, startedMs: this.#world.now(), finished: false },
       words: Array.from({ length: count }, (_, at) => `${id}.${at}/${count}[${tenant}-${prompt}]`),
       prompt_tokens: 1 + this.#world.random.below(8),
     };
@@ -130,10 +133,11 @@ export class Engines {
   async #answer(
     body: JsonObject,
     lane: "near" | "far",
+    cell: string,
   ): Promise<{ status: number; type: string; stream: ReadableStream<Uint8Array> }> {
     const fault = this.#fault(0.15);
     if (fault === "reset") throw new TypeError("connection reset");
-    const generation = this.#begin(body, lane, null);
+    const generation = this.#begin(body, { lane, task: null, cell });
     await this.#think(fault);
     if (fault === "hang") await new Promise<never>(() => {});
     if (fault === "status") {

@@ -9,12 +9,16 @@ export interface Asked {
   body: string | Uint8Array | null;
   /** Goes away after so many pieces of the answer; null: stays. */
   leavesAfter: number | null;
+  /** Whether what comes back is no text. */
+  binary?: boolean;
 }
 
 export interface Answered {
   status: number;
   headers: Record<string, string>;
   text: string;
+  /** Of an answer that is no text: as much of it as arrived. */
+  bytes?: Uint8Array[];
   /** The connection ended before the answer did. */
   broken: boolean;
 }
@@ -83,6 +87,8 @@ export async function ask(world: World, edge: Edge | null, asked: Asked): Promis
   const decoder = new TextDecoder();
   let text = "";
   let pieces = 0;
+  const bytes: Uint8Array[] = [];
+  const binary = asked.binary === true ? { bytes } : {};
   // A network that breaks connections breaks them for both sides.
   const breaksAfter = world.faults && random.chance(LOST) ? random.below(8) : null;
   try {
@@ -90,14 +96,15 @@ export async function ask(world: World, edge: Edge | null, asked: Asked): Promis
       if (pieces === asked.leavesAfter || pieces === breaksAfter) {
         closeBody();
         await reader.cancel();
-        return { status, headers, text, broken: true };
+        return { status, headers, text, ...binary, broken: true };
       }
       const { done, value } = await reader.read();
-      if (done) return { status, headers, text: text + decoder.decode(), broken: false };
-      text += decoder.decode(value, { stream: true });
+      if (done) return { status, headers, text: text + decoder.decode(), ...binary, broken: false };
+      if (asked.binary === true && status === 200) bytes.push(value);
+      else text += decoder.decode(value, { stream: true });
       pieces++;
     }
   } catch {
-    return { status, headers, text, broken: true };
+    return { status, headers, text, ...binary, broken: true };
   }
 }

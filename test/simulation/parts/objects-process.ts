@@ -11,8 +11,10 @@ import { taskObjectClass } from "../../../durable/task/object-class.ts";
 import { embeddedTenantPolicies, embeddedTenantStore } from "../../../durable/tenant/embedded.ts";
 import { tenantObjectClass } from "../../../durable/tenant/object-class.ts";
 import { randomIds } from "../../../functions/adapters/ids/random.ts";
+import { finishCalledOff } from "../../../functions/cells/moving/called-off.ts";
 import { tenantMoves } from "../../../functions/cells/moving/tenant-moves.ts";
 import { hostMovedObjects } from "../../../functions/entry/embedded-moved-objects.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
 import type { BatchRunner } from "../../../shared/contracts/ports/batch-store.ts";
 import type { Clock } from "../../../shared/contracts/ports/clock.ts";
 import type { EventSink } from "../../../shared/contracts/ports/event-sink.ts";
@@ -24,15 +26,17 @@ import type { Facts } from "../facts.ts";
 import { watchedTasks } from "../invariants/watch.ts";
 import type { Path } from "../world/network.ts";
 import { Process, type World } from "../world/world.ts";
-import { CELL } from "./config.ts";
-import { DIRECTORY, NO_SCOPES } from "./moves.ts";
+import type { CellPlace } from "./config.ts";
+import { type Directory, NO_SCOPES } from "./moves.ts";
 import { type Disk, type OnCommit, SimulatedHost } from "./objects.ts";
-
-export const ORIGIN = { cell: CELL.id, region: CELL.region, release: "test" };
 
 /** What the objects reach outside of them. */
 export interface ObjectsSurroundings {
   world: World;
+  cell: CellPlace;
+  directory: Directory | null;
+  /** What the names of its processes begin with. */
+  prefix: string;
   disk: Disk;
   clock: Clock;
   facts: Facts;
@@ -55,8 +59,9 @@ export type ObjectsProcess = ReturnType<typeof objectsProcess>;
 
 /** All durable objects and the ports over them, in one process that can die as a whole. */
 export function objectsProcess(around: ObjectsSurroundings) {
-  const { world, clock, root } = around;
-  const process = new Process("objects");
+  const { world, clock, root, cell } = around;
+  const origin = { cell: cell.id, region: cell.region, release: "test" };
+  const process = new Process(`${around.prefix}objects`);
   const ids = randomIds(clock);
   const tenantClass = tenantObjectClass(around.sink, around.log);
   const taskClass = taskObjectClass({ runner: around.runner, queue: around.queue });
@@ -71,27 +76,39 @@ export function objectsProcess(around: ObjectsSurroundings) {
     classes: [tenantClass, sessionClass, taskClass, batchClass, cellClass],
   });
   world.current = before;
-  const cellStore = embeddedCellStore(host, ORIGIN, cellClass);
-  const { log, keyring } = around;
+  const cellStore = embeddedCellStore(host, origin, cellClass);
+  const { log, keyring, directory } = around;
   const classes = { tenant: tenantClass, session: sessionClass, task: taskClass, batch: batchClass };
-  const moves = log && {
-    ...tenantMoves({
-      ...{ cell: CELL, clock, ids, keyring, cellStore, store: log.archive, signer: log.signer },
-      ...{ objects: hostMovedObjects(host, classes, null), scopes: NO_SCOPES, directory: () => DIRECTORY },
-      ...{ logPrefix: log.prefix, logOrigin: log.origin, retentionDays: 1 },
-    }),
-  };
-  const sign = statementSigner(CELL.id, statementKey(root));
+  const moved = hostMovedObjects(host, classes, null);
+  const moves =
+    log === null || directory === null
+      ? null
+      : tenantMoves({
+          ...{ cell, clock, ids, keyring, cellStore, store: log.archive, signer: log.signer, objects: moved },
+          ...{ logPrefix: log.prefix, logOrigin: log.origin, retentionDays: 1 },
+          ...{ scopes: NO_SCOPES, directory: directory.reader() },
+        });
+  if (log !== null && directory !== null) {
+    const tidy = () =>
+      void finishCalledOff({ objects: moved, store: log.archive }).catch((cause: unknown) =>
+        world.note(`${process.name}: tidying moves: ${String(cause)}`),
+      );
+    world.after(0, process, () => {
+      tidy();
+      setInterval(tidy, LIMITS.movedTidyMs);
+    });
+  }
+  const sign = statementSigner(cell.id, statementKey(root));
   return {
     process,
     host,
     tenants: embeddedTenantStore(host, tenantClass),
     sessions: embeddedSessionStore(host),
-    tasks: watchedTasks(world, around.facts, embeddedTaskStore(host, taskClass)),
+    tasks: watchedTasks(world, around.facts, cell.id, embeddedTaskStore(host, taskClass)),
     batches: embeddedBatchStore(host, batchClass),
     cellStore,
     moves,
-    cellPolicies: embeddedCellPolicies(host, ORIGIN, sign),
+    cellPolicies: embeddedCellPolicies(host, origin, sign),
     tenantPolicies: embeddedTenantPolicies(host, tenantClass, sign),
     /** Whoever lives on learns of it late; the disk has what was synced. */
     die() {

@@ -8,6 +8,8 @@ export const RECEIVER = "https://receiver.example.com/";
 /** One message that reached the receiver, and what it answered. */
 export interface Told {
   task: string;
+  /** Where whoever told it is. */
+  cell: string;
   delivery: string;
   attempt: number;
   status: number;
@@ -31,13 +33,13 @@ export class Receiver {
   }
 
   /** `Egress.tenantPost` of a process of the cell. Rejects as a network does, after `timeoutMs` at the latest. */
-  take(url: string, message: Parameters<Egress["tenantPost"]>[1], timeoutMs: number): Promise<Answer> {
+  take(url: string, message: Parameters<Egress["tenantPost"]>[1], timeoutMs: number, cell: string): Promise<Answer> {
     const path = { name: "receiver", lost: 0.05, slow: 0.05, failure: (why: string) => new TypeError(why) };
     const asked = callInto(
       this.#world,
       () => this.#process,
       path,
-      () => this.#answer(url, message),
+      () => this.#answer(url, message, cell),
     );
     const late = new Promise<never>((_, reject) => {
       setTimeout(() => reject(new DOMException("The operation timed out.", "TimeoutError")), timeoutMs);
@@ -45,14 +47,14 @@ export class Receiver {
     return Promise.race([asked, late]);
   }
 
-  async #answer(url: string, { body, headers }: Parameters<Egress["tenantPost"]>[1]): Promise<Answer> {
+  async #answer(url: string, { body, headers }: Parameters<Egress["tenantPost"]>[1], cell: string): Promise<Answer> {
     const { random, faults } = this.#world;
     const text = new TextDecoder().decode(body);
     const event: unknown = JSON.parse(text);
     if (!isJsonObject(event)) throw new TypeError("an event is an object");
     const status = faults && random.chance(0.3) ? random.pick([500, 503, 429, 404]) : 204;
     const told: Told = {
-      ...{ status, event, text, task: url.slice(RECEIVER.length), atMs: this.#world.now() },
+      ...{ status, event, text, cell, task: url.slice(RECEIVER.length), atMs: this.#world.now() },
       ...{ delivery: headers["x-bailiwick-delivery"] ?? "", attempt: Number(headers["x-bailiwick-attempt"]) },
     };
     this.told.push(told);

@@ -6,7 +6,7 @@ import { WorkerToken } from "../../../shared/contracts/worker-protocol.ts";
 import { createTelemetry } from "../../../shared/telemetry/create-telemetry.ts";
 import { hopMs } from "../world/network.ts";
 import { Process, type World } from "../world/world.ts";
-import { CELL, POOL } from "./config.ts";
+import { type CellPlace, POOL } from "./config.ts";
 import { type Edge, ENROLMENT, logged } from "./edge.ts";
 import type { Engines } from "./engines.ts";
 import { ask } from "./http.ts";
@@ -15,6 +15,7 @@ import { SocketEnd } from "./socket.ts";
 
 export interface WorkerSurroundings {
   world: World;
+  cell: CellPlace;
   clock: Clock;
   queue: SimulatedQueue;
   keeper: Process;
@@ -40,7 +41,7 @@ export function startWorker(name: string, around: WorkerSurroundings): WorkerPro
   const worker = new Worker({
     ...{ cell: new URL("http://cell.example.com"), pool: POOL, worker: name, concurrency: around.slots, clock },
     queue: queueFor(world, around.queue, around.keeper),
-    engine: around.engines.local("openai"),
+    engine: around.engines.local("openai", around.cell.id),
     async token() {
       const answer = await ask(world, around.edge(), {
         ...{ method: "POST", path: "/v1/workers/token", leavesAfter: null },
@@ -51,7 +52,7 @@ export function startWorker(name: string, around: WorkerSurroundings): WorkerPro
       return WorkerToken.parse(JSON.parse(answer.text));
     },
     telemetry: createTelemetry({
-      ...{ service: "worker", cell: CELL.id, exporter: null, clock, ids: randomIds(clock) },
+      ...{ service: "worker", cell: around.cell.id, exporter: null, clock, ids: randomIds(clock) },
       sink: (line) => logged(world, name, line),
       sample: { ratio: 0, followParent: false },
     }),

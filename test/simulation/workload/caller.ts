@@ -10,14 +10,26 @@ const RETRIES_MAX = 5;
 /** Where answers are slow, what one runner leaves is still wanted when the next one has it. */
 const PATIENCE_MS = { usual: { least: 20_000, more: 50_000 }, slow: { least: 60_000, more: 240_000 } } as const;
 const PAUSE_MS = { min: 20, max: 4_000 } as const;
+/** What is certain about nothing: it is under way, refused for now, or somewhere else. */
+const PASSING: ReadonlySet<number> = new Set([409, 421, 429]);
+/** Share of the calls of a tenant on its way that ask any cell, and how often one is sent on: both may send it on for a while. */
+const ASTRAY = 0.2;
+const HOPS_MAX = 2;
 
-/** Whoever calls the cell from outside, and remembers what came of it. */
+type AskedOf = Parameters<Caller["sendTo"]> extends [unknown, unknown, ...infer Rest] ? Rest : never;
+
+/** Whoever calls the cells from outside, and remembers what came of it. */
 export class Caller {
+  /** Where everybody lives at first. */
   readonly cell: SimulatedCell;
+  readonly cells: readonly SimulatedCell[];
   readonly facts: Facts;
+  /** Where a tenant lives, as its callers were told last. */
+  readonly #homes = new Map<string, SimulatedCell>();
 
-  constructor(cell: SimulatedCell, facts: Facts) {
-    [this.cell, this.facts] = [cell, facts];
+  constructor(cells: readonly [SimulatedCell, ...SimulatedCell[]], facts: Facts) {
+    [this.cell] = cells;
+    [this.cells, this.facts] = [cells, facts];
   }
 
   get #random() {
@@ -28,19 +40,38 @@ export class Caller {
     return new Promise((resolve) => setTimeout(resolve, this.#random.between(min, max)));
   }
 
-  /** One try. Null: nothing came back, and nothing is known. */
-  async send(
+  /** One try, at the cell that answers for the credential. Null: nothing came back, and nothing is known. */
+  async send(credential: Credential, ...asked: AskedOf): Promise<Answered | null> {
+    const { tenant } = credential;
+    let at = this.#homes.get(tenant) ?? this.cell;
+    // Whoever was told nothing of a move asks the old home, and some the new one too early.
+    if (this.cells.some(({ moving }) => moving === tenant) && this.#random.chance(ASTRAY))
+      at = this.#random.pick(this.cells);
+    for (let hops = 0; ; hops++) {
+      const answer = await this.sendTo(at, credential, ...asked);
+      const home = answer?.status === 421 ? object(answer.text)?.cell : undefined;
+      const told = this.cells.find(({ place }) => place.id === home);
+      if (told === undefined) return answer;
+      this.#homes.set(tenant, told);
+      if (told === at || hops === HOPS_MAX) return answer;
+      at = told;
+    }
+  }
+
+  /** One try at one cell. */
+  async sendTo(
+    cell: SimulatedCell,
     credential: Credential,
     method: string,
     path: string,
     body: JsonObject | Uint8Array | null = null,
-    more: { headers?: Record<string, string>; leavesAfter?: number | null } = {},
+    more: { headers?: Record<string, string>; leavesAfter?: number | null; binary?: boolean } = {},
   ): Promise<Answered | null> {
-    const { world } = this.cell;
+    const { world } = cell;
     const binary = body instanceof Uint8Array;
     try {
-      return await ask(world, this.cell.anyEdge(), {
-        ...{ method, path, leavesAfter: more.leavesAfter ?? null },
+      return await ask(world, cell.anyEdge(), {
+        ...{ method, path, leavesAfter: more.leavesAfter ?? null, binary: more.binary ?? false },
         headers: {
           authorization: `Bearer ${credential.text}`,
           ...(body === null || binary ? {} : { "content-type": "application/json" }),
@@ -59,8 +90,7 @@ export class Caller {
     for (let tries = 0; tries < RETRIES_MAX * 3; tries++) {
       const answer = await this.send(...given);
       const body = answer === null || answer.broken ? null : object(answer.text);
-      if (answer && body && answer.status !== 409 && answer.status !== 429 && answer.status < 500)
-        return { answer, body };
+      if (answer && body && !PASSING.has(answer.status) && answer.status < 500) return { answer, body };
       await this.pause(200, 3_000);
     }
     return null;

@@ -1,3 +1,4 @@
+import type { SimulatedCell } from "../parts/cell.ts";
 import type { Edge } from "../parts/edge.ts";
 import type { Caller } from "./caller.ts";
 
@@ -8,8 +9,7 @@ const standsStill = (edge: Edge | null, nowMs: number): boolean =>
 const WITH = { one: 0.3, all: 0.4 } as const;
 
 /** What goes wrong with processes and connections, as long as it may. */
-export async function chaos(caller: Caller): Promise<void> {
-  const { cell } = caller;
+export async function chaos(caller: Caller, cell: SimulatedCell): Promise<void> {
   const { world } = cell;
   const { random } = world;
   const restarts = new Set<Promise<void>>();
@@ -31,6 +31,14 @@ export async function chaos(caller: Caller): Promise<void> {
     await caller.pause(5, 20_000);
     cell.startWorker(at);
   };
+  const objectsDie = async (why: string): Promise<void> => {
+    if (cell.objects === null) return;
+    cell.objects.die();
+    cell.objects = null;
+    world.note(`objects of ${cell.place.id} ${why}`);
+    await caller.pause(5, 6_000);
+    cell.startObjects();
+  };
   const beside = (work: Promise<void>): void => {
     restarts.add(work);
     void work.finally(() => restarts.delete(work));
@@ -43,6 +51,9 @@ export async function chaos(caller: Caller): Promise<void> {
     if (share < WITH.all) for (const one of cell.workers.keys()) beside(workerDies(one));
     else if (share < WITH.all + WITH.one) beside(workerDies(random.below(cell.shape.workers)));
   };
+  cell.onObjectsCut = (behind) => {
+    if (world.faults) beside(objectsDie(`died behind ${behind}`));
+  };
   while (world.faults) {
     await caller.pause(200, 15_000);
     if (!world.faults) break;
@@ -53,11 +64,7 @@ export async function chaos(caller: Caller): Promise<void> {
     } else if (what < 6) {
       // Whoever reads a stream loses it with them: seldom, where that stream takes long to be worth something.
       if (cell.shape.slow && random.chance(0.7)) continue;
-      cell.objects?.die();
-      cell.objects = null;
-      world.note("objects died");
-      await caller.pause(5, 6_000);
-      cell.startObjects();
+      await objectsDie("died");
     } else if (what < 8) await edgeDies(random.below(cell.shape.edges), "died");
     else if (what >= 12) {
       // Longer than a lease, at times: when it goes on, it does not know that somebody else has its work.

@@ -1,12 +1,15 @@
+import type { JsonObject } from "../../../shared/contracts/json.ts";
 import type { Credential } from "../facts.ts";
-import type { TenantName } from "../parts/config.ts";
+import type { SimulatedCell } from "../parts/cell.ts";
+import { OPERATORS, type TenantName } from "../parts/config.ts";
 import { mark } from "../parts/engines.ts";
 import type { Caller } from "./caller.ts";
 import { object } from "./read.ts";
 
 /** Who runs the cell, and whose keys there are. */
 export interface People {
-  operator: Credential;
+  /** Of each cell. */
+  operators: ReadonlyMap<SimulatedCell, Credential>;
   admins: Readonly<Record<TenantName, Credential>>;
   /** Keys of applications; the last of each tenant may be revoked. */
   keys: Readonly<Record<TenantName, Credential[]>>;
@@ -21,58 +24,86 @@ export async function administrator(
 ): Promise<void> {
   const { world } = caller.cell;
   const { random } = world;
-  const { facts } = caller;
   const admin = people.admins[tenant];
   for (let done = 0; done < actions; done++) {
     await caller.pause(1_000, 15_000);
     const action = random.below(4);
     if (action === 0) {
-      const victim = people.keys[tenant].at(-1);
-      if (victim === undefined) continue;
-      const told = await caller.settled(admin, "DELETE", `/v1/keys/${victim.kid}`);
-      if (told === null || told.answer.status >= 300) continue;
-      world.note(`${tenant}: key ${victim.kid} is revoked`);
-      facts.acknowledged.push({
-        kind: "revoked",
-        tenant,
-        kid: victim.kid,
-        fromMs: world.now(),
-        untilMs: Number.POSITIVE_INFINITY,
-      });
+      await revokes(caller, people, tenant);
     } else if (action === 1)
-      await changed(caller, people, people.operator, tenant, "suspended", { suspended: true }, { suspended: false });
+      await changed(caller, people, null, tenant, "suspended", { suspended: true }, { suspended: false });
     else if (action === 2)
       await changed(caller, people, admin, tenant, "local-only", { privacy: "local-only" }, { privacy: "allow-api" });
     else await look(caller, admin);
   }
 }
 
+/** One of a tenant's keys is revoked: once that was acknowledged, it opens nothing any more. */
+export async function revokes(caller: Caller, people: People, tenant: TenantName): Promise<void> {
+  const { facts } = caller;
+  const { world } = caller.cell;
+  const victim = people.keys[tenant].at(-1);
+  if (victim === undefined) return;
+  facts.revoking.add(victim.kid);
+  const told = await caller.settled(people.admins[tenant], "DELETE", `/v1/keys/${victim.kid}`);
+  if (told === null || told.answer.status >= 300) return;
+  world.note(`${tenant}: key ${victim.kid} is revoked`);
+  facts.acknowledged.push({
+    ...{ kind: "revoked", tenant, kid: victim.kid },
+    ...{ fromMs: world.now(), untilMs: Number.POSITIVE_INFINITY },
+  });
+}
+
+const OPERATED_TRIES_MAX = 15;
+
+/** Done by an operator of the cell that has the tenant, whichever that is. */
+async function operated(
+  caller: Caller,
+  { operators }: People,
+  tenant: TenantName,
+  ...[method, path, body]: [string, string, JsonObject]
+): Promise<boolean> {
+  // A tenant of the operators' name is in each cell: theirs is another one.
+  const cells = tenant === OPERATORS ? [...operators].slice(0, 1) : [...operators];
+  for (let tries = 0; tries < OPERATED_TRIES_MAX; tries++) {
+    const [cell, operator] = caller.cell.world.random.pick(cells);
+    const answer = await caller.sendTo(cell, operator, method, path, body);
+    if (answer !== null && !answer.broken && answer.status < 300) return true;
+    await caller.pause(200, 3_000);
+  }
+  return false;
+}
+
+/** `by` null: an operator. */
 async function changed(
   caller: Caller,
-  { operator }: People,
-  by: Credential,
+  people: People,
+  by: Credential | null,
   tenant: TenantName,
   kind: "suspended" | "local-only",
   patch: { suspended?: boolean; privacy?: string },
   back: { suspended?: boolean; privacy?: string },
 ): Promise<void> {
   const { world } = caller.cell;
-  const done = await caller.settled(by, "PATCH", `/v1/tenants/${tenant}`, patch);
+  const path = `/v1/tenants/${tenant}`;
+  const change = async (to: typeof patch): Promise<boolean> => {
+    if (by === null) return operated(caller, people, tenant, "PATCH", path, to);
+    const done = await caller.settled(by, "PATCH", path, to);
+    if (done?.answer.text.includes("tenant_suspended"))
+      // A suspension whose answer was lost may come behind its undoing: then nobody of the tenant can help it.
+      await operated(caller, people, tenant, "PATCH", path, { suspended: false });
+    return done !== null && done.answer.status < 300;
+  };
+  const done = await change(patch);
   const fact = { kind, tenant, kid: null, fromMs: world.now(), untilMs: Number.POSITIVE_INFINITY };
-  if (done !== null && done.answer.status < 300) {
+  if (done) {
     world.note(`${tenant} is ${kind}`);
     caller.facts.acknowledged.push(fact);
   }
   await caller.pause(500, 12_000);
   // From the first try on it may be undone.
   fact.untilMs = world.now();
-  for (;;) {
-    const undone = await caller.settled(by, "PATCH", `/v1/tenants/${tenant}`, back);
-    if (undone !== null && undone.answer.status < 300) break;
-    // A suspension whose answer was lost may come behind its undoing: then nobody of the tenant can help it.
-    if (undone?.answer.text.includes("tenant_suspended"))
-      await caller.settled(operator, "PATCH", `/v1/tenants/${tenant}`, { suspended: false });
-  }
+  while (!(await change(back))) await caller.pause(20, 200);
   world.note(`${tenant} is not ${kind} any more`);
 }
 
