@@ -1,6 +1,14 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { approvalByTask } from "../../durable/tenant/core/approvals.ts";
-import { decideApproval, freeze, keepAlone, leave, lookup, requestApproval, runApproval } from "../../durable/tenant/core.ts";
+import {
+  decideApproval,
+  freeze,
+  keepAlone,
+  leave,
+  lookup,
+  requestApproval,
+  runApproval,
+} from "../../durable/tenant/core.ts";
 import { randomIds } from "../../functions/adapters/ids/random.ts";
 import type { Deps } from "../../functions/context.ts";
 import { createLifecycle } from "../../functions/entry/lifecycle.ts";

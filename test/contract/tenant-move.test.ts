@@ -168,7 +168,9 @@ describe("a tenant between two cells", () => {
     expect(await to.moves.import(TENANT, other)).toMatchObject({ error: { reason: "exists" } });
   });
 
-  it("leaves no part behind where it is called off that a tenant which left comes back", { timeout: 120_000 }, async () => {
+  it("leaves no part behind where it is called off that a tenant which left comes back", {
+    timeout: 120_000,
+  }, async () => {
     const { from, archive } = await leaving();
     from.directory = directory(2, { eu1: "eu2" });
     value(await from.moves.release(TENANT, sha256Hex(utf8(archive.manifest)), by));
