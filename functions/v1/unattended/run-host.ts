@@ -8,6 +8,7 @@ import type { Deps } from "../../context.ts";
 import { Fenced } from "../../detached/write-log.ts";
 import { ProblemError } from "../../problem.ts";
 import type { Operation } from "../operation.ts";
+import { actsHere } from "./acts-here.ts";
 import { carryOut, NotBegun, NotHere } from "./carry-out.ts";
 
 export interface RunHostParts {
@@ -153,9 +154,14 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
     async take(tenant, task, { channel, lost, held, message }) {
       if (deps.lifecycle.draining) return err({ reason: "overloaded", retry_after_ms: RETRY_MS });
       const asked = { held, ...(message === undefined ? {} : { message }) };
-      const leased = await lease(tenant, task, asked);
+      const [leased, here] = await Promise.all([lease(tenant, task, asked), actsHere(deps, tenant)]);
       if (!leased.ok) return leased;
       const { value } = leased;
+      if (!here) {
+        // Told that it is lost, its worker would ask again at once.
+        await leaveTask(tenant, task, value.fence, new NotHere("the tenant does not live here now"));
+        return err({ reason: "not_found" });
+      }
       const ends = endsUnrun(deps, value) ?? (value.frames > 0 && !held ? notContinued() : null);
       if (ends === null) parts.channels.set(task, channel);
       const over = run({ tenant, task, leased: value, ends, lost, pool: channel.pool }).finally(() =>
