@@ -169,14 +169,14 @@ export class MoveSteps {
   }
 
   async activate(receipt: string): Promise<void> {
-    this.#mayRun(this.to);
+    this.mayRun(this.to);
     this.#caller.facts.arrives(this.to.place.id, this.tenant);
     await this.#until(this.to, ["POST", "activate"], { receipt, keys: KEYS_FILE });
   }
 
   /** Calls it off at one of both cells; where it goes on already, it is refused (false). */
   async callOff(cell: SimulatedCell): Promise<boolean> {
-    if (cell === this.from) this.#mayRun(cell);
+    if (cell === this.from) this.mayRun(cell);
     const ends = ["not_moving", "left", "404"];
     const answer = await this.#until(cell, ["DELETE", "move"], null, ends);
     return answer !== null;
@@ -201,7 +201,7 @@ export class MoveSteps {
   }
 
   /** From the first try on it may be live there. */
-  #mayRun(cell: SimulatedCell): void {
+  mayRun(cell: SimulatedCell): void {
     const fact = this.#away.get(cell);
     if (fact !== undefined) fact.untilMs = Math.min(fact.untilMs, this.#world.now());
   }

@@ -80,8 +80,11 @@ class Journey {
         this.#directory.name(move.tenant, move.to.place.id);
         named = true;
         await this.#rests();
-        // Whoever has that version refuses.
-        if (this.#chance(0.5)) await this.#early(move, ["DELETE", "move"], null, () => true);
+        if (this.#chance(0.5)) {
+          // Whoever has that version refuses; to whoever has not, the tenant stays.
+          move.mayRun(move.from);
+          await this.#early(move, ["DELETE", "move"], null, () => true);
+        }
       }
     }
     if (named) this.#directory.name(move.tenant, move.from.place.id);
