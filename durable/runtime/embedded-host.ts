@@ -65,9 +65,9 @@ export function openEmbeddedHost(options: EmbeddedHostOptions): EmbeddedHost {
     ticking = false;
     const batch = ready;
     ready = new Set();
-    let ran = 0;
+    const until = performance.now() + LIMITS.tickMsMax;
     for (const object of batch) {
-      if (ran++ >= LIMITS.tickCallsMax) host.ready(object);
+      if (performance.now() > until) host.ready(object);
       else {
         if (open.delete(object)) open.add(object);
         object.tick();

@@ -237,6 +237,8 @@ export const LIMITS = {
   feedsAtOnceMax: 32,
   /** Calls of one object in one group commit: 256 × 50 µs keep the event loop for 13 ms at most. */
   tickCallsMax: 256,
+  /** Objects whose turn comes later than this wait for the next round of the event loop, so that sockets are served between. */
+  tickMsMax: 16,
   /** Syncs of many files end together, unless one of them takes longer than this: some tens of syncs of a slow disk. */
   syncRoundMsMax: 100,
   /** Rows of one kind that an open object keeps in memory; at about 300 bytes each, less than its page cache. */
@@ -467,6 +469,8 @@ export const LIMITS = {
   objectListKeysMax: 1_000,
   /** A part of 8 MiB in 20 s is 3.4 Mbit/s; a healthy store answers small objects within 100 ms. */
   objectCallMs: 20 * SECOND,
+  /** Calls of a file system at once: more make a disk no faster, and each answer takes its turn of the event loop. */
+  fileCallsAtOnceMax: 4,
   /** Pieces in which files are read and handed on. */
   objectReadBytes: 256 * KiB,
 

@@ -1,9 +1,11 @@
 import { execFileSync } from "node:child_process";
 import {
+  closeSync,
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -17,6 +19,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { UnixMs } from "../../../shared/contracts/ids.ts";
+import { LIMITS } from "../../../shared/contracts/limits.ts";
 import {
   type ObjectStore,
   ObjectStoreRefused,
@@ -202,4 +205,20 @@ it("waits for a disk no longer than it was told, so that a hung mount holds no c
   const hung = store.head("x", { timeout_ms: 50 });
   await expect(hung).rejects.toThrow(ObjectStoreUnavailable);
   writeFileSync(join(root, "x~"), "let go");
+});
+
+it("does not begin what was given up while it waited for a hung disk, so that nothing is written behind its caller's back", async () => {
+  await put("x", "x");
+  rmSync(join(root, "x~"));
+  execFileSync("mkfifo", [join(root, "x~")]);
+  const hung = Array.from({ length: LIMITS.fileCallsAtOnceMax }, () => store.head("x", { timeout_ms: 50 }));
+  const behind = store.put("y", text("y"), { timeout_ms: 50 });
+  for (const call of [...hung, behind]) await expect(call).rejects.toThrow(ObjectStoreUnavailable);
+  // A pipe with a writer opens at once: the disk is back.
+  const writer = openSync(join(root, "x~"), "r+");
+  try {
+    expect(await store.put("y", text("later"), { if_absent: true })).toMatchObject({ ok: true });
+  } finally {
+    closeSync(writer);
+  }
 });

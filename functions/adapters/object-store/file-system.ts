@@ -22,6 +22,7 @@ import { fileBody, type OpenFile, openObject } from "./file-read.ts";
 import { removeVersions, storeVersion } from "./file-versions.ts";
 import { PartialFile } from "./file-write.ts";
 import { keyQueues } from "./key-queues.ts";
+import { slots } from "./slots.ts";
 
 export interface FileSystemObjectStoreOptions {
   /** A folder of its own, made if absent. One process at a time. */
@@ -45,6 +46,7 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
   const now = () => options.clock.now();
   const timeoutOf = (call?: ObjectCallOptions) => call?.timeout_ms ?? options.timeoutMs ?? LIMITS.objectCallMs;
   const inTurn = keyQueues();
+  const inSlot = slots(LIMITS.fileCallsAtOnceMax);
 
   async function within<T>(
     what: string,
@@ -53,7 +55,13 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
     late?: (value: T) => unknown,
   ) {
     try {
-      return await withDeadline(what, timeoutOf(call), work, late);
+      // The deadline is the caller's, so waiting counts; what it has given up is not begun any more.
+      const begin = (given: AbortSignal) =>
+        inSlot(() => {
+          given.throwIfAborted();
+          return work();
+        });
+      return await withDeadline(what, timeoutOf(call), begin, late);
     } catch (cause) {
       throw fileFault(what, cause);
     }
