@@ -17,7 +17,10 @@ class Refused extends Error {
 const TEXTS_MAX = 256;
 
 export interface DurableSql extends Sql {
-  /** Runs the shell's step in a transaction of the storage; a throw undoes all of it and goes through. */
+  /**
+   * Runs the shell's step in a transaction of the storage; a throw undoes all of it and goes through. The body may run
+   * twice: first without savepoints, and, when an inner transaction that wrote is to be undone alone, once more with them.
+   */
   step<T>(body: () => T): T;
   /** Whether the schema may have changed since the last question. */
   takeSchemaTouched(): boolean;
@@ -28,6 +31,11 @@ export function durableSql(storage: DurableStorage): DurableSql {
   let schemaTouched = false;
   const versions = new TableVersions();
   const touches = new Map<string, Touch>();
+  let writes = 0;
+  /** Inner transactions are part of the running step, and cannot be undone alone. */
+  let asOne = false;
+  /** Something that is written should be undone and is not: nothing runs any more until the step does again. */
+  let mustRepeat = false;
   const touched = (text: string): void => {
     let touch = touches.get(text);
     if (!touch) {
@@ -35,10 +43,12 @@ export function durableSql(storage: DurableStorage): DurableSql {
       if (touches.size >= TEXTS_MAX) touches.clear();
       touches.set(text, touch);
     }
+    if (touch.kind === "read") return;
+    writes++;
     versions.wrote(touch);
     if (touch.kind === "schema") schemaTouched = true;
   };
-  const step = <T>(body: () => T): T => {
+  const apart = <T>(body: () => T): T => {
     try {
       return storage.transactionSync(body);
     } catch (cause) {
@@ -46,8 +56,41 @@ export function durableSql(storage: DurableStorage): DurableSql {
       throw cause;
     }
   };
+  const step = <T>(body: () => T): T => {
+    asOne = true;
+    mustRepeat = false;
+    try {
+      return apart(() => {
+        const value = body();
+        if (mustRepeat) throw new Error("the step is run again");
+        return value;
+      });
+    } catch (cause) {
+      if (!mustRepeat) throw cause;
+    } finally {
+      asOne = false;
+    }
+    mustRepeat = false;
+    return apart(body);
+  };
+  /** The inner transaction of a step that has no savepoints. */
+  const inside = <T, E>(body: () => Result<T, E>): Result<T, E> => {
+    const before = writes;
+    let kept = false;
+    try {
+      const outcome = body();
+      kept = outcome.ok;
+      return outcome;
+    } finally {
+      if (!kept) {
+        versions.undone();
+        if (writes !== before) mustRepeat = true;
+      }
+    }
+  };
   const all = <R extends SqlRow>(text: string, params: SqlValue[]): R[] => {
     if (params.length > LIMITS.sqlParametersMax) throw new RangeError("more bound parameters than the platform allows");
+    if (mustRepeat) throw new Error("the step is to be run again");
     touched(text);
     const rows = storage.sql.exec(text, ...params).toArray();
     for (const row of rows) {
@@ -71,9 +114,10 @@ export function durableSql(storage: DurableStorage): DurableSql {
       return counted[0]?.changed ?? 0;
     },
     transaction<T, E>(body: () => Result<T, E>): Result<T, E> {
+      if (asOne) return inside(body);
       let outcome: Result<T, E> | undefined;
       try {
-        step(() => {
+        apart(() => {
           outcome = body();
           if (!outcome.ok) throw new Refused(outcome);
         });

@@ -194,6 +194,8 @@ export const LIMITS = {
   logTurnEntriesMax: 16_384,
   /** One step reads, hashes or deletes so many rows: some milliseconds in which the object answers nobody. */
   logStepRowsMax: 512,
+  /** Between two such steps, and between tiles, of a long publication: about as long as each of them takes. */
+  logRestMs: 5,
   /** Without an archive nothing is ever published: asking again soon is of no use. */
   logNoArchiveRetryMs: HOUR,
   /** Signature lines of a signed note: C2SP asks for at least 16; a log with a hundred witnesses fits. */

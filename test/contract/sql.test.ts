@@ -20,6 +20,10 @@ describe("Sql over Durable Object storage, inside workerd", () => {
   afterAll(() => objects.stop());
 
   it.each(SQL_CASES)("$title", async ({ title }) => {
-    await expect(objects.runSqlCase(title)).resolves.toBe("passed");
+    await expect(objects.runSqlCase(title, false)).resolves.toBe("passed");
+  });
+
+  it.each(SQL_CASES)("in a step of the shell: $title", async ({ title }) => {
+    await expect(objects.runSqlCase(title, true)).resolves.toBe("passed");
   });
 });

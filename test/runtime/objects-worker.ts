@@ -31,10 +31,12 @@ const tablesOf = (storage: DurableStorage): string[] =>
 
 /** Runs one case of the port's contract on its own storage. */
 export class SqlProbe extends DurableObject {
-  run(title: string): string {
+  run(title: string, inStep: boolean): string {
     const found = SQL_CASES.find((entry) => entry.title === title);
     if (!found) throw new Error(`no case ${title}`);
-    found.run(durableSql(this.ctx.storage));
+    const sql = durableSql(this.ctx.storage);
+    if (inStep) sql.step(() => found.run(sql));
+    else found.run(sql);
     return "passed";
   }
 }
@@ -102,7 +104,9 @@ export default {
     if (!Array.isArray(args)) return new Response("arguments are an array", { status: 400 });
     const origin = { cell: String(request.headers.get("x-cell")), region: "local", release: "test" };
     const targets: Record<string, object> = {
-      sql: { run: (title: string) => env.SQL.getByName(title).run(title) },
+      sql: {
+        run: (title: string, inStep: boolean) => env.SQL.getByName(`${title} ${inStep}`).run(title, inStep),
+      },
       tables: {
         session: (name: string) => env.SESSIONS.getByName(name).tables(),
         task: (name: string) => env.TASKS.getByName(name).tables(),

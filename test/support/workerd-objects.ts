@@ -3,7 +3,8 @@ import { startWorkerd, type WorkerdProcess } from "./workerd-process.ts";
 
 /** The durable objects inside a real workerd, called from tests through their `remote.ts` adapters. */
 export interface TestObjects extends WorkerdProcess {
-  runSqlCase(title: string): Promise<unknown>;
+  /** One case of the port, by itself or inside a step of the shell. */
+  runSqlCase(title: string, inStep: boolean): Promise<unknown>;
   call(port: string, method: string, args: unknown[], cell?: string): Promise<unknown>;
 }
 
@@ -30,7 +31,7 @@ export async function startObjects(): Promise<TestObjects> {
     if (typeof answer !== "object" || answer === null || !("value" in answer)) throw new Error("no answer");
     return answer.value;
   }
-  return { ...process, call, runSqlCase: (title) => call("sql", "run", [title]) };
+  return { ...process, call, runSqlCase: (title, inStep) => call("sql", "run", [title, inStep]) };
 }
 
 /** A port whose every method is called inside workerd. */

@@ -4,6 +4,7 @@ import { entriesPath, newTiles, TILE_WIDTH, type Tile, tilePath } from "../../..
 import { utf8 } from "../../../shared/crypto/utf8.ts";
 import { envelopePath, FaultFound, historyPath, type LogArchive, NOTE_TYPE, sameBytes } from "./archive.ts";
 import { bundleBytes, tileBytes } from "./nodes.ts";
+import { othersFirst } from "./others-first.ts";
 import { notePartials } from "./partials.ts";
 import type { LogParts } from "./parts.ts";
 import type { Step } from "./publish.ts";
@@ -25,6 +26,7 @@ export async function publishTiles(
   const tiles = newTiles(from, target);
   await step((sql) => notePartials(sql, tiles, now_ms + LIMITS.logPartialLockMs));
   for (let at = 0; at < tiles.length; at += TILES_AT_ONCE) {
+    if (at > 0) await othersFirst();
     // All of them end before one's failure does: nothing is written behind the end of a turn.
     const puts = tiles.slice(at, at + TILES_AT_ONCE).map((tile) => publishTile(tile, now_ms, step, archive));
     for (const put of await Promise.allSettled(puts)) if (put.status === "rejected") throw put.reason;

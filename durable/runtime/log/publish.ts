@@ -4,6 +4,7 @@ import { TILE_WIDTH } from "../../../shared/crypto/log/tiles.ts";
 import { EffectPostponed, type ObjectBody, type ObjectHandle, ObjectUnavailable } from "../object-class.ts";
 import { FaultFound, LogArchive } from "./archive.ts";
 import { nodeAt, rootAt, tileBytes } from "./nodes.ts";
+import { othersFirst } from "./others-first.ts";
 import type { LogOwner } from "./owner.ts";
 import { duePartials, forgetPartials, keepPartials } from "./partials.ts";
 import type { LogBounds, LogParts } from "./parts.ts";
@@ -102,7 +103,7 @@ async function halt(fault: LogFault, detail: string, step: Step, log: string, ow
 }
 
 async function sealTo(size: number, step: Step, bounds: LogBounds): Promise<void> {
-  while (await step((sql) => sealStep(sql, size, bounds.step_rows_max)));
+  while (await step((sql) => sealStep(sql, size, bounds.step_rows_max))) await othersFirst();
 }
 
 /** Reads the archive back: newest checkpoint, right edge, one full bundle with its tiles. Throws `FaultFound`. */
@@ -160,5 +161,6 @@ async function tidy(step: Step, archive: LogArchive, owner: LogOwner, bounds: Lo
       lockedUntil === null ? forgetPartials(sql, partials) : keepPartials(sql, partials, lockedUntil),
     );
   }
-  for (let at = 0; at < PRUNE_STEPS_MAX && (await step((sql) => pruneStep(sql, owner, bounds))); at++);
+  for (let at = 0; at < PRUNE_STEPS_MAX && (await step((sql) => pruneStep(sql, owner, bounds))); at++)
+    await othersFirst();
 }
