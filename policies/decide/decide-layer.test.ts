@@ -72,7 +72,7 @@ describe("each way in which a policy can fail denies, so that nothing that goes 
     const detail = (input: unknown, policy = probe) => ask(input, policy).failure?.detail;
     expect(detail({ probe: "nothing" })).toBe("data.bailiwick.decision is undefined");
     expect(detail({ probe: "endless" })).toBe("steps");
-    expect(detail({ probe: "builtin", text: "x" })).toBe("invalid syntax");
+    expect(detail({ probe: "builtin", text: "x" })).toBe("to_number: invalid syntax");
     expect(detail({}, { plan: { entrypoints: new Map(), rules: [] }, data: new OObject() })).toBe("bailiwick/decision");
   });
 });

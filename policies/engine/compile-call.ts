@@ -39,7 +39,7 @@ export function compileCall(statement: CallStatement, frame: Frame): Step {
       if (value === undefined) return UNDEFINED;
       values.push(value);
     }
-    const value = callBuiltin(builtin.run, values, machine);
+    const value = callBuiltin(statement.func, builtin.run, values, machine);
     locals[result] = value;
     return value === undefined ? UNDEFINED : GO_ON;
   };
@@ -80,14 +80,16 @@ function callRoutine(
   return result;
 }
 
-/** A builtin's answer, its size paid for. A failure ends a strict evaluation and is undefined in another. */
-function callBuiltin(builtin: Builtin, args: readonly Value[], machine: Machine): Value | undefined {
+/** A builtin's answer, its size paid for. A failure, told with its name, ends a strict evaluation and is undefined in another. */
+function callBuiltin(name: string, run: Builtin, args: readonly Value[], machine: Machine): Value | undefined {
   let result: Value | undefined;
   try {
-    result = builtin(args, machine);
+    result = run(args, machine);
   } catch (error) {
-    if (!(error instanceof BuiltinFailure) || machine.strict) throw error;
-    machine.failure ??= error;
+    if (!(error instanceof BuiltinFailure)) throw error;
+    const named = new BuiltinFailure(error.code, `${name}: ${error.message}`);
+    if (machine.strict) throw named;
+    machine.failure ??= named;
     return undefined;
   }
   if (typeof result === "string") spendText(result.length);

@@ -147,7 +147,7 @@ describe("evaluate", () => {
 
   it("fails on a builtin's error when strict and reports it when not, so that an error is never an allowance", () => {
     const division = planOf([number(1, 4), number(0, 5), call("div", [local(4), local(5)], 2)]);
-    const failure = { code: "eval_builtin_error", detail: "divide by zero" };
+    const failure = { code: "eval_builtin_error", detail: "div: divide by zero" };
     expect(ask(division, { strict: true })).toEqual({ ok: false, error: { reason: "error", ...failure } });
     expect(ask(division)).toMatchObject({ ok: true, value: { value: undefined, failure } });
   });

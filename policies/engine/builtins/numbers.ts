@@ -6,7 +6,7 @@ import { any, bigint, builtin, type Family, integer, string, wrongOperand } from
 
 function range(args: readonly Value[], step: bigint): Value[] {
   const [from, to] = [bigint(args, 0), bigint(args, 1)];
-  if (step <= 0n) throw builtinError("numbers.range_step: step must be a positive integer");
+  if (step <= 0n) throw builtinError("step must be a positive integer");
   const up = from <= to;
   const numbers: Value[] = [];
   for (let at = from; up ? at <= to : at >= to; at += up ? step : -step) {
