@@ -10,6 +10,8 @@ const port = parentPort;
 if (port === null) throw new Error("this module is the entry of a worker thread");
 const say = (reply: PgliteReply) => port.postMessage(reply);
 const dataDir = String(workerData.dataDir);
+/** PostgreSQL's default of 128 MB is touched page by page and never given back; read models need a tenth of it. */
+const BUFFERS = "16MB";
 
 /** Every known type as text both ways, decoded by the rules that all drivers share. */
 const options = {
@@ -33,8 +35,11 @@ async function boot(): Promise<PGlite> {
   say({ kind: "boot", stage: known ? "opening" : "initialising" });
   if (!known) writeFileSync(marker, "");
   // A node file system folder: every page write is a system call, so what was committed survives a killed process.
-  const db = await PGlite.create({ dataDir: `file://${dataDir}`, relaxedDurability: false, ...options });
+  const startParams = [...PGlite.defaultStartParams, "-c", `shared_buffers=${BUFFERS}`];
+  const db = await PGlite.create({ dataDir: `file://${dataDir}`, relaxedDurability: false, startParams, ...options });
   rmSync(marker, { force: true });
+  // Some 300 MiB that `initdb` leaves behind would wait for the next collection of the whole heap, which is hours away.
+  if (!known) globalThis.gc?.();
   say({ kind: "boot", stage: "open" });
   return db;
 }

@@ -127,11 +127,15 @@ class Journey {
       receipt = await move.release(archive);
     }
     await this.#rests();
+    let hasty = false;
     if (early) {
       if (this.#chance(0.5)) await this.#tooEarly(move, receipt);
-      await this.#arrives(move, archive);
+      // The operator who does not wait for the one is refused the other until all of it is written.
+      hasty = this.#chance(0.5);
+      if (hasty) await Promise.all([move.import(archive), move.activate(receipt)]);
+      else await this.#arrives(move, archive);
     }
-    if (this.#chance(0.15)) {
+    if (!hasty && this.#chance(0.15)) {
       // The new home may begin anew, the old one cannot take it back.
       await move.callOff(to);
       if (this.#chance(0.5)) await this.#tooEarly(move, receipt);
