@@ -48,24 +48,36 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
   const inTurn = keyQueues();
   const inSlot = slots(LIMITS.fileCallsAtOnceMax);
 
-  async function within<T>(
+  /** The deadline is the caller's, so waiting counts. */
+  async function inTime<T>(
     what: string,
     call: ObjectCallOptions | undefined,
-    work: () => Promise<T>,
+    work: (given: AbortSignal) => Promise<T>,
     late?: (value: T) => unknown,
   ) {
     try {
-      // The deadline is the caller's, so waiting counts; what it has given up is not begun any more.
-      const begin = (given: AbortSignal) =>
-        inSlot(() => {
-          given.throwIfAborted();
-          return work();
-        });
-      return await withDeadline(what, timeoutOf(call), begin, late);
+      return await withDeadline(what, timeoutOf(call), (given) => inSlot(() => work(given)), late);
     } catch (cause) {
       throw fileFault(what, cause);
     }
   }
+
+  /** What its caller has given up is not begun any more. */
+  const within = <T>(
+    what: string,
+    call: ObjectCallOptions | undefined,
+    work: () => Promise<T>,
+    late?: (value: T) => unknown,
+  ) =>
+    inTime(
+      what,
+      call,
+      (given) => {
+        given.throwIfAborted();
+        return work();
+      },
+      late,
+    );
 
   /** An empty store and one whose disk is not mounted are not the same. (Deno's `access` would need `--allow-sys`.) */
   async function stillThere(): Promise<void> {
@@ -139,7 +151,8 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
         }
         return await within(what, call, () => store(key, file, call));
       } finally {
-        await within(what, call, () => file.release());
+        // However late: nobody else lets go of it.
+        await inTime(what, call, () => file.release());
       }
     },
 
