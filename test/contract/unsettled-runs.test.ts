@@ -83,6 +83,19 @@ describe("a task that a worker asks for while its tenant's store is away", () =>
   });
 });
 
+describe("a provider's task whose tenant's store is away when its run begins", () => {
+  it("is begun again, because nothing of it was done", async () => {
+    const { lookup } = cell.deps.tenants;
+    let failed = 0;
+    cell.faults.tenants.lookup = async (tenant, kid) => {
+      if (kid !== null || failed++ > 0) return lookup(tenant, kid);
+      throw Object.assign(new Error("the store is gone"), { name: "ObjectUnavailable" });
+    };
+    const response = await cell.ask(CHAT, chat("direct"), DETACHED);
+    expect([response.status, failed > 1]).toEqual([200, true]);
+  });
+});
+
 describe("a provider's run whose settlement did not get through", () => {
   it("is not done again, so that nobody is billed twice for one task", async () => {
     cell.faults.tenants.settle = async () => {
