@@ -48,36 +48,20 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
   const inTurn = keyQueues();
   const inSlot = slots(LIMITS.fileCallsAtOnceMax);
 
-  /** The deadline is the caller's, so waiting counts. */
-  async function inTime<T>(
+  /** The deadline is the caller's, so waiting counts; what it has given up is not begun any more, unless it is `owed`. */
+  async function within<T>(
     what: string,
     call: ObjectCallOptions | undefined,
-    work: (given: AbortSignal) => Promise<T>,
-    late?: (value: T) => unknown,
+    work: () => Promise<T>,
+    { late, owed = false }: { late?: (value: T) => unknown; owed?: boolean } = {},
   ) {
     try {
-      return await withDeadline(what, timeoutOf(call), (given) => inSlot(() => work(given)), late);
+      const begin = (given: AbortSignal) => inSlot(work, owed ? undefined : given);
+      return await withDeadline(what, timeoutOf(call), begin, late);
     } catch (cause) {
       throw fileFault(what, cause);
     }
   }
-
-  /** What its caller has given up is not begun any more. */
-  const within = <T>(
-    what: string,
-    call: ObjectCallOptions | undefined,
-    work: () => Promise<T>,
-    late?: (value: T) => unknown,
-  ) =>
-    inTime(
-      what,
-      call,
-      (given) => {
-        given.throwIfAborted();
-        return work();
-      },
-      late,
-    );
 
   /** An empty store and one whose disk is not mounted are not the same. (Deno's `access` would need `--allow-sys`.) */
   async function stillThere(): Promise<void> {
@@ -138,12 +122,7 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
     async putStream(key, source, call) {
       objectKey(key);
       const what = `put ${key}`;
-      const file = await within(
-        what,
-        call,
-        () => PartialFile.create(root),
-        (late) => late.release(),
-      );
+      const file = await within(what, call, () => PartialFile.create(root), { late: (made) => made.release() });
       try {
         for await (const chunk of source) {
           checkStreamed(file.size + chunk.length);
@@ -152,7 +131,7 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
         return await within(what, call, () => store(key, file, call));
       } finally {
         // However late: nobody else lets go of it.
-        await inTime(what, call, () => file.release());
+        await within(what, call, () => file.release(), { owed: true });
       }
     },
 
@@ -179,12 +158,7 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
       objectKey(key);
       checkRange(call?.range);
       const what = `get ${key}`;
-      const file = await within(
-        what,
-        call,
-        () => find(key, call?.version),
-        (late) => late?.handle.close(),
-      );
+      const file = await within(what, call, () => find(key, call?.version), { late: (found) => found?.handle.close() });
       if (file === null) return err({ reason: "not_found" });
       return ok({ ...stateOf(file), body: fileBody(what, file, call?.range, timeoutOf(call)) });
     },
