@@ -50,30 +50,6 @@ afterEach(async () => {
   home.remove();
 });
 
-describe("many objects at once", { timeout: 60_000 }, () => {
-  it("take turns with the sockets of the process, so that work that comes due in a crowd of tenants holds up no caller", async () => {
-    host = home.open();
-    const names = Array.from({ length: 6 }, (_, n) => `o${n}`);
-    await Promise.all(names.map((name) => host.provision(counters, name, () => ok(null))));
-    const happened: string[] = [];
-    const long = (name: string) => (sql: Sql) => {
-      const until = performance.now() + LIMITS.tickMsMax;
-      while (performance.now() < until);
-      add(1)(sql);
-      happened.push(name);
-    };
-    const all = Promise.all(names.map((name) => host.call(counters, name, long(name))));
-    for (let turn = 0; turn < names.length; turn++) {
-      await new Promise((resolve) => setImmediate(resolve));
-      happened.push("a turn of the event loop");
-    }
-    await all;
-    const first = happened.indexOf("a turn of the event loop");
-    expect(happened.slice(0, first).length).toBeLessThanOrEqual(2);
-    expect(happened.filter((name) => names.includes(name))).toEqual(names);
-  });
-});
-
 describe("group commit", { timeout: 60_000 }, () => {
   it("shares one sync among all calls of a tick, so that durability costs one disk write and not one each", async () => {
     const { watch, files } = watchedFiles();

@@ -61,17 +61,29 @@ export function openEmbeddedHost(options: EmbeddedHostOptions): EmbeddedHost {
   let closing: Promise<void> | null = null;
   const mint = () => ids.base62(26);
 
+  function wake(): void {
+    if (ticking) return;
+    ticking = true;
+    setImmediate(tick);
+  }
+
   function tick(): void {
     ticking = false;
     const batch = ready;
     ready = new Set();
     const until = performance.now() + LIMITS.tickMsMax;
     for (const object of batch) {
-      if (performance.now() > until) host.ready(object);
-      else {
-        if (open.delete(object)) open.add(object);
-        object.tick();
-      }
+      if (performance.now() > until) break;
+      batch.delete(object);
+      if (open.delete(object)) open.add(object);
+      object.tick();
+    }
+    if (batch.size > 0) {
+      // Who had no turn comes before who had one and has more to do.
+      const again = ready;
+      ready = batch;
+      for (const object of again) ready.add(object);
+      wake();
     }
     let surplus = open.size - openObjectsMax;
     if (surplus <= 0) return;
@@ -91,9 +103,7 @@ export function openEmbeddedHost(options: EmbeddedHostOptions): EmbeddedHost {
     env: () => ({ now: clock.now(), mint }),
     ready(object) {
       ready.add(object);
-      if (ticking) return;
-      ticking = true;
-      setImmediate(tick);
+      wake();
     },
     answered(calls) {
       unanswered -= calls;

@@ -81,7 +81,7 @@ export function detach(sql: Sql, env: CoreEnv, task: DetachedTask): Result<null,
     task.callback === null ? 0 : 1,
     task.sealed.byteLength,
     task.job === null ? null : JSON.stringify(task.job),
-    task.session,
+    task.session ?? null,
   );
   chunkBytes(task.sealed).forEach((chunk, at) => {
     sql.run("INSERT INTO call_chunk (at, sealed) VALUES (?, ?)", at, chunk);

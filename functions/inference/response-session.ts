@@ -14,8 +14,10 @@ import { inputItems, openItems, type SessionSeal, sealItems, sealJson } from "./
 export const sessionOfConversation = (id: string): string => id.slice("conv_".length);
 export const sessionOfResponse = (id: string): string => id.split("_")[1] ?? "";
 
-/** The session of the conversation that a Responses request names, or null. */
+/** The session of the conversation, or of the response, that a Responses request goes on with; or null. */
 export function sessionNamed(body: JsonObject): string | null {
+  const previous = ResponseId.safeParse(body.previous_response_id);
+  if (previous.success) return sessionOfResponse(previous.data);
   const named = ConversationId.safeParse(conversationOf(body.conversation));
   return named.success ? sessionOfConversation(named.data) : null;
 }

@@ -1,5 +1,8 @@
 import OpenAI from "openai";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { bootstrapAttribution, operatorKey } from "../../functions/entry/bootstrap.ts";
+import { subjectDigest } from "../../functions/inference/content-keys.ts";
+import { mint } from "../../functions/v1/keys/mint.ts";
 import type { JsonObject } from "../../shared/contracts/json.ts";
 import { type DetachedCell, detachedCell } from "../support/detached-cell.ts";
 import { eventually } from "../support/lab.ts";
@@ -195,6 +198,44 @@ describe("a response in the background, through OpenAI's own client", () => {
     await expect(client.responses.cancel(guessed)).rejects.toMatchObject({ status: 404 });
     await expect(client.responses.delete(guessed)).rejects.toMatchObject({ status: 404 });
     expect(await client.responses.retrieve(id)).toMatchObject({ status: "completed" });
+  });
+
+  it("is gone with the conversation of somebody else's response that it continues, so that their erasure leaves no answer over it", async () => {
+    const { tenants, config } = cell.deps;
+    const somebody = "service:somebody";
+    const key = mint(cell.deps, cell.tenant);
+    const change = async () => {
+      const found = await tenants.lookup(cell.tenant, null);
+      if (!found.ok) throw new Error(found.error.reason);
+      const by = bootstrapAttribution(cell.deps.cell, config.current().digest);
+      return { access: { kid: null, versions: { credential: 0, ...found.value.state.versions } }, by };
+    };
+    const theirs = { ...operatorKey(key, "somebody"), subject: somebody, cell_operator: false };
+    expect(await tenants.createKey(cell.tenant, await change(), theirs)).toMatchObject({ ok: true });
+    const answered = client.withOptions({ apiKey: key.text }).responses.create({ model: "direct", input: "hi" });
+    await engine.answer();
+    const previous_response_id = (await answered).id;
+    engine = held();
+    const { id } = await create({ previous_response_id });
+    await engine.answer();
+    expect((await settled(id)).status).toBe("completed");
+    await tenants.eraseSubject(cell.tenant, await change(), subjectDigest(somebody));
+    await expect(client.responses.retrieve(id)).rejects.toMatchObject({ status: 404 });
+    expect((await cell.ask(`/v1/tasks/task_${id.split("_")[2]}/events`, null)).status).toBe(404);
+  });
+
+  it("stays where its objects are of an earlier release, which do not tell what it goes on with, so that edges may be rolled out first", async () => {
+    const { id } = await create();
+    await engine.answer();
+    expect((await settled(id)).status).toBe("completed");
+    const { detached } = cell.deps.tasks;
+    cell.faults.tasks.detached = async (...asked) => {
+      const found = await detached(...asked);
+      if (found.ok) delete found.value.session;
+      return found;
+    };
+    expect(await client.responses.retrieve(id)).toMatchObject({ status: "completed", output_text: "one two" });
+    expect((await cell.ask(`/v1/tasks/task_${id.split("_")[2]}/events`, null)).status).toBe(200);
   });
 
   it("cannot be streamed where it was not created as a stream", async () => {

@@ -173,4 +173,33 @@ describe("a move that is called off, or was before", () => {
       expect(await left(to)).toEqual([]);
     }
   });
+
+  it.each(["imports-called-off/", "files/"])(
+    "takes nothing from the import that came after it, where upkeep that goes on with it is slow (%s)",
+    { timeout: 120_000 },
+    async (slow) => {
+      const { to, archive, input } = await leaving();
+      await stage(to, archive.parts);
+      value(await to.moves.import(TENANT, input));
+      to.before.remove = () => {
+        throw new Error("the process died");
+      };
+      await expect(to.moves.cancel(TENANT, by)).rejects.toThrow("the process died");
+      to.before.remove = () => {};
+      const { list } = to.store;
+      to.store.list = async (prefix, call) => {
+        const found = await list(prefix, call);
+        if (!prefix.startsWith(slow)) return found;
+        to.store.list = list;
+        value(await to.moves.cancel(TENANT, by));
+        await stage(to, archive.parts);
+        value(await to.moves.import(TENANT, input));
+        return found;
+      };
+      await to.finishCalledOff();
+      expect(value(await to.moves.state(TENANT))).toMatchObject({ phase: "arrived" });
+      expect(await left(to)).toContain(FILE);
+      expect((await to.store.list(`imports/${TENANT}/`, { limit: 1_000 })).keys).toHaveLength(archive.parts.length);
+    },
+  );
 });

@@ -69,6 +69,33 @@ describe("a task of a tenant that is on its way between cells", () => {
   );
 });
 
+describe("a task that a worker asks for while its tenant's store is away", () => {
+  it("is left to the next one at once, with no attempt counted, so that no outage makes it one that was begun too often", async () => {
+    const { task, answer } = await queued(cell, false);
+    cell.faults.tenants.lookup = () => Promise.reject(new Error("the store is gone"));
+    await expect(cell.take(task)).rejects.toThrow();
+    expect(await cell.deps.tasks.detached(cell.tenant, task)).toMatchObject({
+      value: { phase: "queued", attempts: 0, end: null },
+    });
+    delete cell.faults.tenants.lookup;
+    expect(await (await taken(cell, task)).over).toBe("done");
+    expect((await answer).status).toBe(200);
+  });
+});
+
+describe("a provider's task whose tenant's store is away when its run begins", () => {
+  it("is begun again, because nothing of it was done", async () => {
+    const { lookup } = cell.deps.tenants;
+    let failed = 0;
+    cell.faults.tenants.lookup = async (tenant, kid) => {
+      if (kid !== null || failed++ > 0) return lookup(tenant, kid);
+      throw Object.assign(new Error("the store is gone"), { name: "ObjectUnavailable" });
+    };
+    const response = await cell.ask(CHAT, chat("direct"), DETACHED);
+    expect([response.status, failed > 1]).toEqual([200, true]);
+  });
+});
+
 describe("a provider's run whose settlement did not get through", () => {
   it("is not done again, so that nobody is billed twice for one task", async () => {
     cell.faults.tenants.settle = async () => {

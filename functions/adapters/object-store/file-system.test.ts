@@ -222,3 +222,24 @@ it("does not begin what was given up while it waited for a hung disk, so that no
     closeSync(writer);
   }
 });
+
+it("gives the partial file of a stream back once a hung disk is there again, so that an upload that broke off leaves nothing until the next start", async () => {
+  await put("x", "x");
+  rmSync(join(root, "x~"));
+  execFileSync("mkfifo", [join(root, "x~")]);
+  const hung: Promise<unknown>[] = [];
+  async function* broken() {
+    yield text("a first piece");
+    for (let n = 0; n < LIMITS.fileCallsAtOnceMax; n++)
+      hung.push(expect(store.head("x", { timeout_ms: 50 })).rejects.toThrow(ObjectStoreUnavailable));
+    throw new Error("the caller is gone");
+  }
+  await expect(store.putStream("y", broken(), { timeout_ms: 50 })).rejects.toThrow(ObjectStoreUnavailable);
+  await Promise.all(hung);
+  const writer = openSync(join(root, "x~"), "r+");
+  try {
+    await expect.poll(() => readdirSync(join(root, "~partial"))).toEqual([]);
+  } finally {
+    closeSync(writer);
+  }
+});

@@ -48,19 +48,15 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
   const inTurn = keyQueues();
   const inSlot = slots(LIMITS.fileCallsAtOnceMax);
 
+  /** The deadline is the caller's, so waiting counts; what it has given up is not begun any more, unless it is `owed`. */
   async function within<T>(
     what: string,
     call: ObjectCallOptions | undefined,
     work: () => Promise<T>,
-    late?: (value: T) => unknown,
+    { late, owed = false }: { late?: (value: T) => unknown; owed?: boolean } = {},
   ) {
     try {
-      // The deadline is the caller's, so waiting counts; what it has given up is not begun any more.
-      const begin = (given: AbortSignal) =>
-        inSlot(() => {
-          given.throwIfAborted();
-          return work();
-        });
+      const begin = (given: AbortSignal) => inSlot(work, owed ? undefined : given);
       return await withDeadline(what, timeoutOf(call), begin, late);
     } catch (cause) {
       throw fileFault(what, cause);
@@ -126,12 +122,7 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
     async putStream(key, source, call) {
       objectKey(key);
       const what = `put ${key}`;
-      const file = await within(
-        what,
-        call,
-        () => PartialFile.create(root),
-        (late) => late.release(),
-      );
+      const file = await within(what, call, () => PartialFile.create(root), { late: (made) => made.release() });
       try {
         for await (const chunk of source) {
           checkStreamed(file.size + chunk.length);
@@ -139,7 +130,8 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
         }
         return await within(what, call, () => store(key, file, call));
       } finally {
-        await within(what, call, () => file.release());
+        // However late: nobody else lets go of it.
+        await within(what, call, () => file.release(), { owed: true });
       }
     },
 
@@ -166,12 +158,7 @@ export async function fileSystemObjectStore(options: FileSystemObjectStoreOption
       objectKey(key);
       checkRange(call?.range);
       const what = `get ${key}`;
-      const file = await within(
-        what,
-        call,
-        () => find(key, call?.version),
-        (late) => late?.handle.close(),
-      );
+      const file = await within(what, call, () => find(key, call?.version), { late: (found) => found?.handle.close() });
       if (file === null) return err({ reason: "not_found" });
       return ok({ ...stateOf(file), body: fileBody(what, file, call?.range, timeoutOf(call)) });
     },

@@ -31,4 +31,23 @@ describe("slots", () => {
     expect(await next).toBe("served");
     expect(await inSlot(async () => "again")).toBe("again");
   });
+
+  it("forget at once whoever gives up waiting, so that what piles up behind a hung disk is bounded by its deadlines", async () => {
+    const inSlot = slots(1);
+    const { promise: hung, resolve: letGo } = Promise.withResolvers<void>();
+    const first = inSlot(() => hung);
+    const given = new AbortController();
+    let ran = false;
+    const waiting = inSlot(async () => {
+      ran = true;
+    }, given.signal);
+    const late = inSlot(async () => "in time", AbortSignal.abort(new Error("too late before it waited")));
+    given.abort(new Error("too late"));
+    await expect(late).rejects.toThrow("too late before it waited");
+    await expect(waiting).rejects.toThrow("too late");
+    letGo();
+    await first;
+    expect(await inSlot(async () => "next", new AbortController().signal)).toBe("next");
+    expect(ran).toBe(false);
+  });
 });

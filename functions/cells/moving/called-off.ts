@@ -21,19 +21,24 @@ export const isCalledOff = async (store: ObjectStore, tenant: TenantId): Promise
  * goes on. Without a note, content of a tenant that is not known here is nobody's to remove. A tenant that became live
  * meanwhile stays as it is. What is archived of its log stays: it is locked, and no content.
  */
-export async function callOff({ objects, store }: Parts, tenant: TenantId): Promise<Result<null, MoveRefusal>> {
+export const callOff = (parts: Parts, tenant: TenantId): Promise<Result<null, MoveRefusal>> => end(parts, tenant, true);
+
+/** Without `asked` only what has a note: another call may have ended it, and a new import begun. */
+async function end({ objects, store }: Parts, tenant: TenantId, asked: boolean): Promise<Result<null, MoveRefusal>> {
   const at = await objects.state(tenant);
-  const arrives = at.ok && (at.value?.phase === "arriving" || at.value?.phase === "arrived");
-  if (arrives) {
+  // Looked at behind the tenant: an import that goes on arrived when the note was gone.
+  const noted = await isCalledOff(store, tenant);
+  if (!asked && !noted) return ok(null);
+  if (at.ok && (at.value?.phase === "arriving" || at.value?.phase === "arrived")) {
     await store.put(note(tenant), new Uint8Array());
     await objects.discard(tenant);
-    return callOff({ objects, store }, tenant);
+    return end({ objects, store }, tenant, false);
   }
-  const noted = await isCalledOff(store, tenant);
+  const goesOn = () => isCalledOff(store, tenant);
   let removed = 0;
-  if (!at.ok && noted) for (const prefix of contentPrefixes(tenant)) removed += await emptied(store, prefix);
+  if (!at.ok && noted) for (const prefix of contentPrefixes(tenant)) removed += await emptied(store, prefix, goesOn);
   // Parts may lie here of an archive whose import never began.
-  if (!at.ok) removed += await emptied(store, stagePrefix(tenant));
+  if (!at.ok) removed += await emptied(store, stagePrefix(tenant), noted ? goesOn : undefined);
   if (noted) await store.delete(note(tenant));
   if (at.ok) return refused("not_moving", "it does not arrive in this cell");
   return !noted && removed === 0 ? at : ok(null);
@@ -44,16 +49,23 @@ export async function finishCalledOff(parts: Parts): Promise<void> {
   const { keys } = await parts.store.list(NOTES, { limit: LIMITS.objectListKeysMax });
   for (const key of keys) {
     const tenant = TenantId.safeParse(key.slice(NOTES.length));
-    if (tenant.success) await callOff(parts, tenant.data);
+    if (tenant.success) await end(parts, tenant.data, false);
   }
 }
 
-/** Removes every object under a prefix, and answers how many there were. */
-export async function emptied(store: ObjectStore, prefix: string): Promise<number> {
+/** Removes every object under a prefix, as long as `goesOn` says so before each, and answers how many there were. */
+export async function emptied(
+  store: ObjectStore,
+  prefix: string,
+  goesOn: () => Promise<boolean> = async () => true,
+): Promise<number> {
   for (let removed = 0; ; ) {
     const { keys, more } = await store.list(prefix, { limit: LIMITS.objectListKeysMax });
-    for (const found of keys) await store.delete(found);
-    removed += keys.length;
+    for (const found of keys) {
+      if (!(await goesOn())) return removed;
+      await store.delete(found);
+      removed++;
+    }
     if (!more || keys.length === 0) return removed;
   }
 }

@@ -27,7 +27,7 @@ export async function erasedTask(
   const { tenant, access } = call;
   const at_ms = record.created_ms as UnixMs; // safe because: the store kept one
   const asked = await deps.tenants.erasedSince(tenant.id, access, subjectDigest(record.subject), at_ms);
-  if (!unwrap(asked).erased && (session === null || (await isKept(deps, call, session)))) return false;
+  if (!unwrap(asked).erased && (session == null || (await isKept(deps, call, session)))) return false;
   const task = TaskId.parse(record.id);
   const forgotten = await deps.tasks.forgetTask(tenant.id, task);
   if (forgotten.ok || forgotten.error.reason === "not_found") return true;

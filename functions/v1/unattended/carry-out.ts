@@ -8,7 +8,7 @@ import { type DetachedCall, openCall } from "../../detached/detached-call.ts";
 import { Diverged, Fenced, type LogPlace, LogWriter } from "../../detached/write-log.ts";
 import { Unsettled } from "../../inference/settlement.ts";
 import { parseBody } from "../../pipeline/body.ts";
-import { asProblem } from "../../pipeline/problem-response.ts";
+import { asProblem, isAway } from "../../pipeline/problem-response.ts";
 import { ProblemError, StaleAccess } from "../../problem.ts";
 import { governed, type Occasion, refuseState } from "../governed.ts";
 import type { Identified } from "../identify.ts";
@@ -50,6 +50,15 @@ class NotEnded extends Error {
   override readonly name = "NotEnded";
 }
 
+/** What is read ahead of a run: a store that is away then stands in its way. */
+async function ahead<T>(reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (cause) {
+    throw isAway(cause) ? new NotBegun("a store was away ahead of the run", { cause }) : cause;
+  }
+}
+
 /** Refusals that pass: nothing was decided and nothing done, so the task is taken up again. */
 const PASSING: ReadonlySet<ProblemSlug> = new Set(["policy-unavailable", "store-unavailable", "draining"]);
 
@@ -65,15 +74,15 @@ export async function carryOut(
   carried: Carried,
 ): Promise<void> {
   const { tenant, task, leased, stop } = carried;
-  const found = await deps.tenants.lookup(tenant, null);
+  const found = await ahead(deps.tenants.lookup(tenant, null));
   if (!found.ok || !actsFor(found.value.state)) throw new NotHere(`the tenant of ${task} does not live here now`);
   const { state } = found.value;
   const dataKey = await deps.keyring.openDataKey(tenant, state.data_key);
-  const call = await openCall(deps, dataKey, state, task);
+  const call = await ahead(openCall(deps, dataKey, state, task));
   const operation = call === null ? undefined : operations.get(call.operation);
   if (call === null || operation === undefined) throw new Error(`the call of ${task} is not kept any more`);
   const place: LogPlace = { tenant, task, fence: leased.fence, dataKey };
-  const log = await LogWriter.repeating(deps, place, leased.frames);
+  const log = await ahead(LogWriter.repeating(deps, place, leased.frames));
   let meter: LogMeter | undefined;
   const run: RunHold = {
     ran: false,
@@ -91,7 +100,7 @@ export async function carryOut(
     },
   };
   const incoming = incomingOf(deps, task, { ...originOf(call, stop.signal), run });
-  const identified = await authority(deps, state, call.actor);
+  const identified = await ahead(authority(deps, state, call.actor));
   let settled: TaskRecord | null = null;
   try {
     settled = leased.fence === 1 ? null : await settledBefore(deps, state, task);

@@ -154,13 +154,16 @@ export function runHost(deps: Deps, operations: readonly Operation[], parts: Run
     async take(tenant, task, { channel, lost, held, message }) {
       if (deps.lifecycle.draining) return err({ reason: "overloaded", retry_after_ms: RETRY_MS });
       const asked = { held, ...(message === undefined ? {} : { message }) };
-      const [leased, here] = await Promise.all([lease(tenant, task, asked), actsHere(deps, tenant)]);
+      const unknown = (cause: unknown) => new NotBegun("nobody told whether the tenant lives here", { cause });
+      const [leased, here] = await Promise.all([lease(tenant, task, asked), actsHere(deps, tenant).catch(unknown)]);
       if (!leased.ok) return leased;
       const { value } = leased;
-      if (!here) {
+      if (here !== true) {
+        const cause = here === false ? new NotHere("the tenant does not live here now") : here;
+        await leaveTask(tenant, task, value.fence, cause);
         // Told that it is lost, its worker would ask again at once.
-        await leaveTask(tenant, task, value.fence, new NotHere("the tenant does not live here now"));
-        return err({ reason: "not_found" });
+        if (here === false) return err({ reason: "not_found" });
+        throw cause;
       }
       const ends = endsUnrun(deps, value) ?? (value.frames > 0 && !held ? notContinued() : null);
       if (ends === null) parts.channels.set(task, channel);

@@ -19,8 +19,11 @@ export interface DetachedTask {
    * `Runner.callback` is called until the callback is not `waiting` any more.
    */
   callback: Uint8Array | null;
-  /** The conversation that the task goes on with, by its session: once that is gone, nobody is told what the log tells. */
-  session: string | null;
+  /**
+   * The conversation that the task goes on with, by its session: once that is gone, nobody is told what the log tells. Edges
+   * of earlier releases do not say.
+   */
+  session?: string | null;
 }
 
 /** Begins the answer: what the operation replied before its first byte. */
@@ -85,8 +88,8 @@ export interface DetachedState {
   queued: boolean;
   /** Null when nobody is to be told of its end. */
   callback: CallbackProgress | null;
-  /** Of the conversation that it goes on with, or null. */
-  session: string | null;
+  /** Of the conversation that it goes on with, or null. Objects of earlier releases do not say. */
+  session?: string | null;
 }
 
 /** A detached task in somebody's hands, as it stands now. */
