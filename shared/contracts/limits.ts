@@ -558,6 +558,8 @@ export const LIMITS = {
   workerSendBytesMax: 128 * MiB,
   /** How often a worker tells its load: three of them make the 15 s that a report counts. */
   workerLoadEveryMs: 5 * SECOND,
+  /** Tasks sent to one queue since it was looked at, told apart; a minute of 250 a second. */
+  poolSentMax: 16_384,
   /** A worker's report counts for so long: three of its intervals. */
   poolReportMsMax: 15 * SECOND,
   /** Connections that the cell keeps a report of: 1,000 replicas that all reconnect, four times over. */

@@ -18,7 +18,7 @@ const CALL = {
 /** A pool of one slot that takes a second for each task. */
 function cell(served: readonly string[] = ["gpu:a"]) {
   const read = { count: 0 };
-  const sent = new Map<string, number>();
+  const sent = new Map<string, Set<string>>();
   const states = served.map((id): PoolState => {
     const [pool = "", model = ""] = id.split(":");
     const load = { workers: 1, capacity: 1, running: 0, waiting: 0, service_ms: 1_000 };
@@ -33,14 +33,20 @@ function cell(served: readonly string[] = ["gpu:a"]) {
         return states;
       },
       newer: async () => null,
-      sent: ({ pool }: { pool: string }) => void sent.set(pool, (sent.get(pool) ?? 0) + 1),
-      sentTo: (pool: string) => ({ interactive: sent.get(pool) ?? 0, batch: 0 }),
+      sent: ({ pool }: { pool: string }, task: string) => void sent.set(pool, (sent.get(pool) ?? new Set()).add(task)),
+      sentTo: (pool: string, task: string) => ({
+        interactive: [...(sent.get(pool) ?? [])].filter((one) => one !== task).length,
+        batch: 0,
+      }),
     },
   } as unknown as Deps; // safe because: the functions under test touch nothing else
-  return { deps, read, sent };
+  return { deps, read, counted: () => Object.fromEntries([...sent].map(([pool, tasks]) => [pool, tasks.size])) };
 }
+let tasks = 0;
 const asked = async (deps: Deps, offers: ReturnType<typeof offer>[], call: Call = CALL) =>
-  [...(await poolRefusals(deps, call, offers))].map(([id, { reason }]) => `${id} ${reason}`);
+  [...(await poolRefusals(deps, { ...call, task: call.task ?? `task_${tasks++}` } as Call, offers))].map(
+    ([id, { reason }]) => `${id} ${reason}`,
+  );
 
 describe("calls and pools", () => {
   it("reads nothing for a call that no pool could take, so that the direct lane costs what it did", async () => {
@@ -58,21 +64,31 @@ describe("calls and pools", () => {
     expect(answers.at(-1)).toEqual(["gpu:a pool_overloaded"]);
   });
 
+  it("does not refuse the call that it let in, when that is planned anew, so that nobody stands in their own way", async () => {
+    const { deps } = cell();
+    const call = { ...CALL, task: "task_again", deadline: (NOW + 1_500) as UnixMs } as Call; // safe because: as above
+    for (let plan = 0; plan < 5; plan++) expect(await asked(deps, [offer("gpu:a")], call)).toEqual([]);
+    await asked(deps, [offer("gpu:a")]);
+    expect(await asked(deps, [offer("gpu:a")], { ...call, task: "task_other" } as Call)).toEqual([
+      "gpu:a pool_overloaded",
+    ]);
+  });
+
   it("finds a worker that came to another edge a moment ago, so that no call is refused for want of one that is there", async () => {
-    const { deps, sent } = cell([]);
+    const { deps, counted } = cell([]);
     const there = cell().deps;
     Object.assign(deps.poolWatch, { newer: () => there.poolWatch.states() });
     expect(await asked(deps, [offer("gpu:a")])).toEqual([]);
-    expect(Object.fromEntries(sent)).toEqual({ gpu: 1 });
+    expect(counted()).toEqual({ gpu: 1 });
     Object.assign(deps.poolWatch, { newer: async () => [] });
     expect(await asked(deps, [offer("gpu:a")])).toEqual(["gpu:a pool_unavailable"]);
   });
 
   it("counts nothing to a pool that is not the first choice", async () => {
-    const { deps, sent } = cell();
+    const { deps, counted } = cell();
     await asked(deps, [offer("near:a", "openai"), offer("gpu:a")]);
     await asked(deps, [offer("cpu:a"), offer("gpu:a")]);
-    expect(Object.fromEntries(sent)).toEqual({ gpu: 1 });
+    expect(counted()).toEqual({ gpu: 1 });
   });
 
   it("asks of a run only whether its worker is there, whatever the load", async () => {

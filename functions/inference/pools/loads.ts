@@ -28,7 +28,7 @@ export const poolRefusalsSeen = (deps: Watched, call: Waiting, offers: readonly 
   judged(deps, call, offers, false);
 
 type Watched = Pick<Deps, "poolWatch" | "clock">;
-type Waiting = Pick<Call, "snapshot" | "deadline" | "run">;
+type Waiting = Pick<Call, "snapshot" | "deadline" | "run" | "task">;
 
 async function judged(deps: Watched, call: Waiting, offers: readonly Offer[], sends: boolean): Promise<PoolRefusals> {
   const refusals = new Map<string, PoolRefusal>();
@@ -52,7 +52,7 @@ async function judged(deps: Watched, call: Waiting, offers: readonly Offer[], se
         needed: candidate,
         config: poolConfig(call.snapshot, pool),
         state: known.find((state) => state.pool === pool) ?? null,
-        sent: deps.poolWatch.sentTo(pool),
+        sent: deps.poolWatch.sentTo(pool, call.task),
         leftMs: call.deadline - deps.clock.now(),
       });
       if (refusal !== null) refusals.set(candidate.id, refusal);
@@ -65,7 +65,7 @@ async function judged(deps: Watched, call: Waiting, offers: readonly Offer[], se
   // Where a pool is the first choice its queue is counted longer from here on: calls of one moment do not all pass.
   const first = offers.find(({ candidate }) => !refusals.has(candidate.id));
   const pool = first === undefined ? null : poolOf(first);
-  if (pool !== null && sends) deps.poolWatch.sent({ pool, class: "interactive" });
+  if (pool !== null && sends) deps.poolWatch.sent({ pool, class: "interactive" }, call.task);
   return refusals;
 }
 

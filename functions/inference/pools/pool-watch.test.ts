@@ -250,17 +250,25 @@ describe("what an edge knows of pools", () => {
     const { watch, state, calls } = watched();
     await watch.states();
     expect(calls).toEqual(["pools", "depth", "depth", "report"]);
-    watch.sent({ pool: "gpu", class: "interactive" });
-    watch.sent({ pool: "gpu", class: "interactive" });
-    watch.sent({ pool: "gpu", class: "batch" });
-    expect(watch.sentTo("gpu")).toEqual({ interactive: 2, batch: 1 });
+    watch.sent({ pool: "gpu", class: "interactive" }, "task_a");
+    watch.sent({ pool: "gpu", class: "interactive" }, "task_b");
+    watch.sent({ pool: "gpu", class: "batch" }, "task_c");
+    expect(watch.sentTo("gpu", null)).toEqual({ interactive: 2, batch: 1 });
     await watch.states();
-    expect(watch.sentTo("gpu")).toEqual({ interactive: 2, batch: 1 });
+    expect(watch.sentTo("gpu", null)).toEqual({ interactive: 2, batch: 1 });
     state.ready = 2;
     state.now += LIMITS.poolViewMs + 1;
     const states = await watch.states();
-    expect(watch.sentTo("gpu")).toEqual({ interactive: 0, batch: 0 });
+    expect(watch.sentTo("gpu", null)).toEqual({ interactive: 0, batch: 0 });
     expect(states?.[0]?.queues.map(({ ready }) => ready)).toEqual([2, 2]);
+  });
+
+  it("counts a task once however often it is planned, and never against itself", async () => {
+    const { watch } = watched();
+    await watch.states();
+    for (let plan = 0; plan < 3; plan++) watch.sent({ pool: "gpu", class: "interactive" }, "task_a");
+    expect(watch.sentTo("gpu", "task_a").interactive).toBe(0);
+    expect(watch.sentTo("gpu", "task_b").interactive).toBe(1);
   });
 
   it("keeps what it knew of a queue that does not answer, and what was sent to it", async () => {
@@ -268,12 +276,12 @@ describe("what an edge knows of pools", () => {
     state.ready = 5;
     await watch.states();
     state.queueDown = true;
-    watch.sent({ pool: "gpu", class: "interactive" });
+    watch.sent({ pool: "gpu", class: "interactive" }, "task_a");
     const states = await watch.look();
     state.now += 1;
     await watch.look();
     expect(states[0]?.queues.map(({ ready }) => ready)).toEqual([5, 5]);
-    expect(watch.sentTo("gpu").interactive).toBe(1);
+    expect(watch.sentTo("gpu", null).interactive).toBe(1);
     expect(logged).toContain("warn pools.queue");
   });
 

@@ -60,8 +60,8 @@ export class PoolWatch {
   #asking: { sinceMs: number } | null = null;
   /** Questions begun so far, the newest that has ended, and when the last one began. */
   readonly #questions = { begun: 0, ended: 0, lastMs: 0 };
-  /** Jobs sent since the last look at their queue. */
-  readonly #sent = new Map<string, number>();
+  /** Tasks sent since the last look at their queue. */
+  readonly #sent = new Map<string, Set<string>>();
   /** Queues that did not answer when they were looked at last, and when that was. */
   readonly #away = new Map<string, number>();
 
@@ -94,14 +94,21 @@ export class PoolWatch {
     this.#tell();
   }
 
-  /** A job goes to the queue from here; what does not get there counts until the next look. */
-  sent(queue: QueueName): void {
+  /** A task's job goes to the queue from here; what does not get there counts until the next look. */
+  sent(queue: QueueName, task: string): void {
     const key = keyOf(queue);
-    this.#sent.set(key, (this.#sent.get(key) ?? 0) + 1);
+    const sent = this.#sent.get(key) ?? new Set();
+    this.#sent.set(key, sent);
+    // Of a queue that does not answer for long: so many are in front of anybody's patience.
+    if (sent.size < LIMITS.poolSentMax) sent.add(task);
   }
 
-  sentTo(pool: string): Ahead {
-    const of = (queueClass: QueueClass) => this.#sent.get(keyOf({ pool, class: queueClass })) ?? 0;
+  /** How many, not counting the task that asks: one that is planned anew does not stand in its own way. */
+  sentTo(pool: string, asking: string | null): Ahead {
+    const of = (queueClass: QueueClass) => {
+      const sent = this.#sent.get(keyOf({ pool, class: queueClass }));
+      return sent === undefined ? 0 : sent.size - (asking !== null && sent.has(asking) ? 1 : 0);
+    };
     return { interactive: of("interactive"), batch: of("batch") };
   }
 
@@ -231,11 +238,11 @@ export class PoolWatch {
     });
     const looks = due.map(async (name): Promise<QueueSample | null> => {
       const key = keyOf(name);
-      const before = this.#sent.get(key) ?? 0;
+      const before = [...(this.#sent.get(key) ?? [])];
       try {
         const depth = await queue.depth(name);
         // What was sent before the look is in it.
-        this.#sent.set(key, Math.max(0, (this.#sent.get(key) ?? 0) - before));
+        for (const task of before) this.#sent.get(key)?.delete(task);
         if (this.#away.delete(key)) telemetry.log.info("pools.queue_back", { pool: name.pool, class: name.class });
         return { ...name, ...depth };
       } catch (cause) {

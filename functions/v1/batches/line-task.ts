@@ -107,5 +107,5 @@ export async function dispatchLine(
     callback: null,
     session: endpoint === "/v1/responses" ? sessionNamed(request.body) : null,
   });
-  if (job !== null) deps.poolWatch.sent(job.queue);
+  if (job !== null) deps.poolWatch.sent(job.queue, task);
 }

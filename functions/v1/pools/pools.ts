@@ -22,7 +22,11 @@ export function operatedPool(call: Pick<Call, "actor" | "snapshot">, name: strin
 async function shown(deps: Deps, configs: readonly PoolConfig[]): Promise<PoolObject[]> {
   const states = await deps.poolWatch.look();
   return configs.map((config) =>
-    poolObject(config, states.find(({ pool }) => pool === config.name) ?? null, deps.poolWatch.sentTo(config.name)),
+    poolObject(
+      config,
+      states.find(({ pool }) => pool === config.name) ?? null,
+      deps.poolWatch.sentTo(config.name, null),
+    ),
   );
 }
 

@@ -44,7 +44,7 @@ export const redriveDeadLetter = operation({
     const { queue, id } = placeOf(name, letter.id);
     const sent = await queuesOf(deps).redrive(queue, id, ...(renewed.body === null ? [] : [renewed.body]));
     if (!sent) throw new ProblemError("not-found", { param: "letter_id" });
-    deps.poolWatch.sent(queue);
+    deps.poolWatch.sent(queue, ticket.sub);
     return value({
       ...{ object: "pool.dead_letter.redriven", id: letter.id, pool: name, class: queue.class },
       ...{ task_id: ticket.sub, ticket_renewed: renewed.body !== null },
