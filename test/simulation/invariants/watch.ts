@@ -104,7 +104,7 @@ export function watchReceiver(world: World, facts: Facts, { task: id, cell, even
 /** What somebody must approve runs once for each approval that was given, and never without one. */
 function watchApproved(world: World, facts: Facts, { id, prompt }: Generation, before: readonly Generation[]): void {
   const given = [...facts.approvals.values()].filter((one) => one.prompt === prompt && one.verdict === "approve");
-  const ran = before.filter((one) => one.prompt === prompt).length;
+  const ran = before.filter((one) => one.prompt === prompt && !one.refused).length;
   if (given.length === 0) world.violated("nothing runs that nobody approved", `${id} for ${prompt}`);
   else if (ran > given.length)
     world.violated("an approved run happens at most once", `${prompt}: ${ran} runs of ${given.length} approvals`);

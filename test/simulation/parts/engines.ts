@@ -20,6 +20,8 @@ export interface Generation {
   startedMs: number;
   /** Whether the engine said everything, and how much it counts. */
   finished: boolean;
+  /** The engine answered an error in place of it: nothing was done. */
+  refused: boolean;
   prompt_tokens: number;
 }
 
@@ -120,7 +122,7 @@ export class Engines {
     const asked = Number(body.max_completion_tokens ?? body.max_tokens ?? 12);
     const count = Math.min(asked, 1 + this.#world.random.below(12));
     const generation: Generation = {
-      ...{ ...by, id, tenant, prompt, heard, startedMs: this.#world.now(), finished: false },
+      ...{ ...by, id, tenant, prompt, heard, startedMs: this.#world.now(), finished: false, refused: false },
       words: Array.from({ length: count }, (_, at) => `${id}.${at}/${count}[${tenant}-${prompt}]`),
       prompt_tokens: 1 + this.#world.random.below(8),
     };
@@ -141,6 +143,7 @@ export class Engines {
     await this.#think(fault);
     if (fault === "hang") await new Promise<never>(() => {});
     if (fault === "status") {
+      generation.refused = true;
       const status = this.#world.random.pick([429, 500, 503]);
       const text = JSON.stringify({ error: { message: "as told", type: "server_error", code: null, param: null } });
       return { status, type: "application/json", stream: this.#stream([encoder.encode(text)]) };

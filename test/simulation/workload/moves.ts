@@ -188,7 +188,7 @@ class Journey {
     if (what === 0) await move.activate(receipt);
     else if (what === 1) {
       const answer = await move.ask(move.from, ["POST", "release"], { manifest: manifestDigest(archive) });
-      if (answer?.status === 200 && receiptOf(answer) === null)
+      if (answer?.status === 200 && !answer.broken && receiptOf(answer) === null)
         this.#world.violated("a receipt can be had again", answer.text.slice(0, 200));
     } else if (what === 2) await move.import(archive, 1);
     else await this.#early(move, ["DELETE", "move"], null, () => false);
