@@ -140,6 +140,16 @@ export class Facts {
     return this.erasuresOf(kept).some((one) => kept.toldMs <= one.sentMs && one.toldMs < beforeMs);
   }
 
+  /** Whether its words are nobody's any more: those in a conversation stay there without their response. */
+  isSilenced(kept: KeptResponse, beforeMs: number): boolean {
+    return this.erasuresOf(kept).some(
+      (one) =>
+        !(one.scope === "response" && kept.conversation !== null) &&
+        kept.toldMs <= one.sentMs &&
+        one.toldMs < beforeMs,
+    );
+  }
+
   /** Whether anything that was asked for until this instant may have destroyed it. */
   mayBeErased(kept: KeptResponse, untilMs: number): boolean {
     return this.erasuresOf(kept).some(

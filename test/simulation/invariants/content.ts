@@ -31,7 +31,7 @@ export function checkLook(
 /** An engine hears of a conversation: nothing that was destroyed before it was asked for. */
 export function watchHeard(world: World, facts: Facts, { id, heard }: Generation, askedMs: number): void {
   for (const kept of facts.kept.values())
-    if (heard.includes(kept.prompt) && facts.isErased(kept, askedMs))
+    if (heard.includes(kept.prompt) && facts.isSilenced(kept, askedMs))
       world.violated("what was erased reaches no engine", `${id} hears ${kept.prompt}, ${kept.id} of ${kept.subject}`);
 }
 
