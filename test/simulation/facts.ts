@@ -144,9 +144,7 @@ export class Facts {
   isSilenced(kept: KeptResponse, beforeMs: number): boolean {
     return this.erasuresOf(kept).some(
       (one) =>
-        !(one.scope === "response" && kept.conversation !== null) &&
-        kept.toldMs <= one.sentMs &&
-        one.toldMs < beforeMs,
+        !(one.scope === "response" && kept.conversation !== null) && kept.toldMs <= one.sentMs && one.toldMs < beforeMs,
     );
   }
 
