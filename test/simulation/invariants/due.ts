@@ -52,7 +52,7 @@ export function dueOfTask(sql: Sql, around: TaskSurroundings): Due[] {
   // safe because: `detach` wrote it
   const message = row.job === null ? "" : (JSON.parse(row.job) as { body: string }).body;
   if (phase === "running")
-    // Whoever has a task renews its lease; one that nobody renewed for its whole life is over.
+    // A lease that nobody renewed for `runLeaseMs` is over, and its task is given back.
     due.push({
       invariant: "a lease that nobody renews is over",
       detail,
@@ -64,32 +64,21 @@ export function dueOfTask(sql: Sql, around: TaskSurroundings): Due[] {
     const dueMs = phaseMs + givenBackMs + (frames > 0 ? LIMITS.workerReturnMs : 0);
     const ends = cancel === 1 || attempts >= LIMITS.detachedAttemptsMax;
     if (row.job === null || ends)
+      // What goes on here, or is only to be ended, is leased again within the same.
       due.push({ invariant: "a run that nobody has is taken over at once", detail, byMs: dueMs });
-    else {
+    // What a worker does is in the queue again at once, or behind `workerReturnMs` where something was delivered.
+    else
       due.push({
-        ...{ invariant: "a task is ended at its deadline", detail },
-        byMs: Math.max(dueMs, row.deadline_ms),
+        ...{ invariant: "a task that nobody has is sent for at once", detail, alone: message, byMs: dueMs },
+        doneMs: () => sentMs(message).find((ms) => ms >= phaseMs) ?? null,
       });
-      const lastMs = sentMs(message).at(-1) ?? 0;
-      const sent = {
-        detail,
-        alone: message,
-        doneMs: () => sentMs(message).find((ms) => ms > Math.max(phaseMs, lastMs)) ?? null,
-      };
-      if (lastMs < phaseMs) due.push({ ...sent, invariant: "a task that nobody has is sent for at once", byMs: dueMs });
-      else
-        due.push({
-          ...{ ...sent, invariant: "a task that nobody took is sent for again" },
-          byMs: lastMs + LIMITS.jobResendMs,
-        });
-    }
   }
   if (phase === "done") due.push(...dueOfCallback(sql, phaseMs, around.toldMs));
   return due;
 }
 
-/** Of what was approved. */
-function dueOfRun(sql: Sql, { since }: TaskSurroundings): Due[] {
+/** What was approved is begun within `approvalRunRetryMs`, and taken over once its runner had the longest call's time and grace. */
+function dueOfRun(sql: Sql, { since, givenBackMs }: TaskSurroundings): Due[] {
   const run = sql.get<{ state: string; fence: number; lease_until_ms: number }>(
     "SELECT state, fence, lease_until_ms FROM run WHERE state IN ('due', 'leased')",
   );
@@ -97,7 +86,7 @@ function dueOfRun(sql: Sql, { since }: TaskSurroundings): Due[] {
   const stateMs = since("run", `${run.state} ${run.fence}`);
   const detail = `${run.state} under fence ${run.fence}`;
   const leased = LIMITS.deadlineMsDefault + LIMITS.abandonGraceMs;
-  const waits = Math.max(LIMITS.approvalRunRetryMs, LIMITS.elsewhereRetryMs);
+  const waits = Math.max(LIMITS.approvalRunRetryMs, givenBackMs);
   return [
     {
       ...{ invariant: "an approved run that nobody has is taken over", detail },
@@ -106,6 +95,10 @@ function dueOfRun(sql: Sql, { since }: TaskSurroundings): Due[] {
   ];
 }
 
+/**
+ * Whoever waits for a callback is told at once, and again behind each try's end: within `callbackPostponeMs`, or the doubled
+ * wait where that is longer.
+ */
 function dueOfCallback(sql: Sql, doneMs: number, told: () => readonly number[]): Due[] {
   const row = sql.get<{ attempts: number }>("SELECT attempts FROM callback WHERE state = 'waiting'");
   if (row === undefined) return [];
@@ -120,6 +113,7 @@ function dueOfCallback(sql: Sql, doneMs: number, told: () => readonly number[]):
   return [{ ...next, byMs: lastMs + LIMITS.callbackTryMsMax / 2 + waitMs }];
 }
 
+/** A batch goes on within `batchRetryMsMax` of when its driver last wrote, or its lease of `batchLeaseMs` ended. */
 export function dueOfBatches(sql: Sql, since: Since): Due[] {
   return sql
     .all<{ id: string; fence: number; lease_until_ms: number }>(
@@ -140,24 +134,27 @@ export function dueOfTenant(sql: Sql, publishes: boolean): Due[] {
     "SELECT id, admitted_ms, due_ms FROM task WHERE state = 0 ORDER BY due_ms LIMIT 1",
   );
   if (open !== undefined) {
+    // Its hold is its charge once its deadline and `abandonGraceMs` are over.
     const longest = open.admitted_ms + LIMITS.deadlineMsMax + LIMITS.abandonGraceMs;
     late("a task of unknown outcome is closed in time", open.id, Math.min(open.due_ms, longest));
   }
   const begun = sql.get<{ seq: number; at_ms: number }>(
     "SELECT b.seq AS seq, l.at_ms AS at_ms FROM begun b JOIN ledger l ON l.seq = b.seq ORDER BY b.seq LIMIT 1",
   );
+  // A change that began has an end within `recordEndMsMax`.
   if (begun !== undefined)
     late("a change of unknown outcome is closed in time", `entry ${begun.seq}`, begun.at_ms + LIMITS.recordEndMsMax);
   const event = sql.get<{ seq: number; at_ms: number }>(
     "SELECT l.seq AS seq, l.at_ms AS at_ms FROM tenant t JOIN ledger l ON l.seq = t.feed_seq",
   );
+  // An event is delivered within `outboxDelayMs`.
   if (event !== undefined)
     late("events reach the read models in time", `entry ${event.seq}`, event.at_ms + LIMITS.outboxDelayMs);
   if (publishes) due.push(...dueOfLog(sql));
   return due;
 }
 
-/** From the first entry that is not published on; sooner, from the one on that makes them many. */
+/** An entry is published within `logFewDelayMs`; within `logManyDelayMs` where more than `logFewEntriesMax` wait. */
 function dueOfLog(sql: Sql): Due[] {
   const at = (ahead: number) =>
     sql.get<{ seq: number; at_ms: number }>(
