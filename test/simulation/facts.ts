@@ -106,6 +106,8 @@ export class Facts {
   readonly approvals = new Map<string, AskedApproval>();
   /** When somebody first went about telling of a task's end. */
   readonly tellingMs = new Map<string, number>();
+  /** Each time that somebody did. */
+  readonly lookedMs = new Map<string, number[]>();
   /** What an administrator was told is in force: revisions of a tenant's own policy. */
   readonly policies = new Map<TenantName, number>();
   readonly kept = new Map<string, KeptResponse>();

@@ -7,6 +7,7 @@ import { type Credential, Facts } from "./facts.ts";
 import { Homes } from "./invariants/homes.ts";
 import { judge } from "./invariants/judge.ts";
 import { unrest } from "./invariants/quiet.ts";
+import { Timeliness } from "./invariants/timeliness.ts";
 import { watchBudgets, watchEngines, watchReceiver } from "./invariants/watch.ts";
 import { SimulatedCell } from "./parts/cell.ts";
 import { CELL, configuration, OPERATORS, OTHER, TENANTS, type TenantName } from "./parts/config.ts";
@@ -58,7 +59,9 @@ export async function simulate(seed: number, slow = false, alwaysMoves = false):
     ? { directory: new Directory(world), engines: new Engines(world, slow), receiver: new Receiver(world) }
     : null;
   const homes = new Homes(world);
+  const timeliness = new Timeliness(world, facts);
   const watch: ConstructorParameters<typeof SimulatedCell>[3] = (at, of, name, sql) => {
+    timeliness.watch(at, of, name, sql);
     if (of.name !== "tenant") return;
     watchBudgets(world, name, sql);
     // Operators' own tenants have the same name in each cell, and nothing to do with each other.
@@ -108,12 +111,14 @@ export async function simulate(seed: number, slow = false, alwaysMoves = false):
     await Promise.all(callers(caller, people, share?.directory ?? null));
     world.faults = false;
     world.note("— nothing fails any more —");
+    const lastMs = world.now() + world.lateMsMax;
     await Promise.all([disturbing, ...deciding]);
+    timeliness.calmFrom(Math.max(lastMs, world.now(), ...cells.map(({ stoppedUntilMs }) => stoppedUntilMs)));
     for (const tenant of TENANTS) await finishVerdicts(caller, people.admins[tenant]);
-    await rest(cells);
+    await rest(cells, timeliness);
     if (cell.shape.crowded && world.violations.length === 0) {
       await crowdInPeace(caller, people.admins[world.random.pick(TENANTS)], CROWD_IN_PEACE);
-      await rest(cells);
+      await rest(cells, timeliness);
     }
     if (world.violations.length === 0) await judge(caller, people, homes);
     over = true;
@@ -168,11 +173,12 @@ function callers(caller: Caller, people: People, directory: Directory | null): P
 }
 
 /** Waits until nothing is open, held, leased or on its way; it must not take longer than the cell's own bounds add up to. */
-async function rest(cells: readonly [SimulatedCell, ...SimulatedCell[]]): Promise<void> {
+async function rest(cells: readonly [SimulatedCell, ...SimulatedCell[]], timeliness: Timeliness): Promise<void> {
   const [{ world }] = cells;
   const found = () => cells.flatMap(unrest);
   const until = world.now() + REST_MS;
   for (let left = found(); left.length > 0; left = found()) {
+    timeliness.look(cells);
     if (world.now() > until)
       return world.violated("without faults everything comes to rest", left.slice(0, 12).join("; "));
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));

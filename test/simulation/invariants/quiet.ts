@@ -30,7 +30,7 @@ export function unrest(cell: SimulatedCell): string[] {
 }
 
 /** Tenants of which something lies here, and that do not live here: nobody goes on with it. */
-function notHere(cell: SimulatedCell): ReadonlySet<string> {
+export function notHere(cell: SimulatedCell): ReadonlySet<string> {
   if (!cell.shape.moves) return new Set();
   return new Set(
     TENANTS.filter((tenant) => {

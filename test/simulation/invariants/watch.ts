@@ -60,6 +60,7 @@ export function watchedTasks(world: World, facts: Facts, cell: string, tasks: Ta
     },
     callback(tenant, task) {
       if (!facts.tellingMs.has(task)) facts.tellingMs.set(task, world.now());
+      facts.lookedMs.set(task, [...(facts.lookedMs.get(task) ?? []), world.now()]);
       return tasks.callback(tenant, task);
     },
     async appendLog(tenant, task, fence, part) {

@@ -13,6 +13,7 @@ import { Process, type World } from "../world/world.ts";
 import { archiveFor } from "./archive.ts";
 import { CELL, type CellPlace, configuration } from "./config.ts";
 import { type Edge, type EdgeSurroundings, startEdge } from "./edge.ts";
+import { Effects } from "./effects.ts";
 import { Engines } from "./engines.ts";
 import type { Directory } from "./moves.ts";
 import { Disk, type OnCommit } from "./objects.ts";
@@ -67,6 +68,7 @@ export class SimulatedCell {
   readonly queue: SimulatedQueue;
   readonly archive: MemoryObjectStore;
   readonly models = new ReadModels();
+  readonly effects: Effects;
   readonly engines: Engines;
   readonly receiver: Receiver;
   readonly clock: Clock;
@@ -110,6 +112,7 @@ export class SimulatedCell {
       if (name.split(":")[0] === this.moving) this.#cutObjects(`a commit of ${of.name}/${name}`);
     };
     this.queue = new SimulatedQueue(world, shape.slow);
+    this.effects = new Effects(world);
     this.engines = share?.engines ?? new Engines(world, shape.slow);
     this.receiver = share?.receiver ?? new Receiver(world);
     // safe because: the world's time is Unix milliseconds
@@ -146,6 +149,11 @@ export class SimulatedCell {
     return living.length === 0 ? null : this.world.random.pick(living);
   };
 
+  /** Until when the last of its processes stands still. */
+  get stoppedUntilMs(): number {
+    return Math.max(0, ...this.edges.map((edge) => edge?.process.stoppedUntilMs ?? 0));
+  }
+
   startObjects(): void {
     const { world } = this;
     const keyring = this.#keyring;
@@ -166,12 +174,15 @@ export class SimulatedCell {
         const edge = this.anyEdge();
         return edge && { process: edge.process, port: port(edge) };
       });
+    const { effects } = this;
+    effects.begin();
     this.objects = objectsProcess({
       ...{ world, disk: this.disk, clock: this.clock, root: this.root, sink, onCommit: this.#onCommit },
       ...{ facts: this.#facts, cell: this.place, prefix: this.#prefix, directory: this.#directory },
-      runner: inEdge<Runner>("runner", ({ runner }) => runner),
+      runner: effects.watched(inEdge<Runner>("runner", ({ runner }) => runner)),
+      onAlarmFailed: (key) => effects.failed(key),
       batches: inEdge<BatchRunner>("batches", ({ batches }) => batches),
-      queue: { send: (job) => remoteQueue.send(job) },
+      queue: { send: (job) => effects.during(job.body, () => remoteQueue.send(job)) },
       ...{ log: this.#log(), keyring },
     });
     world.note(`${this.#prefix}objects started`);

@@ -48,6 +48,7 @@ export interface ObjectsSurroundings {
   log: LogParts | null;
   keyring: Keyring;
   onCommit: OnCommit;
+  onAlarmFailed: (key: string) => void;
 }
 
 export const objectsPath = (name: string): Path => ({
@@ -72,6 +73,7 @@ export function objectsProcess(around: ObjectsSurroundings) {
   world.current = process;
   const host = new SimulatedHost({
     ...{ world, process, clock, disk: around.disk, onCommit: around.onCommit },
+    onAlarmFailed: around.onAlarmFailed,
     mint: () => ids.base62(26),
     classes: [tenantClass, sessionClass, taskClass, batchClass, cellClass],
   });

@@ -41,6 +41,8 @@ export interface SimulatedHostOptions {
   mint: () => string;
   classes: readonly ObjectClass[];
   onCommit: OnCommit;
+  /** An alarm's work failed: it is tried again behind a wait of the host's. */
+  onAlarmFailed: (key: string) => void;
 }
 
 /** Share of the syncs that fail; half of them after the bytes were written all the same. */
@@ -215,7 +217,11 @@ export class SimulatedHost implements ObjectHost {
         this.#find(this.#class(className), name).enqueue(call);
         return call.promise;
       },
-      onError: (cause, where) => world.note(`alarm of ${where.class}/${where.name}: ${message(cause)}`),
+      onError: (cause, where) => {
+        const key = `${where.class}/${where.name}`;
+        world.note(`alarm of ${key}: ${message(cause)}`);
+        options.onAlarmFailed(key);
+      },
     });
     this.#alarms.start();
   }

@@ -30,6 +30,8 @@ export class SimulatedQueue implements JobQueue {
   readonly #duplicate: number;
   readonly #held = new Map<string, Held>();
   readonly graves: DeadJob[] = [];
+  /** When each message was sent, by its text. */
+  readonly sentMs = new Map<string, number[]>();
   #ids = 0;
   #wakes: (() => void)[] = [];
 
@@ -51,6 +53,7 @@ export class SimulatedQueue implements JobQueue {
 
   async send(job: OutgoingJob): Promise<void> {
     const { random, faults } = this.#world;
+    this.sentMs.set(job.body, [...(this.sentMs.get(job.body) ?? []), this.#world.now()]);
     for (let times = faults && random.chance(TWICE) ? 2 : 1; times > 0; times--) {
       const id = `m${++this.#ids}`;
       const now = this.#world.now();
