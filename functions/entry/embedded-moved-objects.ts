@@ -6,7 +6,6 @@ import { objectNames } from "../../durable/runtime/object-names.ts";
 import { tenantMoving } from "../../durable/tenant/moving.ts";
 import type { TenantClass } from "../../durable/tenant/object-class.ts";
 import type { TenantId } from "../../shared/contracts/ids.ts";
-import { LIMITS } from "../../shared/contracts/limits.ts";
 import { MOVED_CLASSES, type MovedClass, type MovedObject } from "../../shared/contracts/tenant-move.ts";
 import type { MovedObjects } from "../cells/moving/parts.ts";
 import { movedObjects, schemasOf } from "./moved-objects.ts";
@@ -38,40 +37,40 @@ export function hostMovedObjects(
   });
 }
 
-/** Read once a copying: nothing of a frozen tenant is made, and what expires meanwhile has no rows. */
-function namesOfFiles(
+const inOrder = (a: MovedObject, b: MovedObject): number =>
+  MOVED_CLASSES.indexOf(a.class) - MOVED_CLASSES.indexOf(b.class) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+
+/**
+ * A tenant's objects, in the order of classes and names: those that have a file, and those that its own object lists; what
+ * was destroyed has no file, and the archive says that it is gone. Files are read once a copying: nothing of a frozen tenant
+ * is made, and what expires meanwhile has no rows. The list may be of millions, so of that one page is in memory.
+ */
+export function namesOfFiles(
   home: string,
-  classes: Readonly<Record<MovedClass, ObjectClass>>,
+  classes: Readonly<Record<MovedClass, { name: string }>>,
   listed: MovedObjects["names"],
 ): MovedObjects["names"] {
-  let known: { tenant: TenantId; names: MovedObject[] } | null = null;
+  let known: { tenant: TenantId; files: MovedObject[] } | null = null;
   return async (tenant, after, limit) => {
-    if (known?.tenant !== tenant || after === null) {
-      const names: MovedObject[] = [];
-      const own = await everyName(listed, tenant);
-      for (const of of MOVED_CLASSES) {
-        if (of === "tenant") continue;
-        const found = await objectNames(home, classes[of].name, of === "batch" ? tenant : `${tenant}:`);
-        // What was destroyed has no file, and is still listed: the archive says that it is gone.
-        const all = new Set([...found, ...own.filter((one) => one.class === of).map(({ name }) => name)]);
-        for (const name of [...all].sort()) if (of !== "batch" || name === tenant) names.push({ class: of, name });
-      }
-      known = { tenant, names };
-    }
-    const { names } = known;
-    const behind = (a: MovedObject, b: MovedObject) =>
-      MOVED_CLASSES.indexOf(a.class) - MOVED_CLASSES.indexOf(b.class) ||
-      (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-    const first = after === null ? 0 : names.findIndex((one) => behind(one, after) > 0);
-    return first < 0 ? [] : names.slice(first, first + limit);
+    if (known?.tenant !== tenant || after === null) known = { tenant, files: await filesOf(home, classes, tenant) };
+    const { files } = known;
+    const first = after === null ? 0 : files.findIndex((one) => inOrder(one, after) > 0);
+    const found = first < 0 ? [] : files.slice(first, first + limit);
+    // The list begins with the batches, which are among the files.
+    const own = after?.class === "batch" ? [] : await listed(tenant, after, limit + 1);
+    const has = new Set(found.map(({ class: of, name }) => `${of} ${name}`));
+    for (const one of own) if (one.class !== "batch" && !has.has(`${one.class} ${one.name}`)) found.push(one);
+    return found.sort(inOrder).slice(0, limit);
   };
 }
 
-async function everyName(listed: MovedObjects["names"], tenant: TenantId): Promise<MovedObject[]> {
-  const names: MovedObject[] = [];
-  for (;;) {
-    const page = await listed(tenant, names.at(-1) ?? null, LIMITS.movedNamesMax);
-    names.push(...page);
-    if (page.length < LIMITS.movedNamesMax) return names;
-  }
+async function filesOf(
+  home: string,
+  classes: Readonly<Record<MovedClass, { name: string }>>,
+  tenant: TenantId,
+): Promise<MovedObject[]> {
+  const files: MovedObject[] = [{ class: "batch", name: batchObjectName(tenant) }];
+  for (const of of ["session", "task"] as const)
+    for (const name of await objectNames(home, classes[of].name, `${tenant}:`)) files.push({ class: of, name });
+  return files.sort(inOrder);
 }
