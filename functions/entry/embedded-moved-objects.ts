@@ -70,7 +70,7 @@ async function filesOf(
   tenant: TenantId,
 ): Promise<MovedObject[]> {
   const files: MovedObject[] = [{ class: "batch", name: batchObjectName(tenant) }];
-  for (const of of ["session", "task"] as const)
-    for (const name of await objectNames(home, classes[of].name, `${tenant}:`)) files.push({ class: of, name });
+  for (const kind of ["session", "task"] as const)
+    for (const name of await objectNames(home, classes[kind].name, `${tenant}:`)) files.push({ class: kind, name });
   return files.sort(inOrder);
 }

@@ -99,6 +99,8 @@ export class Facts {
   readonly batches: BatchFacts[] = [];
   /** Fences given out in a cell to a tenant that lives there, by task. */
   readonly #fences = new Map<string, Map<string, number>>();
+  /** Cells that a tenant is being written in, with its name. */
+  readonly #written = new Set<string>();
   /** When a task was leased last. */
   readonly leasedMs = new Map<string, number>();
   /** Sizes and heads of ledgers as their tenants saw them. */
@@ -124,7 +126,15 @@ export class Facts {
   /** The tenant comes with its tasks as they were where it was: theirs count on from there. */
   arrives(cell: string, tenant: string): void {
     this.#fences.delete(`${cell} ${tenant}`);
+    this.#written.delete(`${cell} ${tenant}`);
   }
+
+  /** It may be written there still, once more after each crash, while somebody asks for it to be live. */
+  isWritten(cell: string, tenant: string): void {
+    this.#written.add(`${cell} ${tenant}`);
+  }
+
+  mayBeWritten = (cell: string, tenant: string): boolean => this.#written.has(`${cell} ${tenant}`);
 
   prompt(of: Omit<Prompt, "id" | "sentMs" | "tasks" | "answers">): Prompt {
     const prompt: Prompt = { ...of, id: `q${++this.#prompts}`, sentMs: [], tasks: new Set(), answers: [] };

@@ -32,7 +32,8 @@ export function watchBudgets(world: World, tenant: string, sql: Sql): void {
 export function watchedTasks(world: World, facts: Facts, cell: string, tasks: TaskStore): TaskStore {
   const fencesOf = (tenant: string) => facts.fencesIn(cell, tenant);
   /** A copy of what lives elsewhere is leased, looked at and left. */
-  const isCopy = (tenant: string) => facts.inForce("away", { tenant, kid: null, cell }, world.now(), world.now());
+  const isCopy = (tenant: string) =>
+    facts.mayBeWritten(cell, tenant) || facts.inForce("away", { tenant, kid: null, cell }, world.now(), world.now());
   const wrote = (
     what: string,
     [tenant, task]: [string, string],

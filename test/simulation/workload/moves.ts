@@ -132,7 +132,7 @@ class Journey {
       if (this.#chance(0.5)) await this.#tooEarly(move, receipt);
       // The operator who does not wait for the one is refused the other until all of it is written.
       hasty = this.#chance(0.5);
-      if (hasty) await Promise.all([move.import(archive), move.activate(receipt)]);
+      if (hasty) await Promise.all([move.import(archive), move.activate(receipt, true)]);
       else await this.#arrives(move, archive);
     }
     if (!hasty && this.#chance(0.15)) {
