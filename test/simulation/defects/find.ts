@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { DEFECTS, type Defect } from "./defects.ts";
+import type { Defect } from "./defect.ts";
+import { DEFECTS } from "./defects.ts";
 
 /** Which seed found a defect, and by which invariant; null: none of those that were tried. */
 export interface Found {

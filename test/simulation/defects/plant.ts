@@ -1,6 +1,6 @@
 import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
-import type { Defect } from "./defects.ts";
+import type { Defect } from "./defect.ts";
 
 const ROOT = pathToFileURL(`${import.meta.dirname}/../../../`).href;
 
