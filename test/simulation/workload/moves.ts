@@ -131,7 +131,8 @@ class Journey {
     if (early) {
       if (this.#chance(0.5)) await this.#tooEarly(move, receipt);
       // The operator who does not wait for the one is refused the other until all of it is written.
-      hasty = this.#chance(0.5);
+      // Not where the parts of another archive may lie: those would have to go first.
+      hasty = old === null && this.#chance(0.5);
       if (hasty) await Promise.all([move.import(archive), move.activate(receipt, true)]);
       else await this.#arrives(move, archive);
     }
