@@ -53,7 +53,7 @@ export default defineConfig({
     maxWorkers: 3,
     // As the time of a test, this ends what hangs and asserts nothing: a busy machine takes seconds over what takes none here.
     expect: { poll: { timeout: POLL_MS_MAX } },
-    reporters: ["default", resolve(root, "test/support/skipped-reporter.ts")],
+    reporters: ["default", resolve(root, "test/support/run-reporter.ts")],
     projects: [
       {
         extends: true,
