@@ -32,18 +32,18 @@ export async function openObject(root: string, key: string, version?: string): P
   return /^[0-9a-f]{64}$/.test(version) ? openFile(root, join(keptFolder(root, key), version)) : null;
 }
 
-/** All versions of an object, the newest first, then those that were kept. */
-export async function versionsOf(
-  root: string,
-  key: string,
-): Promise<{ newest: StoredFile | null; kept: StoredFile[] }> {
+export const newestOf = (root: string, key: string): Promise<StoredFile | null> =>
+  readRecord(root, objectFile(root, key));
+
+/** The versions that were kept beside the newest when it replaced them. */
+export async function keptOf(root: string, key: string): Promise<StoredFile[]> {
   const folder = keptFolder(root, key);
   const kept: StoredFile[] = [];
   for (const name of await namesOf(folder)) {
     const file = await readRecord(root, join(folder, name));
     if (file !== null) kept.push(file);
   }
-  return { newest: await readRecord(root, objectFile(root, key)), kept };
+  return kept;
 }
 
 async function namesOf(folder: string): Promise<string[]> {

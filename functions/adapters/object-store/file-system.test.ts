@@ -102,6 +102,25 @@ describe("locks", () => {
     expect(readdirSync(root)).toEqual(["~partial"]);
   });
 
+  it("uncover it in one step, so that no reader and no crash finds the object gone meanwhile", async () => {
+    for (let round = 0; round < 40; round++) {
+      const first = await put("note", `first ${round}`, 10);
+      const second = await put("note", `second ${round}`);
+      let removing = true;
+      const seen = new Set<string>();
+      const reader = async () => {
+        while (removing) seen.add(await read("note"));
+      };
+      const readers = [reader(), reader()];
+      expect(await store.delete("note", { version: second })).toEqual({ ok: true, value: null });
+      removing = false;
+      await Promise.all(readers);
+      expect([`first ${round}`, `second ${round}`]).toEqual(expect.arrayContaining([...seen]));
+      nowMs += 10;
+      await store.delete("note", { version: first });
+    }
+  });
+
   it("uncover the version before when the newest alone is removed", async () => {
     await put("a/tile", "first", 10_000);
     nowMs += 1;

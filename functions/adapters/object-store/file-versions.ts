@@ -9,7 +9,7 @@ import type {
 } from "../../../shared/contracts/ports/object-store.ts";
 import { err, ok, type Result } from "../../../shared/contracts/result.ts";
 import { keptFolder, objectFile, partialFolder } from "./file-layout.ts";
-import { type StoredFile, versionsOf } from "./file-read.ts";
+import { keptOf, newestOf, type StoredFile } from "./file-read.ts";
 import { isLocked } from "./file-record.ts";
 import { makeFolder, type PartialFile, pruneFolders, syncFolder, syncNearest } from "./file-write.ts";
 
@@ -30,12 +30,14 @@ export async function storeVersion(
   file: PartialFile,
   { nowMs, lock, ifAbsent, ifMatch }: WriteOptions,
 ): Promise<Result<ObjectState, ObjectExists>> {
-  const { newest, kept } = await versionsOf(root, key);
+  const newest = await newestOf(root, key);
   if (ifAbsent && newest !== null) return err({ reason: "exists" });
   if (ifMatch !== null && newest?.record.sha256 !== ifMatch) return err({ reason: "exists" });
   const sha256 = file.digest();
-  const same = [newest, ...kept].filter((version) => version?.record.sha256 === sha256);
-  const lockedUntil = Math.max(lock?.until_ms ?? -1, ...same.map((version) => version?.record.locked_until_ms ?? -1));
+  // Nothing is kept of an object that is not there: most keys are written once, and their folder is not looked for.
+  const versions = newest === null ? [] : [newest, ...(await keptOf(root, key))];
+  const same = versions.filter(({ record }) => record.sha256 === sha256);
+  const lockedUntil = Math.max(lock?.until_ms ?? -1, ...same.map(({ record }) => record.locked_until_ms ?? -1));
   await file.finish({
     sha256,
     size: file.size,
@@ -66,7 +68,7 @@ export async function removeVersions(
   nowMs: number,
   version: string | undefined,
 ): Promise<Result<null, ObjectLocked>> {
-  const { newest, kept } = await versionsOf(root, key);
+  const [newest, kept] = [await newestOf(root, key), await keptOf(root, key)];
   const wanted = (file: StoredFile) => version === undefined || file.record.sha256 === version;
   // The newest goes last: a crash before it leaves the object, never an older state of it.
   const going = [...kept, ...(newest ? [newest] : [])].filter(wanted);
@@ -74,10 +76,12 @@ export async function removeVersions(
   if (locks.length > 0) return err({ reason: "locked", until_ms: Math.max(...locks) });
   if (going.length === 0) return ok(null);
 
-  for (const { path } of going) await unlink(path);
   const left = kept.filter((file) => !wanted(file)).sort((a, b) => b.record.stored_ms - a.record.stored_ms);
   const [uncovered] = left;
-  if (newest !== null && wanted(newest) && uncovered) await rename(uncovered.path, newest.path);
+  const replaced = newest !== null && wanted(newest) && uncovered !== undefined;
+  for (const file of going) if (!(replaced && file === newest)) await unlink(file.path);
+  // In one step: a crash leaves one of the two as the newest, never an object that is gone with older states beside it.
+  if (replaced) await rename(uncovered.path, newest.path);
   const folder = dirname(objectFile(root, key));
   if (kept.length > 0) await syncFolder(keptFolder(root, key));
   // Others may have removed the last object beside this one, and the folder with it.
