@@ -1,4 +1,5 @@
 import type { Facts, Prompt } from "../facts.ts";
+import { IDLE_TIMEOUT_MS } from "../parts/config.ts";
 import type { Generation } from "../parts/engines.ts";
 import type { Complain } from "./judge.ts";
 
@@ -14,7 +15,8 @@ export function checkAnswers(facts: Facts, generations: readonly Generation[], c
       if (complete && said !== null) whole.add(said);
     }
     // A provider that said everything is paid, and is not asked the same again; our own pool may repeat a lost run.
-    const finished = generations.filter((one) => one.prompt === prompt.id && one.lane !== "pool" && one.finished);
+    const asked = generations.filter((one) => one.prompt === prompt.id && one.lane !== "pool");
+    const finished = asked.filter((one) => one.finished && !givenUp(one, asked));
     const calls = prompt.key === null ? prompt.sentMs.length : 1;
     if (finished.length > calls)
       complain("what a provider did is never done again", `${prompt.id}: ${finished.map(({ id }) => id).join(", ")}`);
@@ -33,6 +35,15 @@ export function checkAnswers(facts: Facts, generations: readonly Generation[], c
     checkReplays(prompt, complain);
   }
 }
+
+/** What says nothing for so long is asked in vain: the same call goes on to its next candidate, though an answer is on its way. */
+const givenUp = ({ asker, startedMs, heardMs }: Generation, asked: readonly Generation[]): boolean =>
+  asked.some(
+    (next) =>
+      next.asker === asker &&
+      next.startedMs >= startedMs + IDLE_TIMEOUT_MS &&
+      (heardMs === null || heardMs > next.startedMs),
+  );
 
 const taskOf = (headers: Readonly<Record<string, string>>): string | null => headers["x-bailiwick-task"] ?? null;
 

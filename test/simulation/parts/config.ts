@@ -18,13 +18,16 @@ export const TENANTS = ["alpha", "beta", "gamma"] as const;
 export const OPERATORS = "alpha";
 export type TenantName = (typeof TENANTS)[number];
 
+/** How long an engine may say nothing before its call goes on to the next candidate. */
+export const IDLE_TIMEOUT_MS = 20_000;
+
 const price = "prices: { input: '1', output: '2' }";
 const chat = "dialects: [openai.chat]";
 const FILES: Readonly<Record<string, string>> = {
   "providers.yml": `providers:
-  near: { kind: openai, base_url: 'http://near.example.com/v1', locality: local, ${chat}, idle_timeout_ms: 20000 }
-  spare: { kind: openai, base_url: 'http://near.example.com/v1', locality: local, ${chat}, idle_timeout_ms: 20000 }
-  far: { kind: openai, base_url: 'https://far.example.com/v1', locality: api, jurisdiction: local, ${chat}, idle_timeout_ms: 20000 }
+  near: { kind: openai, base_url: 'http://near.example.com/v1', locality: local, ${chat}, idle_timeout_ms: ${IDLE_TIMEOUT_MS} }
+  spare: { kind: openai, base_url: 'http://near.example.com/v1', locality: local, ${chat}, idle_timeout_ms: ${IDLE_TIMEOUT_MS} }
+  far: { kind: openai, base_url: 'https://far.example.com/v1', locality: api, jurisdiction: local, ${chat}, idle_timeout_ms: ${IDLE_TIMEOUT_MS} }
   pool: { kind: pool, pool: ${POOL} }`,
   "models.yml": `models:
   direct: { provider: near, model: direct, ${price} }

@@ -14,6 +14,10 @@ export interface Generation {
   lane: "near" | "far" | "pool";
   /** Where whoever asked it is. */
   cell: string;
+  /** The life of a process that asked; null at the server beside a worker. */
+  asker: Process | null;
+  /** When all that was said had come to who asked; null while it has not. */
+  heardMs: number | null;
   /** Of a pool's generation. */
   task: string | null;
   words: string[];
@@ -24,6 +28,8 @@ export interface Generation {
   refused: boolean;
   prompt_tokens: number;
 }
+
+type By = Pick<Generation, "lane" | "task" | "cell" | "asker">;
 
 /** A mark that a prompt carries, so that whatever comes back can be told. */
 const MARK = /\[([a-z]+) (q\d+)\]/g;
@@ -70,10 +76,12 @@ export class Engines {
       this.#world,
       () => keeper,
       path,
-      () => this.#answer(body, keeper === this.#far ? "far" : "near", cell),
+      () => this.#answer(body, { lane: keeper === this.#far ? "far" : "near", task: null, cell, asker: from }),
     );
     const answer = await abortable(asked, signal);
-    const stream = bridged(this.#world, answer.stream, keeper, from);
+    const stream = bridged(this.#world, answer.stream, keeper, from, undefined, () => {
+      answer.generation.heardMs = this.#world.now();
+    });
     return new Response(signal ? endedBy(stream, signal) : stream, {
       status: answer.status,
       headers: { "content-type": answer.type },
@@ -94,7 +102,7 @@ export class Engines {
 
   async *#local(request: LocalRequest, signal: AbortSignal, cell: string) {
     const { body } = request;
-    const generation = this.#begin(body, { lane: "pool", task: request.task, cell });
+    const generation = this.#begin(body, { lane: "pool", task: request.task, cell, asker: null });
     const fault = this.#fault(0.12);
     await this.#think(fault);
     if (fault === "hang")
@@ -112,7 +120,7 @@ export class Engines {
     }
   }
 
-  #begin(body: JsonObject, by: Pick<Generation, "lane" | "task" | "cell">): Generation {
+  #begin(body: JsonObject, by: By): Generation {
     const { lane, task } = by;
     // A conversation ends with what is asked now.
     const marks = [...JSON.stringify(body).matchAll(MARK)];
@@ -122,7 +130,8 @@ export class Engines {
     const asked = Number(body.max_completion_tokens ?? body.max_tokens ?? 12);
     const count = Math.min(asked, 1 + this.#world.random.below(12));
     const generation: Generation = {
-      ...{ ...by, id, tenant, prompt, heard, startedMs: this.#world.now(), finished: false, refused: false },
+      ...{ ...by, id, tenant, prompt, heard, startedMs: this.#world.now() },
+      ...{ heardMs: null, finished: false, refused: false },
       words: Array.from({ length: count }, (_, at) => `${id}.${at}/${count}[${tenant}-${prompt}]`),
       prompt_tokens: 1 + this.#world.random.below(8),
     };
@@ -134,22 +143,26 @@ export class Engines {
 
   async #answer(
     body: JsonObject,
-    lane: "near" | "far",
-    cell: string,
-  ): Promise<{ status: number; type: string; stream: ReadableStream<Uint8Array> }> {
+    by: By,
+  ): Promise<{ generation: Generation; status: number; type: string; stream: ReadableStream<Uint8Array> }> {
     const fault = this.#fault(0.15);
     if (fault === "reset") throw new TypeError("connection reset");
-    const generation = this.#begin(body, { lane, task: null, cell });
+    const generation = this.#begin(body, by);
     await this.#think(fault);
     if (fault === "hang") await new Promise<never>(() => {});
     if (fault === "status") {
       generation.refused = true;
       const status = this.#world.random.pick([429, 500, 503]);
       const text = JSON.stringify({ error: { message: "as told", type: "server_error", code: null, param: null } });
-      return { status, type: "application/json", stream: this.#stream([encoder.encode(text)]) };
+      return { generation, status, type: "application/json", stream: this.#stream([encoder.encode(text)]) };
     }
     const type = body.stream === true ? "text/event-stream" : "application/json";
-    return { status: 200, type, stream: this.#stream(cut(this.#pieces(generation, body, fault), this.#world)) };
+    return {
+      generation,
+      status: 200,
+      type,
+      stream: this.#stream(cut(this.#pieces(generation, body, fault), this.#world)),
+    };
   }
 
   /** The bytes of the answer; null where the connection breaks. */

@@ -114,6 +114,7 @@ export function bridged<T>(
   from: Process,
   to: Process,
   failure: Path["failure"] = (why) => new Unreachable(why),
+  arrived: () => void = () => {},
 ): ReadableStream<T> {
   const reader = source.getReader();
   const lane = new Lane<() => void>(world, to, 0.01);
@@ -152,7 +153,11 @@ export function bridged<T>(
     const pump = async (): Promise<void> => {
       for (;;) {
         const { done, value } = await reader.read();
-        if (done) return deliver((controller) => controller.close(), true);
+        if (done)
+          return deliver((controller) => {
+            arrived();
+            controller.close();
+          }, true);
         const copy = copied(value);
         deliver((controller) => controller.enqueue(copy), false);
       }
