@@ -1,21 +1,8 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { processTree } from "../../infra/local/process-tree.mjs";
 
 /** Linux's USER_HZ, which is 100 on every platform that has `/proc`. */
 const TICKS_PER_SECOND = 100;
-
-/** A process and all that descend from it, so that a launcher's children count too. */
-export function processTree(pid: number): number[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = read(`/proc/${name}/stat`);
-    const parent = stat && Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-    if (parent) parents.set(Number(name), parent);
-  }
-  const tree = [pid];
-  for (const member of tree) for (const [child, parent] of parents) if (parent === member) tree.push(child);
-  return tree;
-}
 
 /** CPU seconds, user and system, that a process tree has used. */
 export function cpuSeconds(pid: number): number {

@@ -1,5 +1,7 @@
-import { setTimeout as after } from "node:timers/promises";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { ROOT } from "../../infra/local/command.mjs";
 import { runTests } from "../../infra/local/run-tests.mjs";
 
 const HANGS = "setInterval(() => undefined, 1000);";
@@ -65,7 +67,49 @@ describe("npm test's tests", () => {
     const pid = Number(printed[0]?.split(" ").at(-1));
     expect(pid).toBeGreaterThan(1);
     // A killed process stays listed until its new parent has looked at it.
-    for (let tries = 0; tries < 100 && isAlive(pid); tries++) await after(50);
-    expect(isAlive(pid)).toBe(false);
+    await expect.poll(() => isAlive(pid)).toBe(false);
+  });
+
+  it.each([
+    ["pass", 0],
+    ["fail", 1],
+  ])("that %s under a vitest that hangs at its exit are told by their reporter", async (outcome, status) => {
+    // Below the project, where vitest is found.
+    mkdirSync(join(ROOT, ".cache"), { recursive: true });
+    const folder = mkdtempSync(join(ROOT, ".cache/run-tests-"));
+    try {
+      const body = outcome === "pass" ? "" : 'throw new Error("as told")';
+      writeFileSync(join(folder, "one.test.ts"), `import { it } from "vitest"; it("ends", () => { ${body} });`);
+      const reporter = JSON.stringify(join(ROOT, "test/support/run-reporter.ts"));
+      const config = { root: folder, include: ["one.test.ts"] };
+      writeFileSync(
+        join(folder, "config.ts"),
+        `export default { test: { ...${JSON.stringify(config)}, reporters: [${reporter}] } };`,
+      );
+      const hangs = 'data:text/javascript,process.on("exit", () => { for (;;); });';
+      const printed: string[] = [];
+      const ended = await runTests({
+        file: process.execPath,
+        args: [
+          "--import",
+          hangs,
+          join(ROOT, "node_modules/vitest/vitest.mjs"),
+          "run",
+          "--config",
+          join(folder, "config.ts"),
+        ],
+        cwd: folder,
+        env: process.env,
+        silenceMsMax: 60_000,
+        exitMsMax: 3_000,
+        print: (line) => printed.push(line),
+      });
+      expect({ ended, printed }).toEqual({
+        ended: status,
+        printed: [`The tests ended (${outcome}ed), and their process did not within 3 s, so it is ended.`],
+      });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { ROOT } from "../../infra/local/command.mjs";
-import { processTree } from "../bench/process-stats.ts";
+import { processTree } from "../../infra/local/process-tree.mjs";
 import { freePort } from "../support/free-port.ts";
 
 const EDGES = 2;

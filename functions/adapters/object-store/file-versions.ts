@@ -68,7 +68,8 @@ export async function removeVersions(
   nowMs: number,
   version: string | undefined,
 ): Promise<Result<null, ObjectLocked>> {
-  const [newest, kept] = [await newestOf(root, key), await keptOf(root, key)];
+  const newest = await newestOf(root, key);
+  const kept = await keptOf(root, key);
   const wanted = (file: StoredFile) => version === undefined || file.record.sha256 === version;
   // The newest goes last: a crash before it leaves the object, never an older state of it.
   const going = [...kept, ...(newest ? [newest] : [])].filter(wanted);
@@ -78,10 +79,10 @@ export async function removeVersions(
 
   const left = kept.filter((file) => !wanted(file)).sort((a, b) => b.record.stored_ms - a.record.stored_ms);
   const [uncovered] = left;
-  const replaced = newest !== null && wanted(newest) && uncovered !== undefined;
-  for (const file of going) if (!(replaced && file === newest)) await unlink(file.path);
   // In one step: a crash leaves one of the two as the newest, never an object that is gone with older states beside it.
-  if (replaced) await rename(uncovered.path, newest.path);
+  for (const file of going)
+    if (file === newest && uncovered) await rename(uncovered.path, newest.path);
+    else await unlink(file.path);
   const folder = dirname(objectFile(root, key));
   if (kept.length > 0) await syncFolder(keptFolder(root, key));
   // Others may have removed the last object beside this one, and the folder with it.
